@@ -1,6 +1,7 @@
-"""One price from many quotes, or a typed reason why there is none. Pure: values in, values out, and nothing else raised.
+"""One price from many quotes, or a typed reason why there is none. Pure: values in, values out, nothing else raised.
 
-A quote vouches while it is fresh by its source's own clock; an older one, up to its source's own maximum age, can only veto.
+A quote vouches while it is fresh by its source's own clock; an older one, up to its source's own maximum age, can only
+veto.
 """
 
 from collections.abc import Sequence
@@ -55,8 +56,11 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class MarkPrice:
-    """A price that Vanta vouches for. `uncertainty` is a fraction of the price; `as_of_ms` is the age of the quote it is
-    taken from (the older one where it lies between two), by the source's own clock."""
+    """A price that Vanta vouches for. `uncertainty` is a fraction of the price.
+
+    `as_of_ms` is the time of the quote it is taken from (the older one where it lies between two), by the source's own
+    clock.
+    """
 
     market: str
     price: Decimal
@@ -225,7 +229,7 @@ def _without_outliers(heard: _Heard, rules: ConsensusRules) -> tuple[list[Quote]
 
 
 def _weighted_median(quotes: list[Quote]) -> tuple[Decimal, int]:
-    """The price where half of the weight is reached, and its time; between two quotes, their middle and the older time."""
+    """The price where half of the weight is reached, and its time; between two, their middle and the older time."""
     if len(quotes) == 1:
         return quotes[0].price, quotes[0].timestamp_ms
     ordered = sorted(quotes, key=_by_price)
