@@ -15,5 +15,7 @@ def _every(seconds: int, task: str, *args: str) -> dict[str, Any]:
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "refresh-markets": _every(MARKETS_INTERVAL_S, "feeds.tasks.refresh_markets"),
-    **{f"poll-{name}": _every(seconds, "feeds.tasks.poll_source", name) for name, seconds in SOURCE_INTERVALS_S.items()},
+    **{
+        f"poll-{name}": _every(seconds, "feeds.tasks.poll_source", name) for name, seconds in SOURCE_INTERVALS_S.items()
+    },
 }

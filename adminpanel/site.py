@@ -1,0 +1,7 @@
+"""Vanta's admin site."""
+
+from unfold.sites import UnfoldAdminSite
+
+
+class VantaAdminSite(UnfoldAdminSite):
+    """The one admin site; its look comes from unfold, its dashboard from `adminpanel.dashboard`."""

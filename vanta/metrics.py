@@ -1,0 +1,29 @@
+"""Prometheus metrics, right with several processes: each writes to PROMETHEUS_MULTIPROC_DIR, `/metrics` adds them up."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+webhooks = Counter("vanta_webhooks_total", "Telegram webhook calls by outcome.", ["outcome"])
+commands = Counter("vanta_commands_total", "Commands handled, by kind.", ["command"])
+orders = Counter("vanta_orders_total", "Order transitions by the state reached and the execution mode.", ["state", "mode"])
+denials = Counter("vanta_denials_total", "Orders denied by risk, by code.", ["code"])
+decision_seconds = Histogram("vanta_decision_seconds", "Time to decide on an order.", buckets=LATENCY_BUCKETS)
+fill_seconds = Histogram("vanta_fill_seconds", "Time from the decision to the fill.", buckets=LATENCY_BUCKETS)
+notify_seconds = Histogram("vanta_notify_seconds", "Time from a message's row to its delivery.", buckets=LATENCY_BUCKETS)
+messages = Counter("vanta_messages_total", "Telegram messages by outcome.", ["outcome"])
+feed_errors = Counter("vanta_feed_errors_total", "Failed polls by source and error.", ["source", "error"])
+feed_exclusions = Counter("vanta_feed_exclusions_total", "Quotes left out of a mark price.", ["source", "reason"])
+feed_latency_seconds = Histogram("vanta_feed_latency_seconds", "Time of a poll.", ["source"], buckets=LATENCY_BUCKETS)
+feed_age_seconds = Gauge(
+    "vanta_feed_age_seconds", "Age of a source's freshest quote.", ["source"], multiprocess_mode="mostrecent"
+)
+
+
+def exposition() -> bytes:
+    """All processes' metrics in Prometheus' text format."""
+    if values.ValueClass is values.MutexValue:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

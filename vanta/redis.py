@@ -1,0 +1,29 @@
+"""The application's Redis: one client a process, with timeouts short enough for a request.
+
+What Redis holds can be lost without losing an order: quotes, limits' windows, wake-up marks, heartbeats.
+"""
+
+from functools import cache
+
+import redis
+from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+RedisDown = (RedisError,)
+CONNECT_TIMEOUT_S = 0.15
+ANSWER_TIMEOUT_S = 0.3
+
+
+@cache
+def client() -> redis.Redis:
+    """The process's client; answers are `str`. Raises one of `RedisDown` after 0.3 s at most, with one retry."""
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        decode_responses=True,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=ANSWER_TIMEOUT_S,
+        retry=Retry(NoBackoff(), retries=1),
+        health_check_interval=30,
+    )

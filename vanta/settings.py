@@ -1,0 +1,234 @@
+"""All settings. The only module that reads the environment; `env.example` explains every name.
+
+Order of precedence: the process environment, `.env`, and, outside production, what `make run` wrote to `.vanta/`.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+
+import environ
+
+from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
+from trading.schedule import BEAT_SCHEDULE as TRADING_SCHEDULE
+from vanta.logging import logging_config
+from vanta.preconditions import refuse_unsafe_production, require_fraction
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+env.prefix = ""
+environ.Env.read_env(BASE_DIR / ".env")
+
+ENVIRONMENT = env.str("ENVIRONMENT", default="development")
+PRODUCTION = ENVIRONMENT == "production"
+STATE_DIR = Path(env.str("VANTA_STATE_DIR", default=str(BASE_DIR / ".vanta")))
+if not PRODUCTION:
+    environ.Env.read_env(STATE_DIR / "run.env")
+
+
+def decimal(name: str, default: str) -> Decimal:
+    return Decimal(env.str(name, default=default))
+
+
+# --- Web -------------------------------------------------------------------------------------------------------------
+DEBUG = False
+SECRET_KEY = env.str("SECRET_KEY", default="" if PRODUCTION else "development-only-key-never-used-in-production")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["127.0.0.1", "localhost", "[::1]"])
+PUBLIC_BASE_URL = env.str("PUBLIC_BASE_URL", default="http://127.0.0.1:8080")
+PORT = env.int("PORT", default=8080)
+HEALTH_PORT = env.int("HEALTH_PORT", default=8080)
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/(healthz|readyz|health)$"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL] if PUBLIC_BASE_URL.startswith("https://") else []
+ROOT_URLCONF = "vanta.urls"
+WSGI_APPLICATION = "vanta.wsgi.application"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_BASE_URL.startswith("https://")
+SESSION_COOKIE_AGE = 8 * 3600
+X_FRAME_OPTIONS = "DENY"
+
+INSTALLED_APPS = [
+    "adminpanel",
+    "unfold.apps.BasicAppConfig",
+    "adminpanel.apps.VantaAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "corsheaders",
+    "health_check",
+    "vanta",
+    "feeds",
+    "risk",
+    "trading",
+]
+MIDDLEWARE = [
+    "vanta.middleware.RequestTraceMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "adminpanel" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+
+# --- Database, Redis, Celery ------------------------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", default="")
+REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/1")
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
+DATABASES = {"default": env.db_url_config(DATABASE_URL or "postgres://127.0.0.1:5432/vanta")}
+DATABASES["default"].update(
+    CONN_MAX_AGE=60,
+    CONN_HEALTH_CHECKS=True,
+    OPTIONS={"connect_timeout": 3, "application_name": "vanta"},
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 120,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 2,
+    "socket_connect_timeout": 2,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_POOL_LIMIT = 4
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_DB_REUSE_MAX = 1000
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "redbeat.RedBeatScheduler"
+CELERY_REDBEAT_REDIS_URL = REDIS_URL
+CELERY_REDBEAT_LOCK_TIMEOUT = 6
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2
+CELERY_BEAT_SCHEDULE = {**FEEDS_SCHEDULE, **TRADING_SCHEDULE}
+
+# --- Telegram ---------------------------------------------------------------------------------------------------------
+TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
+TELEGRAM_WEBHOOK_SECRET = env.str("TELEGRAM_WEBHOOK_SECRET", default="")
+TELEGRAM_API_BASE_URL = env.str("TELEGRAM_API_BASE_URL", default="https://api.telegram.org/bot")
+ADMIN_USER_IDS = env.list("ADMIN_USER_IDS", cast=int, default=[])
+SUPER_ADMIN_IDS = env.list("SUPER_ADMIN_IDS", cast=int, default=[])
+DRAFT_VALID_S = env.int("DRAFT_VALID_S", default=30)
+DRAFT_MAX_DRIFT_PCT = decimal("DRAFT_MAX_DRIFT_PCT", "0.005")
+INTENT_VALID_S = env.int("INTENT_VALID_S", default=45)
+
+# --- Risk limits (fractions where a name ends in _PCT or _SHARE) ------------------------------------------------------
+MAX_POSITION_SIZE_USD = decimal("MAX_POSITION_SIZE_USD", "100000")
+MAX_ACCOUNT_RISK_PCT = decimal("MAX_ACCOUNT_RISK_PCT", "0.10")
+MAX_LEVERAGE = decimal("MAX_LEVERAGE", "500")
+LIQUIDATION_BUFFER_PCT = decimal("LIQUIDATION_BUFFER_PCT", "0.05")
+MAX_DAILY_LOSS_PCT = decimal("MAX_DAILY_LOSS_PCT", "0.20")
+OPENS_PER_MINUTE = env.int("OPENS_PER_MINUTE", default=5)
+TRADES_PER_DAY = env.int("TRADES_PER_DAY", default=50)
+HOURLY_VOLUME_USD = decimal("HOURLY_VOLUME_USD", "10000")
+DAILY_VOLUME_USD = decimal("DAILY_VOLUME_USD", "50000")
+TELEGRAM_MESSAGES_PER_MINUTE = env.int("TELEGRAM_MESSAGES_PER_MINUTE", default=30)
+MAX_SLIPPAGE_PCT = decimal("MAX_SLIPPAGE_PCT", "0.005")
+DEFAULT_EXECUTION_MODE = env.str("DEFAULT_EXECUTION_MODE", default="DRY")
+CANARY_MAX_NOTIONAL_USD = decimal("CANARY_MAX_NOTIONAL_USD", "500")
+REQUIRE_SECOND_APPROVER = env.bool("REQUIRE_SECOND_APPROVER", default=False)
+DRY_STARTING_BALANCE_USD = decimal("DRY_STARTING_BALANCE_USD", "10000")
+
+# --- Prices -----------------------------------------------------------------------------------------------------------
+PRICE_MAX_AGE_S = decimal("PRICE_MAX_AGE_S", "5")
+PRICE_MAX_DEVIATION_PCT = decimal("PRICE_MAX_DEVIATION_PCT", "0.005")
+PRICE_MAX_UNCERTAINTY_SHARE = decimal("PRICE_MAX_UNCERTAINTY_SHARE", "0.25")
+COINGECKO_BASE_URL = env.str("COINGECKO_BASE_URL", default="https://api.coingecko.com/api/v3")
+COINGECKO_API_KEY = env.str("COINGECKO_API_KEY", default="")
+
+# --- Venue and chain --------------------------------------------------------------------------------------------------
+VERANTA_API_BASE_URL = env.str("VERANTA_API_BASE_URL", default="https://prod-api.veranta.xyz")
+VERANTA_TX_BUILDER_URL = env.str("VERANTA_TX_BUILDER_URL", default="https://tx-builder.veranta.xyz")
+VERANTA_FEED_URL = env.str("VERANTA_FEED_URL", default="https://feed-v3.veranta.xyz")
+VERANTA_HISTORY_API_URL = env.str("VERANTA_HISTORY_API_URL", default="https://api.veranta.xyz")
+BASE_RPC_URL = env.str("BASE_RPC_URL", default="https://mainnet.base.org")
+SANDBOX_URL = env.str("SANDBOX_URL", default="")
+
+# --- Secrets of the audit log and the delegate keys -------------------------------------------------------------------
+AUDIT_HMAC_KEY = env.str("AUDIT_HMAC_KEY", default="" if PRODUCTION else "development-only-audit-key")
+KEY_ENCRYPTION_KEYS = env.str("KEY_ENCRYPTION_KEYS", default="")
+
+# --- Operation --------------------------------------------------------------------------------------------------------
+HEALTH_CRITICAL = env.list("HEALTH_CRITICAL", default=["database", "redis", "broker", "workers", "feeds"])
+HEALTH_TOKEN = env.str("HEALTH_TOKEN", default="")
+FLOWER_URL = env.str("FLOWER_URL", default="http://127.0.0.1:5555/flower/")
+LOG_JSON = env.bool("LOG_JSON", default=True)
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = "vanta.logging.configure"
+LOGGING = logging_config(json=LOG_JSON, level=LOG_LEVEL)
+
+UNFOLD = {
+    "SITE_TITLE": "Vanta",
+    "SITE_HEADER": "Vanta",
+    "SITE_SUBHEADER": "Leveraged perpetuals, self-hosted",
+    "SITE_SYMBOL": "candlestick_chart",
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "adminpanel.dashboard.context",
+}
+
+require_fraction(
+    MAX_ACCOUNT_RISK_PCT=MAX_ACCOUNT_RISK_PCT,
+    LIQUIDATION_BUFFER_PCT=LIQUIDATION_BUFFER_PCT,
+    MAX_DAILY_LOSS_PCT=MAX_DAILY_LOSS_PCT,
+    PRICE_MAX_DEVIATION_PCT=PRICE_MAX_DEVIATION_PCT,
+    PRICE_MAX_UNCERTAINTY_SHARE=PRICE_MAX_UNCERTAINTY_SHARE,
+    DRAFT_MAX_DRIFT_PCT=DRAFT_MAX_DRIFT_PCT,
+    MAX_SLIPPAGE_PCT=MAX_SLIPPAGE_PCT,
+)
+refuse_unsafe_production(
+    production=PRODUCTION,
+    execution_mode=DEFAULT_EXECUTION_MODE,
+    required={
+        "SECRET_KEY": SECRET_KEY,
+        "ALLOWED_HOSTS": ",".join(ALLOWED_HOSTS),
+        "DATABASE_URL": DATABASE_URL,
+        "REDIS_URL": env.str("REDIS_URL", default=""),
+        "CELERY_BROKER_URL": env.str("CELERY_BROKER_URL", default=""),
+        "TELEGRAM_BOT_TOKEN": TELEGRAM_BOT_TOKEN,
+        "TELEGRAM_WEBHOOK_SECRET": TELEGRAM_WEBHOOK_SECRET,
+        "AUDIT_HMAC_KEY": AUDIT_HMAC_KEY,
+        "PUBLIC_BASE_URL": env.str("PUBLIC_BASE_URL", default=""),
+    },
+    forbidden={"SANDBOX_URL": SANDBOX_URL},
+)
