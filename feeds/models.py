@@ -4,6 +4,7 @@ Every `*_rate` is a fraction of the notional (0.0001 is 0.01 %); every `*_pct` i
 """
 
 import datetime as dt
+from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -15,18 +16,11 @@ from vanta.money import ZERO
 GROUPS_WITH_HOURS = frozenset({2, 3, 6})  # forex, commodities, equities; crypto never closes
 
 
-class RateField(models.DecimalField):  # type: ignore[type-arg]
-    """A fraction with twenty decimals: hourly rates are as small as 1e-9."""
-
-    def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **{"max_digits": 30, "decimal_places": 20, "default": ZERO, **options})  # type: ignore[arg-type]
-
-
-class UsdField(models.DecimalField):  # type: ignore[type-arg]
-    """US dollars to a millionth."""
-
-    def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **{"max_digits": 24, "decimal_places": 6, "default": ZERO, **options})  # type: ignore[arg-type]
+# A fraction with twenty decimals: hourly rates are as small as 1e-9
+RATE: dict[str, Any] = {"max_digits": 30, "decimal_places": 20, "default": ZERO}
+USD: dict[str, Any] = {"max_digits": 24, "decimal_places": 6, "default": ZERO}
+LEVERAGE: dict[str, Any] = {"max_digits": 10, "decimal_places": 4}
+PERCENT: dict[str, Any] = {"max_digits": 12, "decimal_places": 4}
 
 
 class Market(models.Model):
@@ -43,36 +37,42 @@ class Market(models.Model):
     lazer_feed_id = models.PositiveIntegerField(null=True, blank=True)
     coingecko_id = models.CharField(max_length=60, blank=True)
 
-    min_leverage = models.DecimalField(max_digits=10, decimal_places=4)
-    max_leverage = models.DecimalField(max_digits=10, decimal_places=4)
-    spread_rate = RateField(help_text="Of the price, at opening and again at closing")
-    open_fee_rate = RateField(help_text="0 for Upside: its fee is a share of the gain")
-    close_fee_rate = RateField(help_text="0 for Upside: its fee is a share of the gain")
-    rollover_rate_per_hour_long = RateField(help_text="Of the notional; a cost")
-    rollover_rate_per_hour_short = RateField(help_text="Of the notional; a cost")
-    funding_rate_per_hour_long = RateField(help_text="Of the notional; the venue's sign")
-    funding_rate_per_hour_short = RateField(help_text="Of the notional; the venue's sign")
-    min_notional_usd = UsdField()
-    max_gain_pct = models.DecimalField(max_digits=12, decimal_places=4, help_text="Percent of the collateral")
-    max_stop_loss_pct = models.DecimalField(max_digits=12, decimal_places=4, help_text="Percent of the collateral")
-    upside_tier_gains_pct = models.JSONField(
-        default=list, help_text="Gain from which a tier holds, percent, as strings"
+    min_leverage = models.DecimalField(**LEVERAGE)
+    max_leverage = models.DecimalField(**LEVERAGE)
+    spread_rate = models.DecimalField(**RATE, help_text="Of the price, at opening and again at closing")
+    open_fee_rate = models.DecimalField(**RATE, help_text="0 for Upside: its fee is a share of the gain")
+    close_fee_rate = models.DecimalField(**RATE, help_text="0 for Upside: its fee is a share of the gain")
+    rollover_rate_per_hour_long = models.DecimalField(**RATE, help_text="Of the notional; a cost")
+    rollover_rate_per_hour_short = models.DecimalField(**RATE, help_text="Of the notional; a cost")
+    funding_rate_per_hour_long = models.DecimalField(**RATE, help_text="Of the notional; the venue's sign")
+    funding_rate_per_hour_short = models.DecimalField(**RATE, help_text="Of the notional; the venue's sign")
+    min_notional_usd = models.DecimalField(**USD)
+    max_gain_pct = models.DecimalField(**PERCENT, help_text="Percent of the collateral")
+    max_stop_loss_pct = models.DecimalField(**PERCENT, help_text="Percent of the collateral")
+    upside_tier_gains_pct = models.JSONField(default=list, help_text="Gains where tiers begin, percent, as strings")
+    upside_tier_fees_pct = models.JSONField(
+        default=list, help_text="The tiers' shares of the gain, percent, as strings"
     )
-    upside_tier_fees_pct = models.JSONField(default=list, help_text="The tier's share of the gain, percent, as strings")
 
     is_listed = models.BooleanField(default=True)
     is_close_only = models.BooleanField(default=False)
     is_open = models.BooleanField(default=True, help_text="At refreshed_at; is_open_at() knows about now")
     next_open_at = models.DateTimeField(null=True, blank=True)
     next_close_at = models.DateTimeField(null=True, blank=True)
-    open_interest_long_usd = UsdField()
-    open_interest_short_usd = UsdField()
-    headroom_long_usd = UsdField(help_text="Notional that may still be opened, before the wallet's own limit")
-    headroom_short_usd = UsdField(help_text="Notional that may still be opened, before the wallet's own limit")
+    open_interest_long_usd = models.DecimalField(**USD)
+    open_interest_short_usd = models.DecimalField(**USD)
+    headroom_long_usd = models.DecimalField(
+        **USD, help_text="Notional that may still be opened, before the wallet's own limit"
+    )
+    headroom_short_usd = models.DecimalField(
+        **USD, help_text="Notional that may still be opened, before the wallet's own limit"
+    )
     max_trades_per_pair = models.PositiveSmallIntegerField(default=40)
 
     min_upstreams = models.PositiveSmallIntegerField(default=1)
-    volatility_per_sqrt_s = RateField(default=DEFAULT_SIGMA_PER_SQRT_S, help_text="σ of the price, as a fraction")
+    volatility_per_sqrt_s = models.DecimalField(
+        **{**RATE, "default": DEFAULT_SIGMA_PER_SQRT_S}, help_text="σ of the price, as a fraction"
+    )
     venue_params = models.JSONField(
         default=dict, encoder=DjangoJSONEncoder, help_text="A snapshot of this pair alone, in the venue's own shape"
     )

@@ -15,7 +15,6 @@ def _every(seconds: int, task: str, *args: str) -> dict[str, Any]:
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "refresh-markets": _every(MARKETS_INTERVAL_S, "feeds.tasks.refresh_markets"),
-    **{
-        f"poll-{name}": _every(seconds, "feeds.tasks.poll_source", name) for name, seconds in SOURCE_INTERVALS_S.items()
-    },
+    "poll-avantis": _every(SOURCE_INTERVALS_S["avantis"], "feeds.tasks.poll_source", "avantis"),
+    "poll-coingecko": _every(SOURCE_INTERVALS_S["coingecko"], "feeds.tasks.poll_source", "coingecko"),
 }
