@@ -1,0 +1,67 @@
+"""One embedded PostgreSQL and Redis for a whole test run, shared by its xdist workers.
+
+Every worker has its own database (pytest-django's suffix) and its own pair of Redis databases.
+"""
+
+import importlib
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from django.conf import empty, settings
+
+from vanta.devservices import DevServices
+
+services_key = pytest.StashKey[DevServices]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        services = config.stash[services_key] = DevServices.temporary().start()
+        os.environ.update(services.environment() | _secrets() | {"VANTA_STATE_DIR": str(services.state_dir)})
+    else:
+        pair = 2 * (int(worker.removeprefix("gw")) + 1)
+        os.environ["CELERY_BROKER_URL"] = _with_database(os.environ["CELERY_BROKER_URL"], pair)
+        os.environ["REDIS_URL"] = _with_database(os.environ["REDIS_URL"], pair + 1)
+    _read_settings_again()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if services := config.stash.get(services_key, None):
+        services.remove()
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that uses the database starts with empty Redis databases of its own."""
+    if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
+        for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
+            with redis.Redis.from_url(url) as client:
+                client.flushdb()
+    yield
+
+
+def _read_settings_again() -> None:
+    """pytest-django has read the settings before any conftest: before the servers had ports."""
+    if settings.configured:
+        importlib.reload(sys.modules[settings.SETTINGS_MODULE])
+        settings._wrapped = empty
+
+
+def _with_database(url: str, database: int) -> str:
+    return urlsplit(url)._replace(path=f"/{database}").geturl()
+
+
+def _secrets() -> dict[str, str]:
+    return {
+        "ENVIRONMENT": "test",
+        "SECRET_KEY": secrets.token_urlsafe(32),
+        "AUDIT_HMAC_KEY": secrets.token_urlsafe(32),
+        "TELEGRAM_BOT_TOKEN": f"{secrets.randbelow(10**9)}:{secrets.token_hex(16)}",
+        "TELEGRAM_WEBHOOK_SECRET": secrets.token_urlsafe(32),
+    }
