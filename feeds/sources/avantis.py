@@ -1,0 +1,147 @@
+"""The venue's own prices and catalogue, through its SDK. The primary source: it vouches.
+
+The SDK's `markets.price()` drops the timestamp and falls back to a leg without one, its transport turns numbers into
+floats, retries three times and keeps 20 connections: hence `price_update_data()` over a transport of our own.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+from django.conf import settings
+from veranta_sdk.config import VerantaConfig
+from veranta_sdk.markets import MarketsApi
+
+from feeds.consensus import Quote
+from feeds.sources.background import private_loop
+from feeds.sources.base import MarketRef, SourceError
+from feeds.sources.http import parse_json, read_integer, read_price, retry_after_s
+from vanta import clock
+
+CONNECTIONS = 24
+REQUEST_TIMEOUT_S = 1.0
+CYCLE_TIMEOUT_S = 1.5
+SNAPSHOT_TIMEOUT_S = 8.0
+TOO_MANY_REQUESTS = 429
+
+
+class AvantisSource:
+    """One request a market, all at once over a few connections that stay open; the pro leg, with its own timestamp."""
+
+    name = "avantis"
+    upstream = "pyth"
+    weight = Decimal("1.5")
+    max_age_ms = 60_000
+    timeout_s = 2.0
+
+    def __init__(self) -> None:
+        self._config = VerantaConfig.load(
+            api_base_url=settings.VERANTA_API_BASE_URL,
+            tx_builder_url=settings.VERANTA_TX_BUILDER_URL,
+            history_api_url=settings.VERANTA_HISTORY_API_URL,
+            feed_url=settings.VERANTA_FEED_URL,
+        )
+        self._transport = ExactTransport()
+        self._markets = MarketsByIndex(self._config, self._transport)
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+
+    def fetch(self, markets: Sequence[MarketRef]) -> list[Quote]:
+        if not markets:
+            return []
+        try:
+            answers = private_loop().run(self._ask_all(markets), timeout_s=self.timeout_s)
+        except TimeoutError as error:
+            raise SourceError("timeout", source=self.name) from error
+        quotes = [answer for answer in answers if isinstance(answer, Quote)]
+        if not quotes:
+            raise _worst(answers, source=self.name)
+        return quotes
+
+    def fetch_snapshot(self) -> Any:
+        """The venue's whole trading snapshot. Raises SourceError."""
+        url = f"{self._config.data_api_url}/v2/trading"
+        ask = self._transport.json("GET", url, timeout_s=SNAPSHOT_TIMEOUT_S)
+        try:
+            return private_loop().run(ask, timeout_s=SNAPSHOT_TIMEOUT_S)
+        except TimeoutError as error:
+            raise SourceError("timeout", source=self.name) from error
+
+    async def _ask_all(self, markets: Sequence[MarketRef]) -> list[Quote | SourceError]:
+        """What came in time: markets that hang are given up, they never hold back the others."""
+        tasks = [asyncio.create_task(self._ask(market)) for market in markets]
+        done, late = await asyncio.wait(tasks, timeout=CYCLE_TIMEOUT_S)
+        for task in late:
+            task.cancel()
+        return [task.result() for task in done]
+
+    async def _ask(self, market: MarketRef) -> Quote | SourceError:
+        try:
+            async with self._slots, asyncio.timeout(REQUEST_TIMEOUT_S):
+                answer = await self._markets.price_update_data(market.pair_index)
+        except TimeoutError:
+            return SourceError("timeout", market=market.symbol)
+        except SourceError as error:
+            return error
+        quote = self._quote(market, answer)
+        return quote or SourceError("no usable pro price", market=market.symbol)
+
+    def _quote(self, market: MarketRef, answer: Any) -> Quote | None:
+        body = answer.get("data", answer) if isinstance(answer, dict) else None
+        leg = body.get("pro") if isinstance(body, dict) else None
+        if not isinstance(leg, dict):
+            return None  # the core leg has no timestamp of its own: it proves nothing
+        price, published_ms = read_price(leg.get("price")), read_integer(leg.get("publishTimestampMs"))
+        if price is None or published_ms is None:
+            return None
+        return Quote(
+            market=market.symbol,
+            source=self.name,
+            upstream=self.upstream,
+            price=price,
+            timestamp_ms=published_ms,
+            received_at_ms=clock.now_ms(),
+            weight=self.weight,
+            max_age_ms=self.max_age_ms,
+        )
+
+
+class MarketsByIndex(MarketsApi):  # type: ignore[misc]  # the SDK is not typed strictly
+    """The SDK's markets without its catalogue: it would download and parse all pairs to look up an index we know."""
+
+    async def pair(self, ref: str | int) -> Any:
+        return SimpleNamespace(index=ref)
+
+
+class ExactTransport:
+    """What the SDK's markets need of a transport: numbers stay exact, nothing is retried, connections are kept."""
+
+    def __init__(self) -> None:
+        limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        self._client = httpx.AsyncClient(timeout=REQUEST_TIMEOUT_S, limits=limits)
+
+    async def json(self, method: str, url: str, *, timeout_s: float = REQUEST_TIMEOUT_S) -> Any:
+        """The answer's JSON. Raises SourceError."""
+        try:
+            response = await self._client.request(method, url, timeout=timeout_s)
+        except httpx.HTTPError as error:
+            raise SourceError(type(error).__name__) from error
+        if response.status_code == TOO_MANY_REQUESTS:
+            raise SourceError("rate limited", retry_after_s=retry_after_s(response.headers.get("retry-after")))
+        if response.status_code != httpx.codes.OK:
+            raise SourceError(f"HTTP {response.status_code}")
+        try:
+            return parse_json(response.content)
+        except ValueError as error:
+            raise SourceError("not JSON") from error
+
+
+def _worst(answers: Iterable[Quote | SourceError], *, source: str) -> SourceError:
+    """The failure to report where all failed: the one that asks for the longest pause."""
+    errors = [answer for answer in answers if isinstance(answer, SourceError)]
+    if not errors:
+        return SourceError("timeout", source=source)
+    worst = max(errors, key=lambda error: error.retry_after_s or 0)
+    return SourceError(str(worst), retry_after_s=worst.retry_after_s, source=source)

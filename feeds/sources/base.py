@@ -1,0 +1,59 @@
+"""What a price source is: who it is, what it is worth, and how to ask it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from feeds.consensus import Quote
+from vanta.errors import VantaError
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRef:
+    """A market to ask for, by all the names that sources know it by. `symbol` is the price symbol (ETH/USD)."""
+
+    symbol: str
+    pair_index: int
+    coingecko_id: str | None = None
+    lazer_feed_id: int | None = None
+
+
+class SourceError(VantaError):
+    """The source gave nothing. `retry_after_s` is how long it asked to be left alone; None where it did not."""
+
+    code = "source_failed"
+    retryable = True
+
+    def __init__(self, message: str = "", *, retry_after_s: int | None = None, **ids: object) -> None:
+        super().__init__(message, **ids)
+        self.retry_after_s = retry_after_s
+
+
+class PriceSource(Protocol):
+    """Where prices come from. Thread-safe; made lazily in the process that polls it, once.
+
+    `upstream` is where the source itself has them from; `weight` counts while a quote is fresh; quotes older than
+    `max_age_ms` by the source's own clock are not even heard as a veto; `timeout_s` bounds a whole fetch.
+    """
+
+    name: str
+    upstream: str
+    weight: Decimal
+    max_age_ms: int
+    timeout_s: float
+
+    def fetch(self, markets: Sequence[MarketRef]) -> list[Quote]:
+        """Quotes with the source's own timestamps; markets it has nothing usable for are left out.
+
+        Raises SourceError, and nothing else, where there is no quote at all for any of `markets` that it serves.
+        """
+        ...
+
+
+class CatalogueSource(Protocol):
+    """Where the markets come from."""
+
+    def fetch_snapshot(self) -> Any:
+        """The venue's trading snapshot, its numbers exact (feeds/catalogue.py reads it). Raises SourceError."""
+        ...
