@@ -97,7 +97,7 @@ def gross_pnl(*, side: Side, entry_price: Decimal, price: Decimal, notional_usd:
 def profit_share_rate(tiers: Sequence[ProfitTier], gain_rate: Decimal) -> Decimal:
     """Share of an Upside profit that the venue keeps at this gain: that of the highest tier reached, else the first.
 
-    Source: the venue's `compute.pnl_fee_by_gross_profit_p` (`pnl_type_fee` disagrees with it; parity is with `net_pnl`).
+    Source: the venue's `compute.pnl_fee_by_gross_profit_p` (parity is with `net_pnl`, not `pnl_type_fee`).
     """
     reached = [tier.share_rate for tier in tiers if gain_rate >= tier.gain_rate]
     return reached[-1] if reached else tiers[0].share_rate if tiers else ZERO
@@ -221,7 +221,7 @@ def stop_price_from_move(*, side: Side, base_price: Decimal, move_rate: Decimal)
 
 
 def stop_price_from_usd(*, side: Side, base_price: Decimal, notional_usd: Decimal, loss_usd: Decimal) -> Decimal:
-    """The stop where the price's move has lost this much, before fees (`sl=$50`). Raises InvalidMargin without notional.
+    """The stop where the price's move has lost this much, before fees (`sl=$50`). Raises InvalidMargin without it.
 
     Source: the venue's `compute.sl_percent_to_price`, whose percent is of the collateral; checked against it in tests.
     """
@@ -295,5 +295,5 @@ def free_collateral(*, free_usd: Decimal, reserved_usd: Decimal) -> Decimal:
 
 def _require_positive(**amounts: Decimal) -> None:
     for name, amount in amounts.items():
-        if not amount > ZERO:
-            raise InvalidMargin(**{name: amount})
+        if not (amount.is_finite() and amount > ZERO):
+            raise InvalidMargin(f"{name} is not positive", amount=amount)

@@ -178,8 +178,8 @@ class Denial:
 class RiskDecision:
     """Every check that applied, in a stable order, and every denial.
 
-    `max_collateral_usd` and `max_leverage` are set on a denied order where changing that one alone makes the whole order
-    pass: the largest value that does.
+    `max_collateral_usd` and `max_leverage` are set on a denied order where changing that one alone makes the whole
+    order pass: the largest value that does.
     """
 
     denials: tuple[Denial, ...]

@@ -1,0 +1,95 @@
+"""Size, leverage, margin and loss: the limits that a smaller order passes. Pure."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from feeds.consensus import MarkPrice
+from risk import margin
+from risk.margin import Side
+from risk.rules.case import Case, at_most, resulting
+from risk.rules.venue import adverse_move
+from risk.values import PRICE_TICK, CheckResult
+from vanta.money import ZERO
+
+SIGNIFICANT_DIGITS = 7  # of a stop that Vanta names
+
+
+def leverage(case: Case) -> CheckResult:
+    """Within the pair's envelope and the policy's cap; the detail is the Upside market where only the pair is short."""
+    order, market = case.order, case.market
+    if order.leverage < market.min_leverage:
+        return CheckResult("leverage", False, order.leverage, market.min_leverage, "minimum")
+    result = at_most("leverage", order.leverage, min(case.limits.max_leverage, market.max_leverage))
+    beyond_pair_only = market.max_leverage < order.leverage <= case.limits.max_leverage
+    return CheckResult(
+        result.code, result.passed, result.measured, result.limit, market.upside_symbol if beyond_pair_only else ""
+    )
+
+
+def position_size(case: Case) -> CheckResult:
+    """Notional of all that the trader has in this market and waits for, with this order."""
+    notional = case.account.exposure.notional_usd + case.order.notional_usd
+    return at_most("position_size", notional, case.limits.max_position_size_usd)
+
+
+def free_margin(case: Case) -> CheckResult:
+    """Collateral and open fee; the fee on top, as it is unknown whether the venue takes it out of the collateral."""
+    return at_most("margin", case.order.collateral_usd + open_fee_usd(case), case.account.available_usd)
+
+
+def account_risk(case: Case) -> CheckResult | None:
+    """Worst loss of the resulting position. With a stop it needs a price; a stop on the wrong side counts as none."""
+    loss = worst_loss_usd(case)
+    return None if loss is None else at_most("account_risk", loss, risk_budget_usd(case))
+
+
+def risk_budget_usd(case: Case) -> Decimal:
+    return case.limits.max_account_risk_pct * case.account.equity_usd
+
+
+def open_fee_usd(case: Case) -> Decimal:
+    rate = ZERO if case.market.is_upside else case.market.open_fee_rate
+    return margin.open_fee(notional_usd=case.order.notional_usd, rate=rate)
+
+
+def worst_loss_usd(case: Case) -> Decimal | None:
+    """W of the resulting position at its worst fill (spread and slippage); None where that needs a price."""
+    order = case.order
+    if order.stop_price is None:
+        return order.collateral_usd + (order.increases.collateral_usd if order.increases else ZERO)
+    if not isinstance(case.mark, MarkPrice):
+        return None
+    position = resulting(order, case.mark, case.market.spread_rate + order.slippage_rate)
+    return margin.worst_loss(
+        side=order.side,
+        entry_price=position.entry_price,
+        collateral_usd=position.collateral_usd,
+        notional_usd=position.notional_usd,
+        stop_price=order.stop_price if adverse_move(order.side, case.mark, order.stop_price) > ZERO else None,
+        spread_rate=case.market.spread_rate,
+        slippage_rate=order.slippage_rate,
+        open_fee_usd=open_fee_usd(case),
+        close_fee_rate=ZERO if case.market.is_upside else case.market.close_fee_rate,
+        accrued_fees_usd=position.accrued_fees_usd,
+    )
+
+
+def stop_within_budget(case: Case) -> Decimal | None:
+    """The furthest stop with which `account_risk` passes, rounded towards the mark; None where there is none."""
+    if not isinstance(case.mark, MarkPrice):
+        return None
+    order, market = case.order, case.market
+    position = resulting(order, case.mark, market.spread_rate + order.slippage_rate)
+    exact = margin.stop_price_at_loss(
+        side=order.side,
+        entry_price=position.entry_price,
+        notional_usd=position.notional_usd,
+        loss_usd=risk_budget_usd(case),
+        spread_rate=market.spread_rate,
+        slippage_rate=order.slippage_rate,
+        open_fee_usd=open_fee_usd(case),
+        close_fee_rate=ZERO if market.is_upside else market.close_fee_rate,
+        accrued_fees_usd=position.accrued_fees_usd,
+    )
+    tick = max(PRICE_TICK, Decimal(1).scaleb(case.mark.price.adjusted() + 1 - SIGNIFICANT_DIGITS))
+    stop = exact.quantize(tick, rounding=ROUND_CEILING if order.side is Side.LONG else ROUND_FLOOR)
+    return stop if stop > ZERO and adverse_move(order.side, case.mark, stop) > ZERO else None

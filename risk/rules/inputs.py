@@ -1,0 +1,88 @@
+"""Numbers that no rule could compare: refused here, so that the other rules never raise. Pure."""
+
+from decimal import Decimal
+from typing import Any
+
+from feeds.consensus import NoConsensus
+from risk.rules.case import Case
+from risk.values import COLLATERAL_TICK, LEVERAGE_TICK, PRICE_TICK, CheckResult
+from vanta.money import ONE, ZERO
+
+MAX_COLLATERAL_USD = Decimal(10) ** 12
+MAX_LEVERAGE = Decimal(10) ** 6
+MAX_PRICE = Decimal(10) ** 15
+MIN_EXPONENT = -30  # of the first digit: smaller amounts, and larger ones than the next, are damage, not money
+MAX_EXPONENT = 20
+
+
+def collateral_is_an_amount(case: Case) -> CheckResult:
+    return _number("invalid_collateral", case.order.collateral_usd, MAX_COLLATERAL_USD, COLLATERAL_TICK)
+
+
+def leverage_is_a_number(case: Case) -> CheckResult:
+    return _number("invalid_leverage", case.order.leverage, MAX_LEVERAGE, LEVERAGE_TICK)
+
+
+def stop_is_a_price(case: Case) -> CheckResult | None:
+    price = case.order.stop_price
+    return None if price is None else _number("invalid_stop", price, MAX_PRICE, PRICE_TICK)
+
+
+def take_profit_is_a_price(case: Case) -> CheckResult | None:
+    price = case.order.take_profit_price
+    return None if price is None else _number("invalid_take_profit", price, MAX_PRICE, PRICE_TICK)
+
+
+def slippage_is_a_fraction(case: Case) -> CheckResult:
+    rate = case.order.slippage_rate
+    passed = _is_sane(rate) and ZERO <= rate < ONE
+    return CheckResult("invalid_slippage", passed, rate if rate.is_finite() else None, ONE)
+
+
+def snapshot_is_usable(case: Case) -> CheckResult:
+    """Account, market, limits and mark hold finite numbers and belong together; `detail` names what does not."""
+    wrong = _unusable_name(case)
+    return CheckResult("invalid_snapshot", not wrong, detail=wrong)
+
+
+def _number(code: str, value: Decimal, highest: Decimal, tick: Decimal) -> CheckResult:
+    """Passes for 0 < value <= highest in whole ticks; the detail says which of these it misses."""
+    if not value.is_finite():
+        return CheckResult(code, False, None, highest, "not_a_number")
+    if value <= ZERO:
+        return CheckResult(code, False, value, ZERO, "not_positive")
+    if value > highest:
+        return CheckResult(code, False, value, highest, "too_large")
+    if value < tick or value % tick != ZERO:
+        return CheckResult(code, False, value, tick, "too_precise")
+    return CheckResult(code, True, value, highest)
+
+
+def _is_sane(value: Decimal) -> bool:
+    return value.is_finite() and (value == ZERO or MIN_EXPONENT <= value.adjusted() <= MAX_EXPONENT)
+
+
+def _unusable_name(case: Case) -> str:
+    if case.order.market != case.market.symbol:
+        return "market"
+    held = case.order.increases
+    if held is not None and held.side is not case.order.side:
+        return "increases.side"
+    marked = None if isinstance(case.mark, NoConsensus) else case.mark
+    groups = (case.account, case.account.exposure, case.market, case.limits, held, marked)
+    for group in groups:
+        name = _unusable_field(group)
+        if name:
+            return name
+    if held is not None and not (held.entry_price > ZERO and held.notional_usd > ZERO):
+        return "increases"
+    return "mark" if marked is not None and (marked.price <= ZERO or marked.uncertainty < ZERO) else ""
+
+
+def _unusable_field(group: Any) -> str:
+    """Name of the first Decimal of a value class that is not finite or absurd; empty where all are sound."""
+    for name in getattr(group, "__slots__", ()):
+        value = getattr(group, name)
+        if isinstance(value, Decimal) and not _is_sane(value):
+            return f"{type(group).__name__}.{name}"
+    return ""
