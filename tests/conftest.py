@@ -7,12 +7,13 @@ import importlib
 import os
 import secrets
 import sys
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 import redis
-from django.conf import empty, settings
+from django.conf import settings
+from django.db import connections
+from django.utils.functional import empty
 
 from vanta.devservices import DevServices
 
@@ -37,20 +38,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _empty_redis(request: pytest.FixtureRequest) -> Iterator[None]:
+def _empty_redis(request: pytest.FixtureRequest) -> None:
     """A test that uses the database starts with empty Redis databases of its own."""
     if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
         for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
             with redis.Redis.from_url(url) as client:
                 client.flushdb()
-    yield
 
 
 def _read_settings_again() -> None:
     """pytest-django has read the settings before any conftest: before the servers had ports."""
-    if settings.configured:
-        importlib.reload(sys.modules[settings.SETTINGS_MODULE])
-        settings._wrapped = empty
+    importlib.reload(sys.modules[settings.SETTINGS_MODULE])
+    settings._wrapped = empty
+    for connection in connections.all(initialized_only=True):
+        del connections[connection.alias]
+    vars(connections).pop("settings", None)
+    vars(connections)["_settings"] = None
 
 
 def _with_database(url: str, database: int) -> str:

@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import logging
 import os
 import pwd
 import secrets
@@ -15,6 +16,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
 UNPRIVILEGED = ("nobody", "daemon")
@@ -70,9 +73,11 @@ def postgres_home(state_dir: Path, account: Account | None) -> Path:
     if account is None or account.can_enter(state_dir):
         return state_dir / "postgres"
     name = hashlib.sha256(str(state_dir).encode()).hexdigest()[:12]
-    print(
-        f"PostgreSQL runs as user {account.name}, who may not enter {state_dir}: its data are in {SHARED_HOME / name}.",
-        file=sys.stderr,
+    log.warning(
+        "PostgreSQL runs as user %s, who may not enter %s: its data are in %s",
+        account.name,
+        state_dir,
+        SHARED_HOME / name,
     )
     return make_private(make_private(SHARED_HOME) / name) / "postgres"
 

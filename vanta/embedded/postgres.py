@@ -82,7 +82,7 @@ class Postgres(Server):
         except psycopg2.OperationalError as error:
             if "authentication failed" in str(error):
                 raise ServiceFailed(
-                    f"The password kept beside {self.log_path} does not open PostgreSQL's data; `make clean` starts anew."
+                    f"The password beside {self.log_path} does not open PostgreSQL's data; `make clean` starts anew."
                 ) from error
             return False
         try:

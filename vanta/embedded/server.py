@@ -110,7 +110,7 @@ class Server(ABC):
                 stderr=subprocess.STDOUT,
                 env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", "TZ": "UTC"},
                 start_new_session=True,
-                preexec_fn=die_with_parent(self.stop_signal),  # noqa: PLW1509  (one system call, no lock)
+                preexec_fn=die_with_parent(self.stop_signal),
                 **run_as(self.account),
             )
         waiting = threading.Event()

@@ -1,0 +1,1 @@
+"""Keeping processes and asyncio jobs alive; `vanta.supervisor` puts the processes together."""
