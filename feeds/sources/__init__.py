@@ -23,7 +23,7 @@ class UnknownSource(VantaError):
 
 
 def price_source(name: str) -> PriceSource:
-    """The process's instance of a source, made at first use (connections do not survive a fork). Raises UnknownSource."""
+    """The process's instance, made at first use (connections do not survive a fork). Raises UnknownSource."""
     if name not in SOURCES:
         raise UnknownSource(name=name)
     source: PriceSource = _instance(SOURCES[name], os.getpid())

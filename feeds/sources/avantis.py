@@ -26,6 +26,7 @@ REQUEST_TIMEOUT_S = 1.0
 CYCLE_TIMEOUT_S = 1.5
 SNAPSHOT_TIMEOUT_S = 8.0
 TOO_MANY_REQUESTS = 429
+DEFAULT_PAUSE_S = 2  # the primary: silent no longer than it asks for
 
 
 class AvantisSource:
@@ -129,7 +130,8 @@ class ExactTransport:
         except httpx.HTTPError as error:
             raise SourceError(type(error).__name__) from error
         if response.status_code == TOO_MANY_REQUESTS:
-            raise SourceError("rate limited", retry_after_s=retry_after_s(response.headers.get("retry-after")))
+            wait_s = retry_after_s(response.headers.get("retry-after"), default_s=DEFAULT_PAUSE_S)
+            raise SourceError("rate limited", retry_after_s=wait_s)
         if response.status_code != httpx.codes.OK:
             raise SourceError(f"HTTP {response.status_code}")
         try:

@@ -16,6 +16,7 @@ from vanta import clock
 
 PRO_HOST = "pro-api.coingecko.com"
 TOO_MANY_REQUESTS = 429
+DEFAULT_PAUSE_S = 60  # its limit is counted per minute
 
 
 class CoinGeckoSource:
@@ -59,7 +60,7 @@ class CoinGeckoSource:
         except (httpx.HTTPError, TimeoutError) as error:
             raise SourceError(type(error).__name__, source=self.name) from error
         if response.status_code == TOO_MANY_REQUESTS:
-            wait_s = retry_after_s(response.headers.get("retry-after"))
+            wait_s = retry_after_s(response.headers.get("retry-after"), default_s=DEFAULT_PAUSE_S)
             raise SourceError("rate limited", retry_after_s=wait_s, source=self.name)
         if response.status_code != httpx.codes.OK:
             raise SourceError(f"HTTP {response.status_code}", source=self.name)

@@ -8,7 +8,6 @@ from typing import Any
 from vanta import clock
 
 MAX_RETRY_AFTER_S = 86_400
-DEFAULT_RETRY_AFTER_S = 60
 MIN_EXPONENT, MAX_EXPONENT = -17, 14  # of the first digit: 1e-17 to 1e15 USD
 DECIMALS = 18
 QUANTUM = Decimal(1).scaleb(-DECIMALS)
@@ -44,16 +43,16 @@ def read_integer(value: Any) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 and int(text) > 0 else None
 
 
-def retry_after_s(header: str | None) -> int:
-    """Seconds of a Retry-After header, which holds seconds or a date; a minute where it is missing or unreadable."""
+def retry_after_s(header: str | None, *, default_s: int) -> int:
+    """Seconds of a Retry-After header, which holds seconds or a date; `default_s` where it is missing or unreadable."""
     if header is None:
-        return DEFAULT_RETRY_AFTER_S
+        return default_s
     if header.strip().isdigit():
         return min(int(header.strip()[:9]), MAX_RETRY_AFTER_S)
     try:
         until = email.utils.parsedate_to_datetime(header)
     except ValueError:
-        return DEFAULT_RETRY_AFTER_S
+        return default_s
     wait_s = int((until.replace(tzinfo=until.tzinfo or clock.UTC) - clock.now()).total_seconds()) + 1
     return min(max(wait_s, 0), MAX_RETRY_AFTER_S)
 
