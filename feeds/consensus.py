@@ -188,7 +188,7 @@ def _unusable(quote: Quote, market: str, now_ms: int, rules: ConsensusRules) -> 
 def _well_formed(quote: Quote) -> bool:
     if not (isinstance(quote.timestamp_ms, int) and isinstance(quote.max_age_ms, int) and _is_price(quote.price)):
         return False
-    if not (isinstance(quote.source, str) and isinstance(quote.upstream, str)):
+    if not (_is_text(quote.source) and _is_text(quote.upstream)):
         return False
     weight, bid, ask = quote.weight, quote.bid, quote.ask
     if not (isinstance(weight, Decimal) and weight.is_finite() and ZERO < weight <= MAX_WEIGHT):
@@ -196,6 +196,10 @@ def _well_formed(quote: Quote) -> bool:
     if bid is None or ask is None:
         return (bid is None or _is_price(bid)) and (ask is None or _is_price(ask))
     return _is_price(bid) and _is_price(ask) and bid <= ask
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _is_price(value: object) -> bool:

@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from feeds.consensus import Quote
 from vanta import redis
@@ -16,7 +17,7 @@ KEY_PREFIX = "feeds:quotes:"
 
 def write_quotes(quotes: Iterable[Quote]) -> None:
     """Replace each source's quote of each market, in one pipelined write."""
-    fields: dict[str, dict[str, str]] = defaultdict(dict)
+    fields: dict[str, dict[Any, Any]] = defaultdict(dict)
     for quote in quotes:
         fields[quote.market][quote.source] = encode(quote)
     pipeline = redis.client().pipeline(transaction=False)
@@ -72,6 +73,6 @@ def decode(text: str, *, market: str, source: str) -> Quote | None:
         return None
 
 
-def _decode_all(stored: Mapping[str, str], market: str) -> list[Quote]:
+def _decode_all(stored: Mapping[Any, Any], market: str) -> list[Quote]:
     quotes = [decode(text, market=market, source=source) for source, text in stored.items()]
     return [quote for quote in quotes if quote is not None]

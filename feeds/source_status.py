@@ -4,6 +4,7 @@ Raises RedisDown; the callers say what follows from it.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from vanta import clock, redis
 
@@ -30,7 +31,13 @@ def record_success(name: str, *, latency_ms: int, quotes: int, asked: int) -> in
     """Note a poll that brought quotes; returns how many failed before it."""
     pipeline = redis.client().pipeline(transaction=True)
     pipeline.hget(KEY_PREFIX + name, "failures")
-    fields = {"last_ok_ms": clock.now_ms(), "latency_ms": latency_ms, "quotes": quotes, "asked": asked, "failures": 0}
+    fields: dict[Any, Any] = {
+        "last_ok_ms": clock.now_ms(),
+        "latency_ms": latency_ms,
+        "quotes": quotes,
+        "asked": asked,
+        "failures": 0,
+    }
     pipeline.hset(KEY_PREFIX + name, mapping=fields)
     return _integer(pipeline.execute()[0]) or 0
 
@@ -38,7 +45,7 @@ def record_success(name: str, *, latency_ms: int, quotes: int, asked: int) -> in
 def record_failure(name: str, *, error: str, latency_ms: int, pause_s: int | None) -> int:
     """Note a poll that brought nothing, and the pause the source asked for; returns how many failed in a row."""
     now_ms = clock.now_ms()
-    fields: dict[str, str | int] = {
+    fields: dict[Any, Any] = {
         "last_error": error[:LONGEST_ERROR],
         "last_error_ms": now_ms,
         "latency_ms": latency_ms,
@@ -53,7 +60,7 @@ def record_failure(name: str, *, error: str, latency_ms: int, pause_s: int | Non
 
 def read_status(name: str) -> SourceStatus:
     """What is known of a source; all defaults where it was never polled."""
-    stored = redis.client().hgetall(KEY_PREFIX + name)
+    stored: dict[Any, Any] = redis.client().hgetall(KEY_PREFIX + name)
     return SourceStatus(
         name=name,
         last_ok_ms=_integer(stored.get("last_ok_ms")),

@@ -32,7 +32,7 @@ def read_price(value: Any) -> Decimal | None:
         return None  # not a number: the quote is left out, as the consensus would leave it out
     if not price.is_finite() or price <= 0 or not MIN_EXPONENT <= price.adjusted() <= MAX_EXPONENT:
         return None
-    return price if price.as_tuple().exponent >= -DECIMALS else price.quantize(QUANTUM, context=WIDE)
+    return price.quantize(QUANTUM, context=WIDE) if -int(price.as_tuple().exponent) > DECIMALS else price
 
 
 def read_integer(value: Any) -> int | None:
