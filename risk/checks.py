@@ -138,10 +138,9 @@ def evaluate_reduction(*, market: MarketRules, trading_state: TradingState) -> R
 
 
 def _ask(case: Case) -> list[tuple[Rule, CheckResult]]:
-    asked = _ask_all(INPUT_RULES, case)
-    sound = all(result.passed for _, result in asked)
-    asked += _ask_all(STATE_RULES, case)
-    return asked + _ask_all(NUMBER_RULES, case) if sound else asked
+    unsound = _ask_all(INPUT_RULES, case)
+    asked = unsound + _ask_all(STATE_RULES, case)
+    return asked if unsound else asked + _ask_all(NUMBER_RULES, case)
 
 
 def _ask_all(rules: tuple[tuple[str, Rule], ...], case: Case) -> list[tuple[Rule, CheckResult]]:

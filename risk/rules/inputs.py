@@ -1,4 +1,7 @@
-"""Numbers that no rule could compare: refused here, so that the other rules never raise. Pure."""
+"""Numbers that no rule could compare: refused here, so that the other rules never raise. Pure.
+
+These rules answer only where something is wrong.
+"""
 
 from decimal import Decimal
 from typing import Any
@@ -6,20 +9,21 @@ from typing import Any
 from feeds.consensus import NoConsensus
 from risk.rules.case import Case
 from risk.values import COLLATERAL_TICK, LEVERAGE_TICK, PRICE_TICK, CheckResult
-from vanta.money import ONE, ZERO
+from vanta.money import ZERO
 
 MAX_COLLATERAL_USD = Decimal(10) ** 12
 MAX_LEVERAGE = Decimal(10) ** 6
 MAX_PRICE = Decimal(10) ** 15
+MAX_FILL_RATE = Decimal("0.5")  # of spread, slippage, uncertainty: two of them together leave a fill above zero
 MIN_EXPONENT = -30  # of the first digit: smaller amounts, and larger ones than the next, are damage, not money
 MAX_EXPONENT = 20
 
 
-def collateral_is_an_amount(case: Case) -> CheckResult:
+def collateral_is_an_amount(case: Case) -> CheckResult | None:
     return _number("invalid_collateral", case.order.collateral_usd, MAX_COLLATERAL_USD, COLLATERAL_TICK)
 
 
-def leverage_is_a_number(case: Case) -> CheckResult:
+def leverage_is_a_number(case: Case) -> CheckResult | None:
     return _number("invalid_leverage", case.order.leverage, MAX_LEVERAGE, LEVERAGE_TICK)
 
 
@@ -33,20 +37,21 @@ def take_profit_is_a_price(case: Case) -> CheckResult | None:
     return None if price is None else _number("invalid_take_profit", price, MAX_PRICE, PRICE_TICK)
 
 
-def slippage_is_a_fraction(case: Case) -> CheckResult:
+def slippage_is_a_fraction(case: Case) -> CheckResult | None:
     rate = case.order.slippage_rate
-    passed = _is_sane(rate) and ZERO <= rate < ONE
-    return CheckResult("invalid_slippage", passed, rate if rate.is_finite() else None, ONE)
+    if _is_fill_rate(rate):
+        return None
+    return CheckResult("invalid_slippage", False, rate if rate.is_finite() else None, MAX_FILL_RATE)
 
 
-def snapshot_is_usable(case: Case) -> CheckResult:
+def snapshot_is_usable(case: Case) -> CheckResult | None:
     """Account, market, limits and mark hold finite numbers and belong together; `detail` names what does not."""
     wrong = _unusable_name(case)
-    return CheckResult("invalid_snapshot", not wrong, detail=wrong)
+    return CheckResult("invalid_snapshot", False, detail=wrong) if wrong else None
 
 
-def _number(code: str, value: Decimal, highest: Decimal, tick: Decimal) -> CheckResult:
-    """Passes for 0 < value <= highest in whole ticks; the detail says which of these it misses."""
+def _number(code: str, value: Decimal, highest: Decimal, tick: Decimal) -> CheckResult | None:
+    """None for 0 < value <= highest in whole ticks; else the detail says which of these it misses."""
     if not value.is_finite():
         return CheckResult(code, False, None, highest, "not_a_number")
     if value <= ZERO:
@@ -55,11 +60,15 @@ def _number(code: str, value: Decimal, highest: Decimal, tick: Decimal) -> Check
         return CheckResult(code, False, value, highest, "too_large")
     if value < tick or value % tick != ZERO:
         return CheckResult(code, False, value, tick, "too_precise")
-    return CheckResult(code, True, value, highest)
+    return None
 
 
 def _is_sane(value: Decimal) -> bool:
     return value.is_finite() and (value == ZERO or MIN_EXPONENT <= value.adjusted() <= MAX_EXPONENT)
+
+
+def _is_fill_rate(rate: Decimal) -> bool:
+    return _is_sane(rate) and ZERO <= rate < MAX_FILL_RATE
 
 
 def _unusable_name(case: Case) -> str:
@@ -76,7 +85,9 @@ def _unusable_name(case: Case) -> str:
             return name
     if held is not None and not (held.entry_price > ZERO and held.notional_usd > ZERO):
         return "increases"
-    return "mark" if marked is not None and (marked.price <= ZERO or marked.uncertainty < ZERO) else ""
+    if marked is not None and not (marked.price > ZERO and _is_fill_rate(marked.uncertainty)):
+        return "mark"
+    return "" if _is_fill_rate(case.market.spread_rate) else "MarketRules.spread_rate"
 
 
 def _unusable_field(group: Any) -> str:

@@ -60,15 +60,18 @@ def order(collateral: str = "100", leverage: str = "10", side: Side = Side.LONG,
     for short, name in (("stop", "stop_price"), ("take_profit", "take_profit_price")):
         if short in changes:
             changes[name] = Decimal(changes.pop(short))
-    return OpeningRequest(
-        **{"market": "ETH/USD", "side": side, "collateral_usd": Decimal(collateral), "leverage": Decimal(leverage)}
-        | changes
-    )
+    given: dict[str, Any] = {
+        "market": "ETH/USD",
+        "side": side,
+        "collateral_usd": Decimal(collateral),
+        "leverage": Decimal(leverage),
+    }
+    return OpeningRequest(**(given | changes))
 
 
 def decide(opening: OpeningRequest | None = None, **changes: Any) -> RiskDecision:
     """Evaluate `opening` in ETH/USD at 3000 with 10 000 USDC and the default limits, but for `changes`."""
-    given = {
+    given: dict[str, Any] = {
         "order": opening or order(),
         "account": ACCOUNT,
         "market": ETH,

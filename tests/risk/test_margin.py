@@ -68,7 +68,7 @@ def test_the_stop_at_a_loss_is_the_inverse_of_the_worst_loss(side: Side, loss: D
 def test_a_stop_lies_against_the_position_and_a_take_profit_with_it(side: Side) -> None:
     stop = margin.stop_price_from_move(side=side, base_price=D(3000), move_rate=D("0.02"))
     target = margin.take_profit_price_from_move(side=side, base_price=D(3000), move_rate=D("0.02"))
-    assert (stop, target) == ((2940, 3060) if side is Side.LONG else (3060, 2940))
+    assert (stop, target) == ((D(2940), D(3060)) if side is Side.LONG else (D(3060), D(2940)))
 
 
 def test_a_partial_close_keeps_the_leverage() -> None:

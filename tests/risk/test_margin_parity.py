@@ -13,7 +13,7 @@ from risk.margin import ProfitTier, Side
 from risk.rules.venue import least_upside_stop_rate
 
 CASES = 4000
-TIERS = [1, 5, 25, 50, 100, 250, 500, 1500, 2500, 3000]
+TIERS: list[float] = [1, 5, 25, 50, 100, 250, 500, 1500, 2500, 3000]
 SHARES = [80, 50, 45, 37.5, 27.5, 25, 25, 22.5, 15, 2.5]
 PROFIT_TIERS = tuple(ProfitTier(Decimal(t) / 100, Decimal(str(s)) / 100) for t, s in zip(TIERS, SHARES, strict=True))
 
@@ -69,7 +69,7 @@ def held_positions() -> list[Held]:
 
 
 def equal(ours: Decimal, theirs: float, scale: Decimal = Decimal(1)) -> bool:
-    """Within 1e-9 of the value, or of the amounts that were subtracted to get it (the SDK computes in binary floats)."""
+    """Within 1e-9 of the value, or of the amounts subtracted to get it (the SDK computes in binary floats)."""
     return abs(ours - Decimal(theirs)) <= Decimal("1e-9") * max(abs(ours), abs(scale), Decimal(1))
 
 
