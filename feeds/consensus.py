@@ -76,13 +76,7 @@ class NoConsensus(VantaError):
     code = "no_consensus"
     retryable = True
 
-    def __init__(
-        self,
-        reason: NoConsensusReason,
-        *,
-        market: str = "",
-        excluded: tuple[Exclusion, ...] = (),
-    ) -> None:
+    def __init__(self, reason: NoConsensusReason, *, market: str = "", excluded: tuple[Exclusion, ...] = ()) -> None:
         super().__init__(f"no consensus ({reason})", market=market)
         self.reason = reason
         self.market = market
@@ -138,14 +132,7 @@ def consensus(quotes: Sequence[Quote], *, market: str, now_ms: int, rules: Conse
         raise NoConsensus("vetoed", market=market, excluded=excluded)
     drift = rules.sigma_per_sqrt_s * sqrt_of_ms(now_ms - as_of_ms)
     sources = tuple(sorted([quote.source for quote in accepted]))
-    return MarkPrice(
-        market,
-        price,
-        _half_spread(accepted, price) + drift,
-        as_of_ms,
-        sources,
-        excluded,
-    )
+    return MarkPrice(market, price, _half_spread(accepted, price) + drift, as_of_ms, sources, excluded)
 
 
 def sqrt_of_ms(duration_ms: int) -> Decimal:

@@ -6,19 +6,22 @@ Mark prices are computed at the moment of reading, from the quotes in Redis. Red
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from typing import Literal
 
-from django.conf import settings
-
-from feeds.consensus import ConsensusRules, MarkPrice, NoConsensus, Quote, consensus
+from feeds.consensus import MarkPrice, NoConsensus, Quote, consensus
 from feeds.market_names import likely_symbols, match_symbol, similar_symbols
 from feeds.models import LastMark, Market
+from feeds.price_terms import PriceTerms, price_terms
 from feeds.quote_store import read_quotes
+from feeds.source_status import SourceStatus, read_status
+from feeds.sources import SOURCES
+from feeds.sources.base import MarketRef
 from vanta import clock
 from vanta.errors import VantaError
 from vanta.redis import RedisDown
 
-TERMS_VALID_S = 30
+FAILING_AFTER = 3  # polls in a row
+SHOWN_UNPRICED = 5
 
 
 class UnknownMarket(VantaError):
@@ -32,14 +35,16 @@ class UnknownMarket(VantaError):
 
 
 @dataclass(frozen=True, slots=True)
-class PriceTerms:
-    """Whose price a market has, and the rules that its consensus follows."""
+class FeedStatus:
+    """`failed`: no market has a price, nothing opens. `degraded`: a source fails, or an open market has no price."""
 
-    price_symbol: str
-    rules: ConsensusRules
-
-
-_terms_cache: dict[str, tuple[float, PriceTerms]] = {}
+    state: Literal["ok", "degraded", "failed"]
+    detail: str
+    sources: tuple[SourceStatus, ...]
+    open_markets: int  # distinct price symbols
+    priced_markets: int
+    unpriced: tuple[str, ...]
+    oldest_mark_age_ms: int | None
 
 
 def mark_price(symbol: str, *, now_ms: int | None = None) -> MarkPrice:
@@ -86,37 +91,44 @@ def find_market(text: str) -> Market:
     return Market.objects.get(symbol=match)
 
 
-def price_terms(symbols: Sequence[str]) -> dict[str, PriceTerms]:
-    """The price terms of the known ones of `symbols`; each is kept for 30 s in the process."""
-    now_s = clock.monotonic()
-    fresh: dict[str, PriceTerms] = {}
-    for symbol in symbols:
-        kept = _terms_cache.get(symbol)
-        if kept is not None and now_s - kept[0] < TERMS_VALID_S:
-            fresh[symbol] = kept[1]
-    missing = [symbol for symbol in symbols if symbol not in fresh]
-    if missing:
-        loaded = _load_terms(missing)
-        _terms_cache.update({symbol: (now_s, terms) for symbol, terms in loaded.items()})
-        fresh.update(loaded)
-    return fresh
+def open_markets() -> list[MarketRef]:
+    """The distinct price symbols of the listed markets that are open now; a base market speaks for its Upside one."""
+    now = clock.now()
+    refs: dict[str, MarketRef] = {}
+    for market in Market.objects.filter(is_listed=True).defer("venue_params").order_by("is_upside", "pair_index"):
+        if market.price_symbol not in refs and market.is_open_at(now):
+            refs[market.price_symbol] = MarketRef(
+                market.price_symbol, market.pair_index, market.coingecko_id or None, market.lazer_feed_id
+            )
+    return list(refs.values())
 
 
-def forget_price_terms() -> None:
-    """Drop what `price_terms` kept; for the end of a refresh and for tests."""
-    _terms_cache.clear()
-
-
-def _load_terms(symbols: Sequence[str]) -> dict[str, PriceTerms]:
-    base = ConsensusRules(
-        max_age_ms=int(settings.PRICE_MAX_AGE_S * 1000), max_deviation=settings.PRICE_MAX_DEVIATION_PCT
+def feed_status() -> FeedStatus:
+    """How the feeds are now, for health checks and people; never raises for a Redis outage."""
+    symbols = [market.symbol for market in open_markets()]
+    now_ms = clock.now_ms()
+    marks = mark_prices(symbols, now_ms=now_ms)
+    priced = [mark for mark in marks.values() if isinstance(mark, MarkPrice)]
+    try:
+        sources = tuple(read_status(name) for name in SOURCES)
+    except RedisDown:
+        sources = ()  # unknown; that no market has a price already says it
+    unpriced = tuple(symbol for symbol, mark in marks.items() if isinstance(mark, NoConsensus))
+    failing = [source.name for source in sources if source.last_ok_ms is None or source.failures >= FAILING_AFTER]
+    details = [
+        f"{len(priced)} of {len(symbols)} open markets have a price",
+        *[f"{name} fails" for name in failing],
+        *([f"without a price: {', '.join(unpriced[:SHOWN_UNPRICED])}"] if unpriced else []),
+    ]
+    return FeedStatus(
+        state="failed" if not priced else "degraded" if unpriced or failing else "ok",
+        detail="; ".join(details),
+        sources=sources,
+        open_markets=len(symbols),
+        priced_markets=len(priced),
+        unpriced=unpriced,
+        oldest_mark_age_ms=max((now_ms - mark.as_of_ms for mark in priced), default=None),
     )
-    columns = ("symbol", "price_symbol", "volatility_per_sqrt_s", "min_upstreams")
-    rows: list[tuple[str, str, Decimal, int]] = list(Market.objects.filter(symbol__in=symbols).values_list(*columns))
-    return {
-        symbol: PriceTerms(price_symbol, replace(base, sigma_per_sqrt_s=sigma.normalize(), min_upstreams=upstreams))
-        for symbol, price_symbol, sigma, upstreams in rows
-    }
 
 
 def _mark(

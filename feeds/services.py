@@ -15,11 +15,12 @@ from redis.exceptions import LockNotOwnedError
 from feeds.catalogue import parse_catalogue
 from feeds.consensus import MarkPrice, NoConsensus, Quote
 from feeds.models import LastMark, Market
+from feeds.price_terms import forget_price_terms
 from feeds.quote_store import write_quotes
-from feeds.selectors import forget_price_terms, mark_prices
+from feeds.selectors import mark_prices, open_markets
 from feeds.source_status import read_status, record_failure, record_success
 from feeds.sources import catalogue_source, price_source
-from feeds.sources.base import MarketRef, PriceSource, SourceError
+from feeds.sources.base import PriceSource, SourceError
 from vanta import clock, metrics, redis
 
 log = structlog.get_logger(__name__)
@@ -73,18 +74,6 @@ def poll_source(name: str) -> int:
         return 0
 
 
-def open_market_refs() -> list[MarketRef]:
-    """The distinct price symbols of all listed markets that are open now; a base market speaks for its Upside one."""
-    now = clock.now()
-    refs: dict[str, MarketRef] = {}
-    for market in Market.objects.filter(is_listed=True).defer("venue_params").order_by("is_upside", "pair_index"):
-        if market.price_symbol not in refs and market.is_open_at(now):
-            refs[market.price_symbol] = MarketRef(
-                market.price_symbol, market.pair_index, market.coingecko_id or None, market.lazer_feed_id
-            )
-    return list(refs.values())
-
-
 def mirror_marks(price_symbols: Sequence[str]) -> int:
     """Copy the present mark prices to PostgreSQL in one statement; returns how many there are."""
     marks = mark_prices(sorted(price_symbols))
@@ -109,7 +98,7 @@ def mirror_marks(price_symbols: Sequence[str]) -> int:
 
 
 def _poll(source: PriceSource) -> int:
-    markets = open_market_refs()
+    markets = open_markets()
     started = clock.monotonic()
     try:
         quotes = source.fetch(markets)
