@@ -112,12 +112,13 @@ class DevServices:
     def temporary(cls, *, durable: bool = False) -> Self:
         """Services on a new directory of their own, for tests; `remove()` ends them and deletes it.
 
-        What test runs that were killed left behind is removed first.
+        The directory's name holds our process id: what test runs that were killed left is found by it and removed.
         """
-        for old in Path(tempfile.gettempdir()).glob(TEMPORARY_PREFIX + "*"):
-            if old.stat().st_uid == os.geteuid():
+        for old in Path(tempfile.gettempdir()).glob(TEMPORARY_PREFIX + "*-*"):
+            owner = old.name.removeprefix(TEMPORARY_PREFIX).partition("-")[0]
+            if owner.isdigit() and not psutil.pid_exists(int(owner)):
                 _remove_abandoned(old)
-        return cls(Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX)), durable=durable)
+        return cls(Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-")), durable=durable)
 
     def remove(self) -> None:
         """Stop, and delete all data."""
@@ -179,7 +180,7 @@ def _remove_abandoned(state_dir: Path) -> None:
     try:
         abandoned._take_lock()
     except (StateDirectoryHeld, OSError):
-        return  # a test run that is still going, or one that has just removed it
+        return  # another test run is removing it, or it is another user's
     if (state_dir / "passwords.json").exists():
         postgres = Postgres(state_dir=state_dir, password="", superuser_password="")
         postgres.reclaim()

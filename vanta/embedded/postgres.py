@@ -21,6 +21,7 @@ from vanta.embedded.host import (
 from vanta.embedded.server import Server, process_at, run_as
 
 OWNER = "vanta"
+NOBODYS_PID = 2**22 + 1  # above the largest number that Linux or macOS gives a process
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 # Loses nothing when a process is killed (each commit reaches the kernel), only when the machine loses power.
 FAST = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
@@ -36,7 +37,12 @@ class Postgres(Server):
     name = "PostgreSQL"
     preferred_port = 54329
     stop_signal = signal.SIGINT  # "fast": SIGTERM would wait for clients to leave
-    passing_faults = ("pre-existing shared memory block", "the database system is")
+    # Of a killed server: its number is free once it is reaped, its shared memory once its backends have noticed.
+    passing_faults = (
+        'lock file "postmaster.pid" already exists',
+        "pre-existing shared memory block",
+        "the database system is",
+    )
 
     def __init__(self, *, state_dir: Path, password: str, superuser_password: str, durable: bool = True) -> None:
         account = unprivileged_account()
@@ -59,9 +65,7 @@ class Postgres(Server):
             self._initdb()
         elif version.read_text().strip() != "18":
             raise ServiceFailed(f"{self.directory} holds PostgreSQL {version.read_text().strip()} data; 18 is needed.")
-        stale = self.directory / "postmaster.pid"
-        if process_at(stale) is not None and self.leftover() is None:
-            stale.unlink()  # its number belongs to another program by now; PostgreSQL would refuse to start
+        self._disown_pid_file()
 
     def argv(self) -> list[str]:
         options = {
@@ -93,7 +97,7 @@ class Postgres(Server):
 
     def leftover(self) -> psutil.Process | None:
         process = process_at(self.directory / "postmaster.pid")
-        if process is None or process.pid == os.getpid():
+        if process is None:
             return None
         try:
             command = process.cmdline()
@@ -105,6 +109,17 @@ class Postgres(Server):
     def remove(self) -> None:
         """Delete the data; the server must be stopped."""
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _disown_pid_file(self) -> None:
+        """Let PostgreSQL start although the number in its stale pid file belongs to another program by now.
+
+        The rest of the file stays: by it a new server sees that backends of the old one still use its shared memory.
+        """
+        pid_file = self.directory / "postmaster.pid"
+        holder = process_at(pid_file)
+        if holder is not None and self.leftover() is None:
+            _, *rest = pid_file.read_text().split("\n")
+            pid_file.write_text("\n".join((str(NOBODYS_PID), *rest)))
 
     def _connect(self) -> psycopg2.extensions.connection:
         connection = psycopg2.connect(
