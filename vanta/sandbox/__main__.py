@@ -1,0 +1,69 @@
+"""`python -m vanta.sandbox`: starts the sandbox on loopback. It refuses any other host, and production."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import sys
+
+import uvicorn
+
+from vanta.sandbox.app import build
+from vanta.sandbox.world import Settings
+
+SHUTDOWN_S = 1
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m vanta.sandbox", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--seed", type=int, default=7, help="of the market model")
+    return parser.parse_args(argv)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _settings(seed: int) -> Settings:
+    return Settings(
+        seed=seed,
+        bot_token=os.environ.get("TELEGRAM_BOT_TOKEN", ""),
+        webhook_url=os.environ.get("SANDBOX_WEBHOOK_URL", ""),
+        webhook_secret=os.environ.get("TELEGRAM_WEBHOOK_SECRET", ""),
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs until a signal; 2 where it refuses to start."""
+    arguments = _arguments(sys.argv[1:] if argv is None else argv)
+    if os.environ.get("ENVIRONMENT", "").lower() == "production":
+        sys.stderr.write("sandbox: refused, ENVIRONMENT is production\n")
+        return 2
+    if not _is_loopback(arguments.host):
+        sys.stderr.write(f"sandbox: refused, {arguments.host} is not a loopback address\n")
+        return 2
+    config = uvicorn.Config(
+        build(_settings(arguments.seed)),
+        host=arguments.host,
+        port=arguments.port,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        ws="none",
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    sys.stderr.write(f"sandbox: http://{arguments.host}:{arguments.port}/ (seed {arguments.seed})\n")
+    uvicorn.Server(config).run()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

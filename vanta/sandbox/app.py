@@ -1,0 +1,60 @@
+"""Puts the services together into one ASGI application and keeps the market moving."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from vanta.sandbox import coingecko, control, page, rpc
+from vanta.sandbox.frontdoor import FrontDoor
+from vanta.sandbox.telegram.service import TelegramService
+from vanta.sandbox.veranta import batched, core, data, feed, history, relays, risk, txbuilder
+from vanta.sandbox.world import Settings, World, new_world
+
+TICK_S = 0.1
+
+
+async def _keep_moving(world: World) -> None:
+    while True:
+        await asyncio.sleep(TICK_S)
+        world.market.advance(time.time())
+
+
+def _routes(world: World) -> list[BaseRoute]:
+    found: list[BaseRoute] = [
+        *page.routes(world),
+        *control.routes(world),
+        *coingecko.routes(world),
+        *rpc.routes(world),
+        *data.routes(world, "/veranta/data"),
+        *core.routes(world, "/veranta/core"),
+        *risk.routes(world, "/veranta/risk/v2"),
+        *batched.routes(world, "/veranta/batched-market"),
+        *relays.routes(world, "/veranta/blitz"),
+    ]
+    for prefix in ("/veranta", ""):
+        found += feed.routes(world, f"{prefix}/feed")
+        found += txbuilder.routes(world, f"{prefix}/tx-builder")
+        found += history.routes(world, f"{prefix}/history")
+    return found
+
+
+def build(settings: Settings) -> ASGIApp:
+    """The whole sandbox as an ASGI application with its own, fresh world."""
+    world = new_world(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        moving = asyncio.create_task(_keep_moving(world))
+        yield
+        moving.cancel()
+        await world.delivery.close()
+
+    others = Starlette(routes=_routes(world), lifespan=lifespan)
+    return FrontDoor(world, TelegramService(world), others)

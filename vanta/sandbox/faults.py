@@ -1,0 +1,154 @@
+"""Faults that the control API injects into a service.
+
+A fault lives until its `count` is used up or it is cleared. Kinds that act on a request: hang, status, garbage, drop,
+rate_limit; kinds that act on what a price service says: frozen, jump.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vanta.sandbox.market import MarketModel, Tick
+
+REQUEST_KINDS = frozenset({"hang", "status", "garbage", "drop", "rate_limit"})
+PRICE_KINDS = frozenset({"frozen", "jump"})
+SERVICES = (
+    "telegram",
+    "data",
+    "core",
+    "risk",
+    "batched-market",
+    "blitz",
+    "twap",
+    "tx-builder",
+    "feed",
+    "history",
+    "coingecko",
+    "rpc",
+)
+_ids = itertools.count(1)
+
+
+class BadFault(ValueError):
+    """The fault's description makes no sense; the message says why."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One injected fault. `match` is a part of the path that must occur; `symbols` narrows a price fault."""
+
+    id: int
+    service: str
+    kind: str
+    seconds: float = 30
+    status: int = 500
+    retry_after: int = 3
+    probability: float = 1
+    count: int | None = None
+    jump_pct: float = 5
+    match: str = ""
+    when: str = "before"
+    symbols: tuple[str, ...] = ()
+    captured: dict[str, Tick] = field(default_factory=dict)
+    hits: int = 0
+
+    def describe(self) -> dict[str, Any]:
+        names = ("id", "service", "kind", "seconds", "status", "retry_after", "probability", "count")
+        told = {name: getattr(self, name) for name in (*names, "jump_pct", "match", "when", "hits")}
+        return {**told, "symbols": list(self.symbols)}
+
+
+_NUMBERS: dict[str, tuple[type, float, float]] = {
+    "seconds": (float, 0, 3600),
+    "status": (int, 400, 599),
+    "retry_after": (int, 0, 86400),
+    "probability": (float, 0, 1),
+    "count": (int, 1, 1_000_000),
+    "jump_pct": (float, -99, 10_000),
+}
+
+
+def parse_fault(asked: Mapping[str, Any], market: MarketModel) -> Fault:
+    """A fault from the control API's JSON; raises BadFault with a sentence about the first mistake."""
+    service, kind = asked.get("service"), asked.get("kind")
+    if service not in SERVICES:
+        raise BadFault(f"service must be one of {', '.join(SERVICES)}")
+    if kind not in REQUEST_KINDS | PRICE_KINDS:
+        raise BadFault(f"kind must be one of {', '.join(sorted(REQUEST_KINDS | PRICE_KINDS))}")
+    fault = Fault(id=next(_ids), service=service, kind=kind, match=str(asked.get("match", "")))
+    for name, (cast, low, high) in _NUMBERS.items():
+        if asked.get(name) is not None:
+            setattr(fault, name, _number(name, asked[name], cast, low, high))
+    fault.when = "after" if asked.get("when") == "after" else "before"
+    fault.symbols = tuple(str(symbol).upper() for symbol in asked.get("symbols", ()))
+    if kind == "frozen":
+        fault.captured = {symbol: market.tick(symbol) for symbol in market.prices()}
+    return fault
+
+
+def _number(name: str, value: Any, cast: type, low: float, high: float) -> float:
+    try:
+        number: float = cast(value)
+    except (TypeError, ValueError):
+        raise BadFault(f"{name} must be a number") from None
+    if not low <= number <= high:
+        raise BadFault(f"{name} must be between {low:g} and {high:g}")
+    return number
+
+
+class FaultBox:
+    """The faults now in force."""
+
+    def __init__(self) -> None:
+        self.faults: list[Fault] = []
+        self._random = random.Random()
+
+    def add(self, fault: Fault) -> None:
+        self.faults.append(fault)
+
+    def clear(self, service: str | None = None) -> int:
+        """Removes the faults of a service, or all; returns how many went."""
+        kept = [fault for fault in self.faults if service is not None and fault.service != service]
+        removed = len(self.faults) - len(kept)
+        self.faults = kept
+        return removed
+
+    def for_request(self, service: str, path: str) -> Fault | None:
+        """The first fault that hits this request, with its count used; None is the common answer."""
+        for fault in self.faults:
+            if fault.service != service or fault.kind not in REQUEST_KINDS or fault.match not in path:
+                continue
+            if fault.probability < 1 and self._random.random() >= fault.probability:
+                continue
+            self._use(fault)
+            return fault
+        return None
+
+    def price(self, service: str, symbol: str, tick: Tick) -> Tick:
+        """What a price service says of a market: `tick`, unless a price fault bends it."""
+        for fault in self.faults:
+            if fault.service != service or fault.kind not in PRICE_KINDS:
+                continue
+            if fault.symbols and symbol not in fault.symbols:
+                continue
+            fault.hits += 1
+            if fault.kind == "frozen":
+                tick = fault.captured.get(symbol, tick)
+            else:
+                tick = Tick(tick.price * (1 + fault.jump_pct / 100), tick.at_s)
+        return tick
+
+    def is_frozen(self, service: str) -> bool:
+        return any(fault.service == service and fault.kind == "frozen" for fault in self.faults)
+
+    def _use(self, fault: Fault) -> None:
+        fault.hits += 1
+        if fault.count is None:
+            return
+        fault.count -= 1
+        if fault.count <= 0:
+            self.faults.remove(fault)

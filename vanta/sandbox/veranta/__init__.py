@@ -1,0 +1,1 @@
+"""The venue's services, one module a service."""

@@ -1,0 +1,114 @@
+"""The venue's feed: the price of a pair, the stream of prices, and candles for charts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from vanta.sandbox.catalogue import BASE_PAIRS, BY_INDEX, PairSpec, find_pair
+from vanta.sandbox.http import Json, answer, events, frame
+from vanta.sandbox.market import Tick
+from vanta.sandbox.world import World
+
+STREAM_PERIOD_S = 0.2
+HEARTBEAT_S = 15
+HALF_SPREAD = 0.00004
+_RESOLUTIONS_S = {"1": 60, "3": 180, "5": 300, "15": 900, "30": 1800, "60": 3600, "120": 7200, "240": 14400}
+_RESOLUTIONS_S |= {"360": 21600, "720": 43200, "D": 86400, "1D": 86400, "W": 604800, "1W": 604800}
+_BY_LAZER_ID = {spec.lazer_id: spec for spec in BASE_PAIRS}
+
+
+def rounded(price: float, exponent: int) -> float:
+    """The price with the digits that its feed publishes."""
+    return round(price, -exponent)
+
+
+def _price_update(spec: PairSpec, tick: Tick) -> Json:
+    price = rounded(tick.price, spec.exponent)
+    proof = "0x" + hashlib.sha256(f"{spec.index}:{tick.at_ms}".encode()).hexdigest()
+    return {
+        "core": {"price": price, "priceUpdateData": proof},
+        "pro": {"price": price, "publishTimestampMs": tick.at_ms, "priceUpdateData": proof},
+    }
+
+
+def _raw(price: float, exponent: int) -> str:
+    return str(int(Decimal(repr(price)).scaleb(-exponent)))
+
+
+def _stream_entry(spec: PairSpec, tick: Tick) -> Json:
+    half = tick.price * HALF_SPREAD
+    return {
+        "priceFeedId": spec.lazer_id,
+        "price": _raw(tick.price, spec.exponent),
+        "exponent": spec.exponent,
+        "bestBidPrice": _raw(tick.price - half, spec.exponent),
+        "bestAskPrice": _raw(tick.price + half, spec.exponent),
+    }
+
+
+async def _stream(world: World, specs: list[PairSpec]) -> AsyncIterator[bytes]:
+    last_ms, quiet_since = 0, time.monotonic()
+    while True:
+        ticks = [(spec, world.quote("feed", spec)) for spec in specs]
+        newest_ms = max(tick.at_ms for _, tick in ticks)
+        if newest_ms > last_ms:
+            last_ms, quiet_since = newest_ms, time.monotonic()
+            feeds = [_stream_entry(spec, tick) for spec, tick in ticks]
+            yield frame("price_update", {"timestampUs": str(newest_ms * 1000), "priceFeeds": feeds})
+        elif time.monotonic() - quiet_since > HEARTBEAT_S:
+            quiet_since = time.monotonic()
+            yield b": heartbeat\n\n"
+        await asyncio.sleep(STREAM_PERIOD_S)
+
+
+def _wanted(text: str) -> list[PairSpec]:
+    ids = [int(part) for part in text.split(",") if part.strip().isdigit()]
+    return [_BY_LAZER_ID[number] for number in ids if number in _BY_LAZER_ID]
+
+
+def _candles(world: World, asked: dict[str, str]) -> Json:
+    spec = find_pair(asked.get("symbol", ""))
+    resolution_s = _RESOLUTIONS_S.get(asked.get("resolution", ""))
+    if spec is None or resolution_s is None:
+        return {"s": "error", "errmsg": "unknown_symbol" if spec is None else "unsupported resolution"}
+    start_s, end_s = int(asked.get("from", "0")), int(asked.get("to", "0"))
+    found = world.market.candles(spec.price_symbol, resolution_s=resolution_s, start_s=start_s, end_s=end_s)
+    if not found:
+        return {"s": "no_data", "t": [], "o": [], "h": [], "l": [], "c": [], "v": []}
+    columns = [[rounded(getattr(c, name), spec.exponent) for c in found] for name in ("open", "high", "low", "close")]
+    shaped: Json = dict(zip(("o", "h", "l", "c"), columns, strict=True))
+    return {"s": "ok", "t": [c.start_s for c in found], **shaped, "v": [round(c.volume, 2) for c in found]}
+
+
+def routes(world: World, prefix: str) -> list[BaseRoute]:
+    async def price_update_data(request: Request) -> Response:
+        spec = BY_INDEX.get(int(request.path_params["index"]))
+        if spec is None:
+            return answer({"statusCode": 404, "message": "pair not found"}, 404)
+        return answer(_price_update(spec, world.quote("feed", spec)))
+
+    async def stream(request: Request) -> Response:
+        specs = _wanted(request.query_params.get("price_feed_ids", ""))
+        if not specs:
+            return answer({"statusCode": 400, "message": "price_feed_ids names no known feed"}, 400)
+        return events(_stream(world, specs))
+
+    async def candles(request: Request) -> Response:
+        try:
+            return answer(_candles(world, dict(request.query_params)))
+        except ValueError:
+            return answer({"s": "error", "errmsg": "from and to must be Unix seconds"}, 400)
+
+    return [
+        Route(f"{prefix}/v2/pairs/{{index:int}}/price-update-data", price_update_data),
+        Route(f"{prefix}/v1/stream", stream),
+        Route(f"{prefix}/v1/shims/tradingview/history", candles),
+    ]

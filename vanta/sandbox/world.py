@@ -1,0 +1,53 @@
+"""Everything that the sandbox pretends: one object that every service is given."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from vanta.sandbox.catalogue import BASE_PAIRS, PairSpec
+from vanta.sandbox.faults import FaultBox
+from vanta.sandbox.market import MarketModel, Tick
+from vanta.sandbox.telegram.chats import Chats
+from vanta.sandbox.telegram.delivery import WebhookDelivery
+from vanta.sandbox.veranta.exchange import Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the process was started. An empty token accepts any that looks like one."""
+
+    seed: int = 7
+    bot_token: str = ""
+    webhook_url: str = ""
+    webhook_secret: str = ""
+    bot_username: str = "vanta_sandbox_bot"
+
+
+@dataclass(slots=True)
+class World:
+    """The state of the pretended outside world; one event loop owns it."""
+
+    settings: Settings
+    market: MarketModel
+    chats: Chats
+    delivery: WebhookDelivery
+    exchange: Exchange
+    faults: FaultBox = field(default_factory=FaultBox)
+    served: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    closed_markets: set[str] = field(default_factory=set)
+    started_at_s: float = field(default_factory=time.time)
+
+    def quote(self, service: str, pair: PairSpec, at_s: float | None = None) -> Tick:
+        """What `service` says that a pair costs, now or at an earlier time, price faults included."""
+        symbol = pair.price_symbol
+        tick = self.market.tick(symbol) if at_s is None else self.market.tick_at(symbol, at_s)
+        return self.faults.price(service, symbol, tick)
+
+
+def new_world(settings: Settings) -> World:
+    market = MarketModel(BASE_PAIRS, seed=settings.seed, now_s=time.time())
+    chats = Chats(bot_username=settings.bot_username, bot_token=settings.bot_token)
+    delivery = WebhookDelivery(url=settings.webhook_url, secret=settings.webhook_secret)
+    return World(settings=settings, market=market, chats=chats, delivery=delivery, exchange=Exchange())
