@@ -36,6 +36,11 @@ def catalogue_source() -> CatalogueSource:
     return source
 
 
+def forget_sources() -> None:
+    """Make new instances at next use; for settings that changed."""
+    _instance.cache_clear()
+
+
 @cache
 def _instance(path: str, pid: int) -> Any:
     return import_string(path)()
