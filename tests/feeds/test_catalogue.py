@@ -38,16 +38,18 @@ def test_percentages_become_fractions_without_passing_through_a_float() -> None:
 def test_a_plain_market_has_the_plain_envelope_and_an_upside_market_its_own() -> None:
     both = markets(ETH, ETH_UPSIDE)
     plain, upside = both["ETH/USD"], both["ETH_UPSIDE/USD"]
-    assert (plain.min_leverage, plain.max_leverage, plain.spread_rate) == (1, 75, Decimal("0.0001"))
-    assert (upside.min_leverage, upside.max_leverage, upside.spread_rate) == (75, 500, Decimal("0.0002"))
-    assert (upside.is_upside, upside.price_symbol, upside.open_fee_rate) == (True, "ETH/USD", 0)
+    assert (plain.min_leverage, plain.max_leverage) == (Decimal(1), Decimal(75))
+    assert (upside.min_leverage, upside.max_leverage) == (Decimal(75), Decimal(500))
+    assert (plain.spread_rate, upside.spread_rate) == (Decimal("0.0001"), Decimal("0.0002"))
+    assert (upside.is_upside, upside.price_symbol, upside.open_fee_rate) == (True, "ETH/USD", Decimal(0))
     assert (upside.upside_tier_gains_pct, upside.upside_tier_fees_pct) == (["1", "3000"], ["80", "2.5"])
     assert plain.upside_tier_gains_pct == []
 
 
 def test_the_older_suffix_is_an_upside_market_under_the_current_one() -> None:
     upside = markets(ETH_FORMER_UPSIDE)["ETH_UPSIDE/USD"]
-    assert (upside.is_upside, upside.max_leverage) == (True, 500)
+    assert upside.is_upside
+    assert upside.max_leverage == 500
 
 
 def test_an_upside_suffix_on_the_quote_side_is_understood() -> None:

@@ -39,7 +39,7 @@ def test_the_sandbox_s_catalogue_is_read_whole(sandbox: Sandbox) -> None:
     catalogue = parse_catalogue(catalogue_source().fetch_snapshot(), refreshed_at=clock.now())
     markets = {market.symbol: market for market in catalogue.markets}
     assert catalogue.unreadable == ()
-    assert (markets["ETH/USD"].max_leverage, markets["ETH_UPSIDE/USD"].max_leverage) == (75, 500)
+    assert (markets["ETH/USD"].max_leverage, markets["ETH_UPSIDE/USD"].max_leverage) == (Decimal(75), Decimal(500))
 
 
 def test_a_catalogue_that_does_not_come_is_a_source_error(sandbox: Sandbox) -> None:
