@@ -1,0 +1,46 @@
+"""`manage.py trading_state`: show it, or stop trading from the shell, without Celery or Redis."""
+
+import getpass
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from risk import trading_state
+from risk.models import TradingStateChange
+from risk.trading_state import ReasonMissing, TradingState
+
+
+class Command(BaseCommand):
+    help = (
+        "Show the trading state, or set it: `reducing` (only what reduces risk) or `halted` (nothing but cancels). "
+        "`active` is refused in production: trading is resumed in the admin site, by a super admin."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "state", nargs="?", default="show", choices=["show", *[state.value for state in TradingState]]
+        )
+        parser.add_argument("--reason", default="", help="why; required for a change, kept in the audit log")
+        parser.add_argument("--actor", default="", help="who; the shell's user by default")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["state"] == "show":
+            self._show()
+            return
+        state = TradingState(options["state"])
+        if state is TradingState.ACTIVE and settings.PRODUCTION:
+            raise CommandError("In production trading is resumed in the admin site, by a super admin.")
+        try:
+            trading_state.change(
+                state, actor=options["actor"] or f"shell:{getpass.getuser()}", reason=options["reason"]
+            )
+        except ReasonMissing as error:
+            raise CommandError("Say why: --reason '…'") from error
+        self._show()
+
+    def _show(self) -> None:
+        self.stdout.write(f"Trading state: {trading_state.current().upper()}")
+        last = TradingStateChange.objects.order_by("-id").first()
+        if last is not None:
+            self.stdout.write(f"since {last.created_at:%Y-%m-%d %H:%M:%S} UTC by {last.actor}: {last.reason}")
