@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin import apps as django_admin
 
 
 class AdminPanelConfig(AppConfig):
@@ -8,7 +8,7 @@ class AdminPanelConfig(AppConfig):
     default = True
 
 
-class VantaAdminConfig(AdminConfig):
+class VantaAdminConfig(django_admin.AdminConfig):
     """Django's admin with Vanta's site in place of the default one."""
 
     default_site = "adminpanel.site.VantaAdminSite"

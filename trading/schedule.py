@@ -5,22 +5,22 @@ from typing import Any
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "expire-drafts": {
         "task": "trading.tasks.expire_drafts",
-        "schedule": 5.0,
+        "schedule": 5,
         "options": {"queue": "maintenance", "expires": 5},
     },
     "accrue-funding": {
         "task": "trading.tasks.accrue_funding",
-        "schedule": 60.0,
+        "schedule": 60,
         "options": {"queue": "maintenance", "expires": 60},
     },
     "liquidate-crossed": {
         "task": "trading.tasks.liquidate_crossed",
-        "schedule": 1.0,
+        "schedule": 1,
         "options": {"queue": "orders", "expires": 1},
     },
     "canary": {
         "task": "trading.tasks.canary",
-        "schedule": 2.0,
+        "schedule": 2,
         "options": {"queue": "orders", "expires": 10},
     },
 }

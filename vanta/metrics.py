@@ -11,6 +11,7 @@ denials = Counter("vanta_denials_total", "Orders denied by risk, by code.", ["co
 decision_seconds = Histogram("vanta_decision_seconds", "Time to decide on an order.", buckets=LATENCY_BUCKETS)
 fill_seconds = Histogram("vanta_fill_seconds", "Time from the decision to the fill.", buckets=LATENCY_BUCKETS)
 notify_seconds = Histogram("vanta_notify_seconds", "Time from a message's row to its delivery.", buckets=LATENCY_BUCKETS)
+wake_failures = Counter("vanta_wake_failures_total", "Wakes that could not be published.")
 messages = Counter("vanta_messages_total", "Telegram messages by outcome.", ["outcome"])
 feed_errors = Counter("vanta_feed_errors_total", "Failed polls by source and error.", ["source", "error"])
 feed_exclusions = Counter("vanta_feed_exclusions_total", "Quotes left out of a mark price.", ["source", "reason"])

@@ -150,7 +150,7 @@ TELEGRAM_API_BASE_URL = env.str("TELEGRAM_API_BASE_URL", default="https://api.te
 ADMIN_USER_IDS = env.list("ADMIN_USER_IDS", cast=int, default=[])
 SUPER_ADMIN_IDS = env.list("SUPER_ADMIN_IDS", cast=int, default=[])
 DRAFT_VALID_S = env.int("DRAFT_VALID_S", default=30)
-DRAFT_MAX_DRIFT_PCT = decimal("DRAFT_MAX_DRIFT_PCT", "0.005")
+DRAFT_MAX_DRIFT_PCT = decimal("DRAFT_MAX_DRIFT_PCT", "0.002")
 INTENT_VALID_S = env.int("INTENT_VALID_S", default=45)
 
 # --- Risk limits (fractions where a name ends in _PCT or _SHARE) ------------------------------------------------------
@@ -164,7 +164,7 @@ TRADES_PER_DAY = env.int("TRADES_PER_DAY", default=50)
 HOURLY_VOLUME_USD = decimal("HOURLY_VOLUME_USD", "10000")
 DAILY_VOLUME_USD = decimal("DAILY_VOLUME_USD", "50000")
 TELEGRAM_MESSAGES_PER_MINUTE = env.int("TELEGRAM_MESSAGES_PER_MINUTE", default=30)
-MAX_SLIPPAGE_PCT = decimal("MAX_SLIPPAGE_PCT", "0.005")
+MAX_SLIPPAGE_PCT = decimal("MAX_SLIPPAGE_PCT", "0.001")
 DEFAULT_EXECUTION_MODE = env.str("DEFAULT_EXECUTION_MODE", default="DRY")
 CANARY_MAX_NOTIONAL_USD = decimal("CANARY_MAX_NOTIONAL_USD", "500")
 REQUIRE_SECOND_APPROVER = env.bool("REQUIRE_SECOND_APPROVER", default=False)

@@ -1,0 +1,161 @@
+"""Booking fills: position, fill, ledger and balance in the caller's transaction, many orders at once."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+from psycopg2.extras import execute_values
+
+from trading.models import Fill, LedgerEntry, LedgerTransaction, Order, Position
+from trading.venues.base import Filled
+from vanta.money import ZERO
+
+A = LedgerEntry.Account
+K = LedgerTransaction.Kind
+LIQUIDATION = "liquidation"
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A fill that is to be booked for its order."""
+
+    order: Order
+    filled: Filled
+
+
+def book_openings(bookings: Sequence[Booking]) -> None:
+    """Create the positions of filled openings and take collateral and fee from the free balances."""
+    positions = Position.objects.bulk_create(
+        [
+            Position(
+                trader_id=booking.order.trader_id,
+                market_id=booking.order.market_id,
+                mode=booking.order.mode,
+                side=booking.order.side,
+                collateral_usd=booking.order.collateral_usd,
+                leverage=booking.order.leverage,
+                entry_price=booking.filled.price,
+                liquidation_price=booking.filled.liquidation_price or ZERO,
+                stop_loss=booking.order.stop_loss,
+                take_profit=booking.order.take_profit,
+                opened_at=booking.filled.executed_at,
+                accrued_until=booking.filled.executed_at,
+            )
+            for booking in bookings
+        ]
+    )
+    movements = []
+    for booking, position in zip(bookings, positions, strict=True):
+        booking.order.position = position
+        collateral, fee = booking.order.collateral_usd, booking.filled.fee_usd
+        movements.append((K.OPEN, {A.FREE: -collateral - fee, A.COLLATERAL: collateral, A.FEES: fee}))
+    _set_positions([booking.order for booking in bookings])
+    _create_fills(bookings)
+    _book(bookings, movements)
+
+
+def book_closings(bookings: Sequence[Booking]) -> None:
+    """Take the closed collateral out of the positions and pay out what is left of it."""
+    movements = []
+    for booking in bookings:
+        order, filled = booking.order, booking.filled
+        _reduce_position(order, filled)
+        movements.append(
+            (
+                K.LIQUIDATION if order.reason == LIQUIDATION else K.CLOSE,
+                {
+                    A.COLLATERAL: -order.collateral_usd,
+                    A.FREE: filled.payout_usd,
+                    A.FEES: filled.fee_usd,
+                    A.ACCRUED: filled.accrued_usd,
+                    A.PNL: -filled.pnl_usd,
+                },
+            )
+        )
+    _create_fills(bookings)
+    _book(bookings, movements)
+
+
+def _reduce_position(order: Order, filled: Filled) -> None:
+    position = Position.objects.select_for_update().get(pk=order.position_id)
+    share = order.collateral_usd / position.collateral_usd
+    position.collateral_usd -= order.collateral_usd
+    position.accrued_usd -= position.accrued_usd * share
+    position.realised_pnl_usd += filled.payout_usd - order.collateral_usd
+    if position.collateral_usd <= 0:
+        is_liquidation = order.reason == LIQUIDATION
+        position.status = Position.Status.LIQUIDATED if is_liquidation else Position.Status.CLOSED
+        position.closed_at = filled.executed_at
+    position.save(update_fields=["collateral_usd", "accrued_usd", "realised_pnl_usd", "status", "closed_at"])
+    order.position = position
+
+
+def _set_positions(orders: Sequence[Order]) -> None:
+    with connection.cursor() as cursor:
+        execute_values(
+            cursor.cursor,
+            "UPDATE trading_order o SET position_id = v.position FROM (VALUES %s) AS v (id, position) WHERE o.id = v.id",
+            [(order.pk, order.position_id) for order in orders],
+        )
+
+
+def _create_fills(bookings: Sequence[Booking]) -> None:
+    Fill.objects.bulk_create(
+        [
+            Fill(
+                order=booking.order,
+                position_id=booking.order.position_id,
+                venue_fill_id=booking.filled.venue_fill_id,
+                price=booking.filled.price,
+                collateral_usd=booking.order.collateral_usd,
+                notional_usd=booking.order.collateral_usd * booking.order.leverage,
+                fee_usd=booking.filled.fee_usd,
+                accrued_usd=booking.filled.accrued_usd,
+                pnl_usd=booking.filled.pnl_usd,
+                at=booking.filled.executed_at,
+            )
+            for booking in bookings
+        ]
+    )
+
+
+def _book(bookings: Sequence[Booking], movements: Sequence[tuple[K, dict[A, Decimal]]]) -> None:
+    """One ledger transaction a fill; the free balances in one statement. The deferred trigger checks the sums."""
+    transactions = LedgerTransaction.objects.bulk_create(
+        [
+            LedgerTransaction(
+                kind=kind,
+                order=booking.order,
+                reference=f"fill:{booking.filled.venue_fill_id}",
+                trace_id=booking.order.trace_id,
+                at=booking.filled.executed_at,
+            )
+            for booking, (kind, _) in zip(bookings, movements, strict=True)
+        ]
+    )
+    entries: list[LedgerEntry] = []
+    changes: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
+    for booking, (_, amounts), transaction in zip(bookings, movements, transactions, strict=True):
+        order = booking.order
+        changes[order.trader_id, order.mode] += amounts[A.FREE]
+        entries += [
+            LedgerEntry(
+                transaction=transaction, trader_id=order.trader_id, mode=order.mode, account=account, amount_usd=amount
+            )
+            for account, amount in amounts.items()
+            if amount
+        ]
+    LedgerEntry.objects.bulk_create(entries)
+    _change_balances(changes)
+
+
+def _change_balances(changes: dict[tuple[int, str], Decimal]) -> None:
+    """Ordered by trader, so that two batches never wait for each other in a circle."""
+    with connection.cursor() as cursor:
+        for (trader_id, mode), amount in sorted(changes.items()):
+            cursor.execute(
+                "UPDATE trading_account SET free_balance_usd = free_balance_usd + %s WHERE trader_id = %s AND mode = %s",
+                [amount, trader_id, mode],
+            )

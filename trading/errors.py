@@ -1,0 +1,38 @@
+"""What can go wrong in trading; wording for people lives in `trading/telegram/messages.py`."""
+
+from vanta.errors import VantaError
+
+
+class TradingError(VantaError):
+    """Base of trading's errors."""
+
+    code = "trading_error"
+
+
+class IllegalTransition(TradingError):
+    """An order cannot go from this state to that one."""
+
+    code = "illegal_transition"
+
+
+class OrderNotFound(TradingError):
+    """There is no such order, or it is not this trader's; the two are not told apart."""
+
+    code = "order_not_found"
+
+
+class DraftGone(TradingError):
+    """The draft was already confirmed, canceled or has expired; `state` says which."""
+
+    code = "draft_gone"
+
+    def __init__(self, state: str, order_id: int) -> None:
+        super().__init__(state=state, order_id=order_id)
+        self.state = state
+        self.order_id = order_id
+
+
+class NoOpenPosition(TradingError):
+    """There is no open position to close in this market."""
+
+    code = "no_open_position"

@@ -1,0 +1,184 @@
+"""Carrying out approved orders: claim, commit the exact message, submit it, book what came of it.
+
+Every step is committed before the next, so that whatever is killed, the rows say what may have left. Submitting is
+outside any transaction. The due rows are the work: a drain goes on until none is left.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from django.db import DatabaseError, transaction
+
+from risk import trading_state
+from risk.trading_state import TradingState
+from trading import bookkeeping, outbox
+from trading.bookkeeping import Booking
+from trading.history import transition_all
+from trading.models import Attempt, Intent, Order
+from trading.order_state import OrderState
+from trading.venues.base import Expired, Filled, Outcome, Rejected, Unknown
+from trading.venues.registry import VENUES
+from vanta import clock, metrics, tracing
+
+log = structlog.get_logger(__name__)
+BATCH = 25
+LEASE = dt.timedelta(seconds=6)  # after which an order that is still being submitted is looked at by reconciliation
+RECHECK = dt.timedelta(seconds=2)  # between two looks at an order whose fate is unknown
+MAX_STATE_AGE_S = 1  # no submission starts later than this after the trading state was read
+
+
+def drain(*, reductions_only: bool = False) -> int:
+    """Carry out every approved order there is; harmless to call at any time, from any number of processes."""
+    count = 0
+    while orders := _claim(reductions_only=reductions_only):
+        carry_out(orders)
+        count += len(orders)
+    return count
+
+
+@transaction.atomic
+def _claim(*, reductions_only: bool) -> list[Order]:
+    """Take a batch of approved orders for this process and commit their messages."""
+    due = Order.objects.filter(state=OrderState.APPROVED)
+    if reductions_only:
+        due = due.filter(kind=Order.Kind.CLOSE)
+    orders = list(
+        due.select_related("market", "position", "trader")
+        .select_for_update(of=("self",), skip_locked=True)
+        .order_by("id")[:BATCH]
+    )
+    allowed = _stop_the_forbidden(orders)
+    claimed = transition_all(allowed, OrderState.SUBMITTING, next_check_at=clock.now() + LEASE)
+    return prepare(claimed)
+
+
+def _stop_the_forbidden(orders: Sequence[Order]) -> list[Order]:
+    """Cancel what the trading state no longer lets out; the rest is returned."""
+    state = trading_state.current()
+    forbidden = [order for order in orders if not may_leave(order, state)]
+    canceled = transition_all(forbidden, OrderState.CANCELED, reason=f"trading_{state.value}")
+    outbox.owe_order_cards(canceled)
+    return [order for order in orders if order not in forbidden]
+
+
+def may_leave(order: Order, state: TradingState) -> bool:
+    """Whether an order may be submitted in this trading state."""
+    if state == TradingState.ACTIVE:
+        return True
+    return state == TradingState.REDUCING and order.kind == Order.Kind.CLOSE
+
+
+def prepare(orders: Sequence[Order]) -> list[Order]:
+    """Store each order's exact message and its first attempt, in the caller's transaction."""
+    intents = []
+    for order in orders:
+        prepared = VENUES[order.mode].prepare(order)
+        intents.append(
+            Intent(order=order, nonce=prepared.nonce, payload=prepared.payload, deadline=prepared.deadline)
+        )
+    Intent.objects.bulk_create(intents)
+    Attempt.objects.bulk_create([Attempt(intent=intent, number=1) for intent in intents])
+    return list(orders)
+
+
+def carry_out(orders: Sequence[Order]) -> None:
+    """Submit committed messages and book the outcomes."""
+    read_at = clock.monotonic()
+    state = trading_state.current()
+    by_mode: dict[str, list[Order]] = defaultdict(list)
+    for order in orders:
+        if may_leave(order, state):
+            by_mode[order.mode].append(order)
+    for mode, group in by_mode.items():
+        if clock.monotonic() - read_at > MAX_STATE_AGE_S:
+            log.warning("submission_paused", orders=[order.pk for order in group])  # reconciliation takes them up
+            continue
+        intents = [order.intent for order in group]
+        outcomes = VENUES[mode].submit(intents)
+        settle(group, {order.pk: outcomes.get(order.intent.nonce, Unknown("no_answer")) for order in group})
+
+
+def settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    """Book outcomes in one transaction; where that fails, one by one, so that a bad row stops only itself."""
+    try:
+        _settle(orders, outcomes)
+    except DatabaseError as error:
+        if len(orders) == 1:
+            log.exception("settlement_failed", order_id=orders[0].pk, error=str(error))
+            return
+        log.warning("settlement_split", orders=len(orders), error=type(error).__name__)
+        for order in orders:
+            settle([Order.objects.select_related("market", "position", "trader").get(pk=order.pk)], outcomes)
+
+
+@transaction.atomic
+def _settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    now = clock.now()
+    Attempt.objects.filter(intent__order__in=orders, outcome="").update(outcome="answered", finished_at=now)
+    groups: dict[tuple[type[Outcome], str, str], list[Order]] = defaultdict(list)
+    for order in orders:
+        groups[type(outcomes[order.pk]), order.state, order.kind].append(order)
+    for (kind, _, _), group in groups.items():
+        _SETTLERS[kind](group, outcomes)
+
+
+def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    """All of `orders` are openings, or all closings, in one state."""
+    details = {
+        pk: {"price": outcome.price, "fee_usd": outcome.fee_usd, "venue_fill_id": outcome.venue_fill_id}
+        for pk, outcome in outcomes.items()
+        if isinstance(outcome, Filled)
+    }
+    filled = transition_all(orders, OrderState.FILLED, details)
+    bookings = [
+        Booking(order, outcome) for order in filled if isinstance(outcome := outcomes[order.pk], Filled)
+    ]
+    if not bookings:
+        return
+    book = bookkeeping.book_openings if filled[0].kind == Order.Kind.OPEN else bookkeeping.book_closings
+    book(bookings)
+    outbox.owe_order_cards(filled)
+    for order in filled:
+        _log_fill(order)
+
+
+def _log_fill(order: Order) -> None:
+    seconds = (clock.now() - (order.decided_at or order.created_at)).total_seconds()
+    metrics.fill_seconds.observe(seconds)
+    with tracing.bind_trace(order.trace_id):
+        log.info("order_filled", order_id=order.pk, duration_ms=round(seconds * 1000, 1), mode=order.mode)
+
+
+def _reject(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    for order in orders:
+        outcome = outcomes[order.pk]
+        reason = outcome.reason if isinstance(outcome, Rejected) else ""
+        detail = outcome.detail if isinstance(outcome, Rejected) else {}
+        moved = transition_all([order], OrderState.REJECTED, {order.pk: {"reason": reason, **detail}}, reason=reason)
+        outbox.owe_order_cards(moved)
+        log.info("order_rejected", order_id=order.pk, code=reason)
+
+
+def _expire(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
+    outbox.owe_order_cards(transition_all(orders, OrderState.EXPIRED, reason="never_executed"))
+
+
+def _keep_unknown(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    due = clock.now() + RECHECK
+    known_unknown = [order for order in orders if order.state == OrderState.UNKNOWN]
+    Order.objects.filter(pk__in=[order.pk for order in known_unknown]).update(next_check_at=due)
+    fresh = [order for order in orders if order.state != OrderState.UNKNOWN]
+    details = {
+        order.pk: {"reason": outcome.reason} for order in fresh if isinstance(outcome := outcomes[order.pk], Unknown)
+    }
+    outbox.owe_order_cards(transition_all(fresh, OrderState.UNKNOWN, details, next_check_at=due))
+
+
+_SETTLERS: dict[type[Outcome], Callable[[Sequence[Order], Mapping[int, Outcome]], None]] = {
+    Filled: _fill,
+    Rejected: _reject,
+    Expired: _expire,
+    Unknown: _keep_unknown,
+}

@@ -1,0 +1,24 @@
+"""Trading's tables, one file a subject."""
+
+from trading.models.ledger import LedgerEntry, LedgerTransaction
+from trading.models.messages import OutboxMessage, TelegramUpdate
+from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
+from trading.models.paper import PaperExecution
+from trading.models.positions import Position
+from trading.models.traders import Account, Trader
+
+__all__ = [
+    "Account",
+    "Attempt",
+    "Fill",
+    "Intent",
+    "LedgerEntry",
+    "LedgerTransaction",
+    "Order",
+    "OrderEvent",
+    "OutboxMessage",
+    "PaperExecution",
+    "Position",
+    "TelegramUpdate",
+    "Trader",
+]

@@ -1,0 +1,21 @@
+"""Columns for money: exact, in one precision each."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import models
+
+
+def usd(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
+    """An amount of USDC, in units of 1e-6."""
+    return models.DecimalField(max_digits=24, decimal_places=6, **options)
+
+
+def price(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
+    """A price in USD per unit of base, in the venue's tick of 1e-10."""
+    return models.DecimalField(max_digits=28, decimal_places=10, **options)
+
+
+def leverage(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
+    """A multiple: 10 means 10x."""
+    return models.DecimalField(max_digits=10, decimal_places=4, **options)

@@ -1,0 +1,140 @@
+"""Orders, their history, and what was sent to a venue for them."""
+
+from django.db import models
+from django.db.models import F, Q
+
+from feeds.models import Market
+from risk.margin import Side
+from trading.models.fields import leverage, price, usd
+from trading.models.positions import Position
+from trading.models.traders import Mode, Trader
+from trading.order_state import PENDING, OrderState
+from vanta import clock
+
+STATES = [(state.value, state.value.replace("_", " ").lower()) for state in OrderState]
+SIDES = [(side.value, side.value) for side in Side]
+
+
+class Order(models.Model):
+    """One wish of a trader, from the preview to its end. Opening: `position` is what it opened; closing: what it closes."""
+
+    class Kind(models.TextChoices):
+        OPEN = "open"
+        CLOSE = "close"
+
+    trader = models.ForeignKey(Trader, on_delete=models.PROTECT, related_name="orders")
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="orders")
+    position = models.ForeignKey(Position, null=True, blank=True, on_delete=models.PROTECT, related_name="orders")
+    mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
+    kind = models.CharField(max_length=5, choices=Kind.choices)
+    side = models.CharField(max_length=5, choices=SIDES)
+    state = models.CharField(max_length=16, choices=STATES, default=OrderState.DRAFT)
+    collateral_usd = usd(help_text="Opening: posted. Closing: the part of the position's collateral that is taken out.")
+    leverage = leverage()
+    stop_loss = price(null=True, blank=True)
+    take_profit = price(null=True, blank=True)
+    quoted_price = price(help_text="The mark price that the preview showed.")
+    worst_loss_usd = usd(default=0, help_text="Reserved against the trader's risk until the order ends.")
+    decision = models.JSONField(default=dict, blank=True, help_text="Every check with its numbers.")
+    reason = models.CharField(max_length=200, blank=True, help_text="Why it was denied, rejected, canceled or expired.")
+    trace_id = models.CharField(max_length=32, blank=True)
+    update_id = models.BigIntegerField(null=True, blank=True, unique=True, help_text="The Telegram update it came from.")
+    chat_id = models.BigIntegerField(null=True, blank=True)
+    card_message_id = models.BigIntegerField(null=True, blank=True, help_text="The preview card in the chat.")
+    created_at = models.DateTimeField(default=clock.now)
+    valid_until = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    next_check_at = models.DateTimeField(default=clock.now, help_text="When the dispatcher looks at it again.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(collateral_usd__gt=0), name="order_collateral_positive"),
+            models.CheckConstraint(condition=Q(leverage__gte=1), name="order_leverage_at_least_one"),
+            models.CheckConstraint(condition=Q(kind="open") | Q(position__isnull=False), name="closing_names_position"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_check_at"],
+                condition=Q(state__in=[*sorted(PENDING), OrderState.DRAFT]),
+                name="order_due",
+            ),
+            models.Index(fields=["trader", "mode"], condition=Q(state__in=sorted(PENDING)), name="order_pending"),
+            models.Index(fields=["trader", "-created_at"], name="order_history"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.kind} {self.side} {self.state}"
+
+
+class OrderEvent(models.Model):
+    """One transition of an order; append-only, numbered without gaps."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="events")
+    sequence = models.PositiveIntegerField()
+    from_state = models.CharField(max_length=16, blank=True)
+    to_state = models.CharField(max_length=16, choices=STATES)
+    detail = models.JSONField(default=dict, blank=True)
+    trace_id = models.CharField(max_length=32, blank=True)
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["order", "sequence"], name="one_event_per_sequence")]
+        ordering = ["order", "sequence"]
+
+    def __str__(self) -> str:
+        return f"{self.from_state or '—'} → {self.to_state}"
+
+
+class Intent(models.Model):
+    """The exact message for the venue. One an order: no row means that nothing ever left."""
+
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="intent")
+    nonce = models.CharField(max_length=80, unique=True)
+    payload = models.JSONField(help_text="The exact content that is submitted, and resubmitted, unchanged.")
+    deadline = models.DateTimeField(help_text="The venue never executes it after this time.")
+    created_at = models.DateTimeField(default=clock.now)
+
+    def __str__(self) -> str:
+        return f"intent of order {self.order_id}"
+
+
+class Attempt(models.Model):
+    """One submission of an intent; committed before anything is sent."""
+
+    intent = models.ForeignKey(Intent, on_delete=models.PROTECT, related_name="attempts")
+    number = models.PositiveIntegerField()
+    started_at = models.DateTimeField(default=clock.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=16, blank=True)
+    detail = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["intent", "number"], name="one_attempt_per_number")]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of intent {self.intent_id}"
+
+
+class Fill(models.Model):
+    """An execution on a venue. `pnl_usd` is realised, before the close fee."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="fills")
+    position = models.ForeignKey(Position, on_delete=models.PROTECT, related_name="fills")
+    venue_fill_id = models.CharField(max_length=100, unique=True)
+    price = price()
+    collateral_usd = usd()
+    notional_usd = usd()
+    fee_usd = usd(default=0)
+    accrued_usd = usd(default=0, help_text="Rollover and funding paid with this fill.")
+    pnl_usd = usd(default=0)
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(price__gt=0), name="fill_price_positive"),
+            models.CheckConstraint(condition=Q(notional_usd__gte=F("collateral_usd")), name="fill_notional_covers"),
+        ]
+
+    def __str__(self) -> str:
+        return f"fill of order {self.order_id} at {self.price}"

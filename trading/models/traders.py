@@ -1,0 +1,48 @@
+"""Who trades, and with what balance."""
+
+from django.db import models
+from django.db.models import Q
+
+from risk.models import RiskPolicy
+from trading.models.fields import usd
+from vanta import clock
+
+
+class Mode(models.TextChoices):
+    """DRY orders go to the paper venue, LIVE ones to the real one; the two are separate accounts."""
+
+    DRY = "DRY"
+    LIVE = "LIVE"
+
+
+class Trader(models.Model):
+    """A person in a private Telegram chat. The row is the lock that serialises the decisions on their orders."""
+
+    telegram_id = models.BigIntegerField(unique=True)
+    chat_id = models.BigIntegerField(db_index=True)
+    username = models.CharField(max_length=64, blank=True)
+    first_name = models.CharField(max_length=64, blank=True)
+    is_active = models.BooleanField(default=True, help_text="Off: no openings; closing stays possible.")
+    execution_mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
+    policy = models.ForeignKey(RiskPolicy, null=True, blank=True, on_delete=models.PROTECT, related_name="traders")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.first_name or self.username or str(self.telegram_id)
+
+
+class Account(models.Model):
+    """One trader's balance in one execution mode; the free balance repeats what the ledger says."""
+
+    trader = models.ForeignKey(Trader, on_delete=models.PROTECT, related_name="accounts")
+    mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
+    free_balance_usd = usd(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trader", "mode"], name="one_account_per_mode"),
+            models.CheckConstraint(condition=Q(free_balance_usd__gte=0), name="free_balance_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trader} {self.mode}"

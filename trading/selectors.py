@@ -1,0 +1,118 @@
+"""Reading trading's tables for people: balances, positions, orders, and the whole chain of one order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import Count, Q
+
+from feeds.models import Market
+from risk import execution_mode, trading_state
+from trading import risk_inputs
+from trading.errors import OrderNotFound
+from trading.models import Attempt, Fill, Intent, Order, OrderEvent, OutboxMessage, Position, Trader
+from trading.order_state import PENDING, OrderState
+from vanta.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account in one execution mode, amounts in USDC."""
+
+    mode: str
+    free_usd: Decimal
+    reserved_usd: Decimal
+    collateral_usd: Decimal
+    unrealised_pnl_usd: Decimal
+    positions: int
+
+    @property
+    def equity_usd(self) -> Decimal:
+        return self.free_usd + self.collateral_usd + self.unrealised_pnl_usd
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChain:
+    """Everything that belongs to one order, from the update to the message."""
+
+    order: Order
+    events: Sequence[OrderEvent]
+    intent: Intent | None
+    attempts: Sequence[Attempt]
+    fills: Sequence[Fill]
+    messages: Sequence[OutboxMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStatus:
+    """What a trader should know before trading."""
+
+    trading_state: str
+    execution_mode: str
+    trader_mode: str
+    is_active: bool
+    pending_orders: int
+    unknown_orders: int
+
+
+def balance(trader: Trader, mode: str) -> Balance:
+    """The trader's account in one execution mode, marked to the current prices."""
+    held = risk_inputs.holdings(trader, mode)
+    return Balance(
+        mode=mode,
+        free_usd=held.free_usd,
+        reserved_usd=sum((risk_inputs.reserved(order) for order in held.pending), ZERO),
+        collateral_usd=sum((position.collateral_usd for position in held.positions), ZERO),
+        unrealised_pnl_usd=sum((risk_inputs.unrealised_pnl(position, held.marks) for position in held.positions), ZERO),
+        positions=len(held.positions),
+    )
+
+
+def open_positions(trader: Trader) -> list[Position]:
+    """Open positions in both modes, newest first."""
+    return list(
+        Position.objects.filter(trader=trader, status=Position.Status.OPEN).select_related("market").order_by("-pk")
+    )
+
+
+def recent_orders(trader: Trader, limit: int = 10) -> list[Order]:
+    """The trader's last orders, newest first."""
+    return list(Order.objects.filter(trader=trader).select_related("market").order_by("-created_at", "-pk")[:limit])
+
+
+def listed_markets() -> list[Market]:
+    """The markets that can be traded, in the venue's order."""
+    return list(Market.objects.filter(is_listed=True).order_by("group_index", "pair_index"))
+
+
+def order_chain(order_id: int, *, trader: Trader | None = None) -> OrderChain:
+    """The order with all that happened to it. Raises OrderNotFound, also where it is not this trader's."""
+    orders = Order.objects.select_related("market", "trader", "position")
+    if trader is not None:
+        orders = orders.filter(trader=trader)
+    order = orders.filter(pk=order_id).first()
+    if order is None:
+        raise OrderNotFound(order_id=order_id)
+    return OrderChain(
+        order=order,
+        events=list(order.events.order_by("sequence")),
+        intent=Intent.objects.filter(order=order).first(),
+        attempts=list(Attempt.objects.filter(intent__order=order).order_by("number")),
+        fills=list(order.fills.order_by("at")),
+        messages=list(order.messages.order_by("pk")),
+    )
+
+
+def system_status(trader: Trader) -> SystemStatus:
+    """State, mode and what is under way for this trader."""
+    counts = Order.objects.filter(trader=trader, state__in=PENDING).aggregate(
+        pending=Count("pk"), unknown=Count("pk", filter=Q(state=OrderState.UNKNOWN))
+    )
+    return SystemStatus(
+        trading_state=trading_state.current().value,
+        execution_mode=str(execution_mode.current()),
+        trader_mode=trader.execution_mode,
+        is_active=trader.is_active,
+        pending_orders=counts["pending"],
+        unknown_orders=counts["unknown"],
+    )

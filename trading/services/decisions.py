@@ -1,0 +1,104 @@
+"""Deciding on orders: the risk checks asked with what the books say, and their answer kept with the order."""
+
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from feeds.consensus import MarkPrice, NoConsensus
+from feeds.models import Market
+from risk import checks, margin, policies, trading_state
+from risk.checks import OpeningRequest, RiskDecision
+from risk.margin import Side
+from trading import risk_inputs
+from trading.models import Order, Trader
+from vanta import clock
+from vanta.money import quantize_usdc
+
+
+def opening_request(order: Order) -> OpeningRequest:
+    """The order as the checks take it."""
+    return OpeningRequest(
+        market=order.market.symbol,
+        side=Side(order.side),
+        collateral_usd=order.collateral_usd,
+        leverage=order.leverage,
+        stop_price=order.stop_loss,
+        take_profit_price=order.take_profit,
+        slippage_rate=settings.MAX_SLIPPAGE_PCT,
+    )
+
+
+def decide_opening(order: Order, trader: Trader) -> tuple[RiskDecision, MarkPrice | NoConsensus]:
+    """All checks on an opening, now. To bind, it must be called under the lock on the trader's row."""
+    held = risk_inputs.holdings(trader, order.mode, also=[order.market.symbol])
+    mark = held.marks[order.market.symbol]
+    now = clock.now()
+    decision = checks.evaluate(
+        order=opening_request(order),
+        account=risk_inputs.account_snapshot(held, order.market),
+        market=risk_inputs.market_rules(order.market, Side(order.side), now),
+        mark=mark,
+        limits=policies.limits_for(trader.policy),
+        trading_state=trading_state.current(),
+        now_ms=clock.now_ms(),
+    )
+    return decision, mark
+
+
+def decide_reduction(market: Market, side: Side) -> RiskDecision:
+    """Whether a close may go out: only a halt and a closed market deny it."""
+    return checks.evaluate_reduction(
+        market=risk_inputs.market_rules(market, side, clock.now()), trading_state=trading_state.current()
+    )
+
+
+def worst_loss(order: Order, price: Decimal) -> Decimal:
+    """What this order's position can lose, filled at the worse side of `price`; all of the collateral without a stop."""
+    market, side = order.market, Side(order.side)
+    notional = order.collateral_usd * order.leverage
+    slippage = settings.MAX_SLIPPAGE_PCT
+    entry = margin.fill_price_with_spread(side=side, price=price, spread_rate=market.spread_rate + slippage)
+    return quantize_usdc(
+        margin.worst_loss(
+            side=side,
+            entry_price=entry,
+            collateral_usd=order.collateral_usd,
+            notional_usd=notional,
+            stop_price=order.stop_loss,
+            spread_rate=market.spread_rate,
+            slippage_rate=slippage,
+            open_fee_usd=margin.open_fee(notional_usd=notional, rate=market.open_fee_rate),
+            close_fee_rate=market.close_fee_rate,
+        )
+    )
+
+
+def as_json(decision: RiskDecision, mark: MarkPrice | NoConsensus | None = None) -> dict[str, Any]:
+    """The decision as it is stored with the order: every check with its numbers, as strings."""
+    kept: dict[str, Any] = {
+        "checks": [_plain(asdict(check)) for check in decision.checks],
+        "denials": [_plain(asdict(denial)) for denial in decision.denials],
+    }
+    if decision.max_collateral_usd is not None:
+        kept["max_collateral_usd"] = str(decision.max_collateral_usd)
+    if decision.max_leverage is not None:
+        kept["max_leverage"] = str(decision.max_leverage)
+    if isinstance(mark, MarkPrice):
+        kept["price"] = {
+            "mark": str(mark.price),
+            "as_of_ms": mark.as_of_ms,
+            "uncertainty": str(mark.uncertainty),
+            "sources": list(mark.sources),
+            "excluded": [_plain(asdict(exclusion)) for exclusion in mark.excluded],
+        }
+    return kept
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: str(value) if isinstance(value, Decimal) else value
+        for name, value in values.items()
+        if value is not None and value != ""
+    }

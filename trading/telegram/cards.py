@@ -1,0 +1,180 @@
+"""Cards: what an order, a position, a balance look like in the chat, with their buttons. HTML of the Bot API."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from html import escape
+from typing import Any
+
+from risk import margin
+from risk.margin import Side
+from trading.models import Fill, Order, Position
+from trading.order_state import OrderState
+from trading.telegram import messages
+from vanta import clock
+from vanta.money import ONE, format_number, format_percent, format_price, format_usd
+
+Payload = dict[str, Any]
+_ICONS = {
+    OrderState.FILLED: "✅ <b>Filled</b>",
+    OrderState.DENIED: "⛔ <b>Denied</b>",
+    OrderState.REJECTED: "⛔ <b>Rejected by the venue</b>",
+    OrderState.CANCELED: "✖️ <b>Canceled</b>",
+    OrderState.EXPIRED: "⌛ <b>Expired</b>",
+    OrderState.UNKNOWN: "🔎 <b>Being verified</b>",
+}
+
+
+def text(body: str, *rows: Sequence[tuple[str, str]]) -> Payload:
+    """A message with rows of (label, data) buttons."""
+    payload: Payload = {"text": body, "parse_mode": "HTML"}
+    if rows:
+        payload["reply_markup"] = {
+            "inline_keyboard": [[{"text": label, "callback_data": data} for label, data in row] for row in rows]
+        }
+    return payload
+
+
+def heading(order: Order | Position) -> str:
+    """`🟢 LONG ETH 10x · DRY`, in bold."""
+    arrow = "🟢" if order.side == Side.LONG else "🔴"
+    leverage = format_number(order.leverage.normalize())
+    return f"{arrow} <b>{order.side.upper()} {_name(order.market.symbol)} {leverage}x</b> · {order.mode}"
+
+
+def _name(symbol: str) -> str:
+    return escape(symbol.removesuffix("/USD"))
+
+
+def preview(order: Order) -> Payload:
+    """The card to confirm: what it costs, where it dies, what it can lose."""
+    market, side = order.market, Side(order.side)
+    notional = order.collateral_usd * order.leverage
+    entry = margin.fill_price_with_spread(side=side, price=order.quoted_price, spread_rate=market.spread_rate)
+    liquidation = margin.liquidation_price(
+        side=side, entry_price=entry, collateral_usd=order.collateral_usd, notional_usd=notional
+    )
+    distance = abs(order.quoted_price - liquidation) / order.quoted_price
+    lines = [
+        heading(order),
+        "",
+        f"Collateral  <b>{format_usd(order.collateral_usd)}</b> USDC",
+        f"Notional  {format_usd(notional)} USDC",
+        f"Entry  ≈ <b>{format_price(entry)}</b>  (mark {format_price(order.quoted_price)}, "
+        f"spread {format_percent(market.spread_rate, 3)})",
+        _fees(order, notional),
+        f"Liquidation  <b>{format_price(liquidation)}</b>  ({format_percent(distance)} away)",
+        _stop(order),
+    ]
+    if order.take_profit is not None:
+        lines.append(f"Take-profit  {format_price(order.take_profit)}")
+    seconds = max(0, round((order.valid_until - clock.now()).total_seconds()))
+    lines += ["", f"<i>Order #{order.pk} · valid {seconds} s</i>"]
+    return text("\n".join(lines), [("✅ Confirm", f"confirm:{order.pk}"), ("✖️ Cancel", f"cancel:{order.pk}")])
+
+
+def _fees(order: Order, notional: Decimal) -> str:
+    if order.market.is_upside:
+        return "Fees  none; the venue keeps a share of the profit"
+    opening = notional * order.market.open_fee_rate
+    closing = notional * order.market.close_fee_rate
+    return f"Fees  {format_usd(opening)} open, {format_usd(closing)} close"
+
+
+def _stop(order: Order) -> str:
+    if order.stop_loss is None:
+        return f"Stop  none: you can lose all of it, <b>{format_usd(order.collateral_usd)}</b> USDC"
+    return f"Stop  {format_price(order.stop_loss)}  → you lose at most ≈ <b>{format_usd(order.worst_loss_usd)}</b> USDC"
+
+
+def order_card(order: Order) -> Payload:
+    """The card of an order as it stands now."""
+    state = OrderState(order.state)
+    if state == OrderState.DRAFT:
+        return preview(order)
+    if state == OrderState.FILLED:
+        return _filled(order)
+    head = _ICONS.get(state, "⏳ <b>On its way</b>")
+    lines = [f"{head}  ·  order #{order.pk}", heading(order), ""]
+    if state == OrderState.DENIED:
+        lines.append(messages.denials(order.decision, order.reason))
+    elif state == OrderState.UNKNOWN:
+        lines.append("The venue's answer got lost. Vanta is finding out what happened and will tell you here.")
+    elif order.reason:
+        lines.append(messages.reason(order.reason))
+    return text("\n".join(lines), *_denied_buttons(order))
+
+
+def _denied_buttons(order: Order) -> list[list[tuple[str, str]]]:
+    """Where the venue offers the wanted leverage on the Upside pair, a button for it."""
+    if order.state != OrderState.DENIED:
+        return []
+    others = [d["detail"] for d in order.decision.get("denials", []) if d["code"] == "leverage" and "/" in d.get("detail", "")]
+    return [[(f"Preview on {other.removesuffix('/USD')}", f"upside:{order.pk}")] for other in others[:1]]
+
+
+def _filled(order: Order) -> Payload:
+    fill = order.fills.order_by("-at").first()
+    position = order.position
+    if fill is None or position is None:
+        return text(f"{_ICONS[OrderState.FILLED]}  ·  order #{order.pk}")
+    if order.kind == Order.Kind.CLOSE:
+        return _closed(order, fill, position)
+    lines = [
+        f"{_ICONS[OrderState.FILLED]}  ·  order #{order.pk}",
+        heading(order),
+        "",
+        f"Entry  <b>{format_price(fill.price)}</b>",
+        f"Collateral  {format_usd(fill.collateral_usd)} USDC · notional {format_usd(fill.notional_usd)}",
+        f"Fee  {format_usd(fill.fee_usd)} USDC",
+        f"Liquidation  {format_price(position.liquidation_price)}",
+    ]
+    if position.stop_loss is not None:
+        lines.append(f"Stop  {format_price(position.stop_loss)}")
+    if position.take_profit is not None:
+        lines.append(f"Take-profit  {format_price(position.take_profit)}")
+    return text("\n".join(lines), *position_buttons(position))
+
+
+def _closed(order: Order, fill: Fill, position: Position) -> Payload:
+    net = fill.pnl_usd - fill.fee_usd - fill.accrued_usd
+    sign = "🟩 +" if net >= 0 else "🟥 "
+    whole = position.status != Position.Status.OPEN
+    head = {"liquidation": "💥 <b>Liquidated</b>", "stop_loss": "🛑 <b>Stopped out</b>", "take_profit": "🎯 <b>Take-profit</b>"}
+    lines = [
+        f"{head.get(order.reason, '✅ <b>Closed</b>' if whole else '✅ <b>Partly closed</b>')}  ·  order #{order.pk}",
+        heading(order),
+        "",
+        f"Exit  <b>{format_price(fill.price)}</b>  (entry {format_price(position.entry_price)})",
+        f"PnL  {sign}<b>{format_usd(net)}</b> USDC  ({format_percent(net / fill.collateral_usd)} of the collateral)",
+        f"Fee  {format_usd(fill.fee_usd)} · rollover and funding {format_usd(fill.accrued_usd)}",
+    ]
+    if not whole:
+        lines.append(f"Still open  {format_usd(position.collateral_usd)} USDC of collateral")
+    return text("\n".join(lines), *(position_buttons(position) if not whole else []))
+
+
+def position_buttons(position: Position) -> list[list[tuple[str, str]]]:
+    if position.status != Position.Status.OPEN:
+        return []
+    shares = [("Close 25%", "25"), ("50%", "50"), ("All", "100")]
+    return [[(label, f"close:{position.pk}:{share}") for label, share in shares]]
+
+
+def position_card(position: Position, mark: Decimal | None, pnl: Decimal) -> Payload:
+    """One open position at its mark."""
+    sign = "🟩 +" if pnl >= 0 else "🟥 "
+    lines = [
+        f"{heading(position)}  ·  #{position.pk}",
+        f"PnL  {sign}<b>{format_usd(pnl)}</b> USDC  ({format_percent(pnl / position.collateral_usd)})",
+        f"Entry  {format_price(position.entry_price)} → mark {format_price(mark) if mark else '—'}",
+        f"Collateral  {format_usd(position.collateral_usd)} · notional {format_usd(position.notional_usd)} USDC",
+    ]
+    liquidation = f"Liquidation  {format_price(position.liquidation_price)}"
+    if mark:
+        liquidation += f"  ({format_percent(abs(ONE - position.liquidation_price / mark))} away)"
+    lines.append(liquidation)
+    if position.stop_loss is not None:
+        lines.append(f"Stop  {format_price(position.stop_loss)}")
+    if position.take_profit is not None:
+        lines.append(f"Take-profit  {format_price(position.take_profit)}")
+    return text("\n".join(lines), *position_buttons(position))

@@ -1,0 +1,236 @@
+"""What commands do: read the words, ask a service or a selector, answer with a card."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from feeds import selectors as feeds
+from feeds.consensus import MarkPrice, NoConsensus
+from feeds.models import Market
+from risk import margin
+from risk.margin import Side
+from trading import risk_inputs, selectors
+from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
+from trading.models import Order, Position
+from trading.models.traders import Mode
+from trading.services import orders
+from trading.services.orders import OpeningWish
+from trading.telegram import cards, messages, pages
+from trading.telegram.context import Context
+from trading.telegram.parsing import (
+    Level,
+    LevelUnit,
+    Mistake,
+    OpeningText,
+    parse_opening,
+    parse_order_id,
+    parse_share,
+)
+from vanta import clock
+from vanta.money import ONE, ZERO, quantize_price
+
+Words = tuple[str, ...]
+MAX_CARDS = 10
+
+
+def start(context: Context, _words: Words) -> None:
+    account = selectors.balance(context.trader, Mode.DRY)
+    context.reply(pages.welcome(context.trader, account.free_usd))
+
+
+def help_(context: Context, _words: Words) -> None:
+    context.reply(pages.help_page())
+
+
+def balance(context: Context, _words: Words) -> None:
+    context.reply(pages.balance(selectors.balance(context.trader, orders.opening_mode(context.trader))))
+
+
+def markets(context: Context, words: Words) -> None:
+    context.reply(pages.markets(selectors.listed_markets(), " ".join(words)))
+
+
+def price(context: Context, words: Words) -> None:
+    if not words:
+        raise Mistake("missing_market")
+    market = feeds.find_market(words[0])
+    mark = feeds.mark_prices([market.symbol])[market.symbol]
+    context.reply(pages.price(market, mark, feeds.last_mark(market.symbol), clock.now_ms()))
+
+
+def long(context: Context, words: Words) -> None:
+    _open(context, Side.LONG, words)
+
+
+def short(context: Context, words: Words) -> None:
+    _open(context, Side.SHORT, words)
+
+
+def _open(context: Context, side: Side, words: Words) -> None:
+    typed = parse_opening(words)
+    market = feeds.find_market(typed.market)
+    mark = feeds.mark_prices([market.symbol])[market.symbol]
+    if isinstance(mark, NoConsensus):
+        context.reply_text(messages.no_price(market.symbol, mark.reason))
+        return
+    _draft(context, _wish(typed, market, side, mark), mark.price)
+
+
+def _wish(typed: OpeningText, market: Market, side: Side, mark: MarkPrice) -> OpeningWish:
+    notional = typed.collateral_usd * typed.leverage
+    return OpeningWish(
+        market=market,
+        side=side,
+        collateral_usd=typed.collateral_usd,
+        leverage=typed.leverage,
+        stop_loss=_stop_price(typed.stop_loss, side, mark.price, notional),
+        take_profit=_take_profit_price(typed.take_profit, side, mark.price, notional),
+    )
+
+
+def _stop_price(level: Level | None, side: Side, base: Decimal, notional: Decimal) -> Decimal | None:
+    if level is None:
+        return None
+    if level.unit == LevelUnit.PERCENT:
+        return _price(margin.stop_price_from_move(side=side, base_price=base, move_rate=level.value))
+    if level.unit == LevelUnit.USD:
+        return _price(
+            margin.stop_price_from_usd(side=side, base_price=base, notional_usd=notional, loss_usd=level.value)
+        )
+    return _price(level.value)
+
+
+def _take_profit_price(level: Level | None, side: Side, base: Decimal, notional: Decimal) -> Decimal | None:
+    if level is None:
+        return None
+    if level.unit == LevelUnit.PERCENT:
+        return _price(margin.take_profit_price_from_move(side=side, base_price=base, move_rate=level.value))
+    if level.unit == LevelUnit.USD:
+        return _price(
+            margin.take_profit_price_from_usd(side=side, base_price=base, notional_usd=notional, gain_usd=level.value)
+        )
+    return _price(level.value)
+
+
+def _price(value: Decimal) -> Decimal:
+    price = quantize_price(value)
+    if price <= ZERO:
+        raise Mistake("level_not_a_price")
+    return price
+
+
+def _draft(context: Context, wish: OpeningWish, quoted_price: Decimal) -> None:
+    order = orders.draft_opening(trader=context.trader, wish=wish, quoted_price=quoted_price, origin=context.origin)
+    context.reply(cards.order_card(order), order)
+
+
+def draft_on_upside(context: Context, order: Order) -> None:
+    """The same wish on the Upside pair of the order's market."""
+    market = Market.objects.filter(price_symbol=order.market.price_symbol, is_upside=True, is_listed=True).first()
+    mark = feeds.mark_prices([order.market.symbol])[order.market.symbol]
+    if market is None or isinstance(mark, NoConsensus):
+        context.reply_text(messages.no_price(order.market.symbol, "no_fresh_quote"))
+        return
+    wish = OpeningWish(
+        market=market,
+        side=Side(order.side),
+        collateral_usd=order.collateral_usd,
+        leverage=order.leverage,
+        stop_loss=order.stop_loss,
+        take_profit=order.take_profit,
+    )
+    _draft(context, wish, mark.price)
+
+
+def positions(context: Context, _words: Words) -> None:
+    held = selectors.open_positions(context.trader)
+    if not held:
+        context.reply_text(f"You have no open positions. Open one: {messages.OPENING_EXAMPLE}")
+        return
+    marks = feeds.mark_prices(sorted({position.market.symbol for position in held}))
+    for position in held[:MAX_CARDS]:
+        mark = risk_inputs.price_or_last(position.market, marks)
+        context.reply(cards.position_card(position, mark, risk_inputs.unrealised_pnl(position, marks)))
+    if len(held) > MAX_CARDS:
+        context.reply_text(f"… and {len(held) - MAX_CARDS} more. /close takes a market's or a position's name.")
+
+
+def close(context: Context, words: Words) -> None:
+    if not words:
+        raise Mistake("missing_market")
+    chosen = _positions_named(context, words[0])
+    share = parse_share(words[1]) if len(words) > 1 else ONE
+    try:
+        origin = replace(context.origin, update_id=None)
+        placed = orders.close(trader=context.trader, positions=chosen, share=share, origin=origin)
+    except NoOpenPosition:
+        context.reply_text("There is no open position to close here. /positions shows what is open.")
+        return
+    for order in placed:
+        context.reply(cards.order_card(order), order)
+
+
+def _positions_named(context: Context, word: str) -> list[Position]:
+    held = selectors.open_positions(context.trader)
+    if word.lower() == "all":
+        return held
+    if word.removeprefix("#").isdigit():
+        return [position for position in held if position.pk == parse_order_id(word)]
+    market = feeds.find_market(word)
+    return [position for position in held if position.market_id == market.pk]
+
+
+def list_orders(context: Context, _words: Words) -> None:
+    context.reply(pages.order_list(selectors.recent_orders(context.trader)))
+
+
+def cancel(context: Context, words: Words) -> None:
+    if not words:
+        raise Mistake("missing_order")
+    try:
+        order = orders.cancel(trader=context.trader, order_id=parse_order_id(words[0]))
+    except OrderNotFound:
+        context.reply_text("You have no such order. /orders lists them.")
+    except DraftGone as error:
+        context.reply_text(f"Order #{error.order_id} cannot be canceled any more: it is {error.state.lower()}.")
+    else:
+        context.reply(cards.order_card(order), order)
+
+
+def why(context: Context, words: Words) -> None:
+    if not words:
+        raise Mistake("missing_order")
+    try:
+        chain = selectors.order_chain(parse_order_id(words[0]), trader=context.trader)
+    except OrderNotFound:
+        context.reply_text("You have no such order. /orders lists them.")
+        return
+    context.reply(cards.text(pages.why(chain)))
+
+
+def status(context: Context, _words: Words) -> None:
+    context.reply(cards.text(pages.status(selectors.system_status(context.trader))))
+
+
+HANDLERS: dict[str, Callable[[Context, Words], None]] = {
+    "start": start,
+    "help": help_,
+    "balance": balance,
+    "markets": markets,
+    "price": price,
+    "long": long,
+    "short": short,
+    "positions": positions,
+    "close": close,
+    "orders": list_orders,
+    "cancel": cancel,
+    "why": why,
+    "status": status,
+}
+EXAMPLES = {
+    "price": "<code>/price ETH</code>",
+    "close": messages.CLOSING_EXAMPLE,
+    "cancel": "<code>/cancel 12</code>",
+    "why": "<code>/why 12</code>",
+    "short": "<code>/short BTC 250 5x tp=2%</code>",
+}

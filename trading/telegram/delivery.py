@@ -1,0 +1,183 @@
+"""Sending the outbox: each chat's rows in order, many chats at once, every failure either retried or kept as dead.
+
+Telegram has no idempotency for sending: a process killed between the call and its commit sends that message again, and
+none is lost. Telegram down: rows wait, trading goes on.
+"""
+
+import asyncio
+import datetime as dt
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import transaction
+from telegram import Bot, InlineKeyboardMarkup, Message
+from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
+
+from trading.models import Order, OutboxMessage
+from trading.outbox import ORDER_CARD
+from trading.telegram import cards
+from trading.telegram.client import bot_loop
+from vanta import clock, metrics, tracing
+
+log = structlog.get_logger(__name__)
+BATCH = 20
+LEASE = dt.timedelta(seconds=30)
+MAX_BACKOFF_S = 60
+TAP_VALID = dt.timedelta(seconds=15)  # Telegram refuses to answer an older tap
+_TAKE = """
+    SELECT m.id FROM trading_outboxmessage m
+    WHERE m.status = 'pending' AND m.next_attempt_at <= %s
+      AND NOT EXISTS (SELECT 1 FROM trading_outboxmessage e
+                      WHERE e.status = 'pending' AND e.chat_id = m.chat_id AND e.id < m.id)
+    ORDER BY m.id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+Call = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a call went: sent, to be retried after some seconds, or never to be tried again."""
+
+    status: str
+    message_id: int | None = None
+    retry_after_s: float = 0
+    error: str = ""
+
+
+def drain() -> int:
+    """Send everything that is due; harmless to call at any time, from any number of processes."""
+    count = 0
+    while rows := _take():
+        calls = [_call(row) for row in rows]
+        results = bot_loop().run(_send_all(bot_loop().bot, calls))
+        _store(rows, calls, results)
+        count += len(rows)
+    return count
+
+
+@transaction.atomic
+def _take() -> list[OutboxMessage]:
+    """The first due row of each chat, leased to this process."""
+    ids = [row.pk for row in OutboxMessage.objects.raw(_TAKE, [clock.now(), BATCH])]
+    rows = list(
+        OutboxMessage.objects.filter(pk__in=ids)
+        .select_related("order__market", "order__position", "order__trader")
+        .order_by("pk")
+    )
+    OutboxMessage.objects.filter(pk__in=ids).update(next_attempt_at=clock.now() + LEASE)
+    return rows
+
+
+def _call(row: OutboxMessage) -> Call:
+    """The Bot API call that a row stands for now."""
+    if row.method != ORDER_CARD or row.order is None:
+        return row.method, {"chat_id": row.chat_id, **row.payload}
+    card = cards.order_card(row.order)
+    if row.order.card_message_id is None:
+        return "sendMessage", {"chat_id": row.chat_id, **card}
+    return "editMessageText", {"chat_id": row.chat_id, "message_id": row.order.card_message_id, **card}
+
+
+async def _send_all(bot: Bot, calls: Sequence[Call]) -> list[Result]:
+    return list(await asyncio.gather(*(_send(bot, *call) for call in calls)))
+
+
+async def _send(bot: Bot, method: str, arguments: dict[str, Any]) -> Result:
+    try:
+        answer = await _bot_method(bot, method)(**_typed(method, arguments, bot))
+    except RetryAfter as error:
+        seconds = error.retry_after.total_seconds() if isinstance(error.retry_after, dt.timedelta) else error.retry_after
+        return Result("retry", retry_after_s=seconds, error="429")
+    except Forbidden as error:
+        return Result("dead", error=str(error))
+    except BadRequest as error:
+        return await _after_bad_request(bot, method, arguments, error)
+    except NetworkError as error:
+        return Result("retry", error=type(error).__name__)
+    except TelegramError as error:
+        return Result("retry", error=f"{type(error).__name__}: {error}"[:200])
+    return Result("sent", message_id=answer.message_id if isinstance(answer, Message) else None)
+
+
+async def _after_bad_request(bot: Bot, method: str, arguments: dict[str, Any], error: BadRequest) -> Result:
+    """An edit that changes nothing is done; one whose message is gone becomes a new message; the rest is dead."""
+    words = str(error).lower()
+    if "not modified" in words:
+        return Result("sent")
+    if method == "editMessageText" and ("not found" in words or "can't be edited" in words):
+        fresh = {name: value for name, value in arguments.items() if name != "message_id"}
+        return await _send(bot, "sendMessage", fresh)
+    return Result("dead", error=str(error)[:200])
+
+
+def _bot_method(bot: Bot, method: str) -> Callable[..., Awaitable[Any]]:
+    methods: dict[str, Callable[..., Awaitable[Any]]] = {
+        "sendMessage": bot.send_message,
+        "editMessageText": bot.edit_message_text,
+        "answerCallbackQuery": bot.answer_callback_query,
+    }
+    return methods[method]
+
+
+def _typed(method: str, arguments: dict[str, Any], bot: Bot) -> dict[str, Any]:
+    typed = dict(arguments)
+    if method == "answerCallbackQuery":
+        typed.pop("chat_id", None)
+    if "reply_markup" in typed:
+        typed["reply_markup"] = InlineKeyboardMarkup.de_json(typed["reply_markup"], bot)
+    return typed
+
+
+@transaction.atomic
+def _store(rows: Sequence[OutboxMessage], calls: Sequence[Call], results: Sequence[Result]) -> None:
+    now = clock.now()
+    for row, call, result in zip(rows, calls, results, strict=True):
+        row.attempts += 1
+        row.last_error = result.error
+        row.telegram_message_id = result.message_id
+        if result.status == "sent":
+            row.status, row.sent_at = OutboxMessage.Status.SENT, now
+            metrics.notify_seconds.observe((now - row.created_at).total_seconds())
+        elif result.status == "dead" or _is_late_answer(row, now):
+            row.status = OutboxMessage.Status.DEAD
+        else:
+            row.next_attempt_at = now + _backoff(row.attempts, result.retry_after_s)
+        _remember_card(row, call, result)
+        _log(row, result)
+    OutboxMessage.objects.bulk_update(
+        rows, ["attempts", "last_error", "telegram_message_id", "status", "sent_at", "next_attempt_at"]
+    )
+
+
+def _is_late_answer(row: OutboxMessage, now: dt.datetime) -> bool:
+    return row.method == "answerCallbackQuery" and now - row.created_at > TAP_VALID
+
+
+def _backoff(attempts: int, retry_after_s: float) -> dt.timedelta:
+    seconds = retry_after_s or min(2 ** min(attempts, 6), MAX_BACKOFF_S) * random.uniform(1, 2) / 2
+    return dt.timedelta(seconds=seconds)
+
+
+def _remember_card(row: OutboxMessage, call: Call, result: Result) -> None:
+    """The message that shows an order from now on is the one that was sent for it."""
+    if row.order_id is not None and result.message_id is not None and call[0] != "answerCallbackQuery":
+        Order.objects.filter(pk=row.order_id).exclude(card_message_id=result.message_id).update(
+            card_message_id=result.message_id
+        )
+
+
+def _log(row: OutboxMessage, result: Result) -> None:
+    metrics.messages.labels(result.status).inc()
+    with tracing.bind_trace(row.trace_id):
+        write = log.info if result.status == "sent" else log.warning
+        write(
+            "message_" + result.status,
+            outbox_id=row.pk,
+            method=row.method,
+            order_id=row.order_id,
+            message_id=result.message_id,
+            error=result.error or None,
+        )

@@ -1,0 +1,172 @@
+"""The wording of refusals and mistakes: what happened, with its numbers, and what to do next. HTML of the Bot API."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from html import escape, unescape
+from typing import Any
+
+from trading.telegram.parsing import Mistake
+from vanta.money import format_number, format_percent, format_price, format_usd
+
+OPENING_EXAMPLE = "<code>/long ETH 100 10x sl=2900</code>"
+CLOSING_EXAMPLE = "<code>/close ETH 50%</code>"
+
+_MISTAKES: dict[str, str] = {
+    "missing_market": "Which market? A symbol comes first.",
+    "missing_collateral": "How much collateral? An amount in USDC is missing.",
+    "missing_leverage": "How much leverage? Something like <code>10x</code> is missing.",
+    "not_understood": "I do not understand this part.",
+    "leverage_twice": "There are two leverages; one is enough.",
+    "not_an_amount": "This is not an amount. Write <code>100</code>, <code>1.5k</code> or <code>$250</code>.",
+    "not_positive": "This has to be more than zero.",
+    "too_large": "This is more than Vanta handles.",
+    "too_precise": "USDC has six decimals at most.",
+    "not_a_leverage": "This is not a leverage. Write <code>10x</code>.",
+    "leverage_out_of_range": "Leverage starts at 1x and has two decimals at most.",
+    "not_a_level": "Write a price (<code>2900</code>), a move (<code>2%</code>) or an amount (<code>$50</code>).",
+    "not_a_share": "How much of it? Write <code>50%</code>, <code>half</code> or <code>all</code>.",
+    "not_an_order": "Which one? Write its number, like <code>12</code>.",
+    "missing_order": "Which order? Its number is on its card, like <code>12</code>.",
+    "level_not_a_price": "With these numbers the level is not a price above zero.",
+}
+
+Numbers = Mapping[str, Any]
+
+
+def mistake(error: Mistake, example: str) -> str:
+    """What was not understood, and an example of what would be."""
+    shown = f" <code>{escape(error.shown)}</code>" if error.shown else ""
+    return f"🤔 {_MISTAKES.get(error.problem, 'I do not understand this.')}{shown}\nFor example: {example}"
+
+
+def unknown_market(text: str, suggestions: Sequence[str]) -> str:
+    near = "".join(f"\n  • <code>{escape(symbol)}</code>" for symbol in suggestions)
+    hint = f"\nDid you mean:{near}" if near else "\n/markets lists them all."
+    return f"🤔 There is no market <code>{escape(text[:40])}</code>.{hint}"
+
+
+def unknown_command(text: str) -> str:
+    return f"🤔 I do not know <code>{escape(text[:60])}</code>. /help shows what I can do.\nFor example: {OPENING_EXAMPLE}"
+
+
+def something_broke(trace_id: str) -> str:
+    return f"⚠️ Something broke on our side, and nothing was changed by it. Please try again.\n<i>trace {trace_id}</i>"
+
+
+def no_price(symbol: str, reason: str) -> str:
+    return (
+        f"⏸ There is no price for {escape(symbol)} that Vanta trusts right now ({reason.replace('_', ' ')}). "
+        "Opening waits for one; closing works. Try again in a few seconds."
+    )
+
+
+def _usd(numbers: Numbers, name: str) -> str:
+    return f"{format_usd(Decimal(numbers[name]))} USDC" if name in numbers else "—"
+
+
+def _percent(numbers: Numbers, name: str) -> str:
+    return format_percent(Decimal(numbers[name]), 3) if name in numbers else "—"
+
+
+def _price(numbers: Numbers, name: str) -> str:
+    return format_price(Decimal(numbers[name])) if name in numbers else "—"
+
+
+def _times(numbers: Numbers, name: str) -> str:
+    return f"{format_number(Decimal(numbers[name]).normalize())}x" if name in numbers else "—"
+
+
+def _leverage(n: Numbers) -> str:
+    if n.get("detail") == "minimum":
+        return f"Leverage {_times(n, 'measured')} is below this market's minimum of {_times(n, 'limit')}."
+    other = f" {escape(n['detail'])} offers more." if n.get("detail") else ""
+    return f"Leverage {_times(n, 'measured')} is above the limit of {_times(n, 'limit')}.{other}"
+
+
+_DENIALS: dict[str, Callable[[Numbers], str]] = {
+    "trading_state": lambda n: f"Trading is {n.get('detail', 'stopped')}: no openings now. Closing works unless halted.",
+    "market_not_listed": lambda _: "The venue does not list this market any more.",
+    "market_close_only": lambda _: "The venue only takes closings in this market.",
+    "market_closed": lambda n: f"The market is closed{' until ' + n['detail'] if n.get('detail') else ''}.",
+    "previous_order_unresolved": lambda _: "What became of your last order here is not known yet. Closing works.",
+    "price_unavailable": lambda n: f"No price can be trusted right now ({n.get('detail', '').replace('_', ' ')}).",
+    "price_stale": lambda n: f"The price is {n.get('measured')} s old; {n.get('limit')} s is the limit.",
+    "price_uncertain": lambda n: (
+        f"The price is uncertain by {_percent(n, 'measured')}; at this leverage {_percent(n, 'limit')} is the limit."
+    ),
+    "too_many_positions": lambda n: f"The venue takes {n.get('limit')} positions in a market.",
+    "leverage": _leverage,
+    "min_notional": lambda n: f"Notional {_usd(n, 'measured')} is below the venue's minimum of {_usd(n, 'limit')}.",
+    "position_size": lambda n: (
+        f"Your exposure in this market would be {_usd(n, 'measured')}; the limit is {_usd(n, 'limit')}."
+    ),
+    "headroom": lambda n: f"The venue has room for {_usd(n, 'limit')} of notional here.",
+    "margin": lambda n: f"Collateral and fee are {_usd(n, 'measured')}; {_usd(n, 'limit')} is free.",
+    "account_risk": lambda n: (
+        f"You could lose {_usd(n, 'measured')} here; the limit for one position is {_usd(n, 'limit')}."
+    ),
+    "spread_too_wide": lambda n: f"The spread is {_percent(n, 'measured')}; {_percent(n, 'limit')} is the limit.",
+    "spread_loss": lambda n: f"The spread alone would cost {_percent(n, 'measured')} of the collateral.",
+    "liquidation_buffer": lambda n: (
+        f"Too close to liquidation: {_percent(n, 'measured')} away; at least {_percent(n, 'limit')} is needed."
+    ),
+    "stop_wrong_side": lambda n: f"The stop {_price(n, 'measured')} is on the wrong side of {_price(n, 'limit')}.",
+    "stop_beyond_liquidation": lambda n: (
+        f"The stop {_price(n, 'measured')} lies beyond liquidation at {_price(n, 'limit')}: it would never fire."
+    ),
+    "stop_too_far": lambda n: f"The stop loses {_percent(n, 'measured')} of the collateral; the venue takes {_percent(n, 'limit')}.",
+    "stop_too_close": lambda n: f"The stop is {_percent(n, 'measured')} of the collateral away; at least {_percent(n, 'limit')}.",
+    "take_profit_wrong_side": lambda n: (
+        f"The take-profit {_price(n, 'measured')} is on the wrong side of {_price(n, 'limit')}."
+    ),
+    "take_profit_too_far": lambda n: f"The take-profit gains {_percent(n, 'measured')}; the venue pays {_percent(n, 'limit')}.",
+    "invalid_collateral": lambda _: "This collateral is not an amount that can be traded.",
+    "invalid_leverage": lambda _: "This leverage is not one that can be traded (two decimals at most).",
+    "invalid_stop": lambda _: "This stop is not a price.",
+    "invalid_take_profit": lambda _: "This take-profit is not a price.",
+    "trader_disabled": lambda _: "An admin has disabled openings for you. Closing works.",
+}
+
+
+def denial(numbers: Numbers) -> str:
+    """One denial with its numbers and what would pass."""
+    code = str(numbers.get("code", ""))
+    words = _DENIALS.get(code, lambda _: code.replace("_", " ").capitalize() + ".")(numbers)
+    passes = []
+    if Decimal(numbers.get("max_collateral_usd", "0")) > 0:
+        passes.append(f"up to {_usd(numbers, 'max_collateral_usd')} of collateral")
+    if Decimal(numbers.get("max_leverage", "0")) > 0:
+        passes.append(f"up to {_times(numbers, 'max_leverage')}")
+    if "stop_price" in numbers:
+        passes.append(f"with a stop at {_price(numbers, 'stop_price')}")
+    hint = f"\n   ↳ passes {', or '.join(passes)}" if passes else ""
+    return f"• {words}{hint}"
+
+
+def denials(decision: Mapping[str, Any], reason: str) -> str:
+    """All denials of an order, one a line."""
+    listed = decision.get("denials") or [{"code": code} for code in reason.split(",") if code]
+    return "\n".join(denial(numbers) for numbers in listed)
+
+
+_REASONS = {
+    "draft_expired": "The preview's time was over. Nothing was sent.",
+    "canceled_by_trader": "You canceled it. Nothing was sent.",
+    "slippage_exceeded": "The price moved further than you allowed. Nothing was opened.",
+    "no_price": "There was no price to trust. Nothing was opened.",
+    "deadline_passed": "It reached the venue too late. Nothing was opened.",
+    "never_executed": "It is proven that the venue never executed it. A new order is safe.",
+    "trading_reducing": "Trading was being wound down before it left. Nothing was sent.",
+    "trading_halted": "Trading was halted before it left. Nothing was sent.",
+}
+
+
+def reason(code: str) -> str:
+    """Why an order ended, for its card."""
+    return _REASONS.get(code, code.replace("_", " "))
+
+
+def plain(body: str) -> str:
+    """The same words without markup, for a toast."""
+    return unescape(re.sub(r"<[^>]+>", "", body)).strip()

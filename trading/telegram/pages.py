@@ -1,0 +1,195 @@
+"""Pages: the longer answers that are not about one order. HTML of the Bot API."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from html import escape
+from typing import Any
+
+from feeds.consensus import MarkPrice, NoConsensus
+from feeds.models import Market
+from trading.models import Order, Trader
+from trading.order_state import OrderState
+from trading.selectors import Balance, OrderChain, SystemStatus
+from trading.telegram import messages
+from trading.telegram.cards import Payload, text
+from vanta.money import format_number, format_percent, format_price, format_usd
+
+MAX_MARKETS = 60
+MAX_MESSAGE = 4000
+_DOTS = {
+    OrderState.FILLED: "✅",
+    OrderState.DENIED: "⛔",
+    OrderState.REJECTED: "⛔",
+    OrderState.CANCELED: "✖️",
+    OrderState.EXPIRED: "⌛",
+    OrderState.UNKNOWN: "🔎",
+    OrderState.DRAFT: "📝",
+}
+
+
+def welcome(trader: Trader, free_usd: Decimal) -> Payload:
+    body = (
+        f"👋 Welcome to <b>Vanta</b>, {escape(str(trader))}.\n\n"
+        f"You trade perpetuals on paper (DRY) with <b>{format_usd(free_usd)}</b> USDC. "
+        "Every order is previewed, checked for risk, and confirmed by you.\n\n"
+        f"Try {messages.OPENING_EXAMPLE}\n"
+        "100 USDC of collateral, 10x leverage, a stop at 2,900.\n\n/help shows the rest."
+    )
+    return text(body, [("📊 Positions", "positions:")])
+
+
+def help_page() -> Payload:
+    lines = [
+        "<b>Open</b>",
+        f"{messages.OPENING_EXAMPLE}",
+        "<code>/short BTC 250 5x sl=2% tp=58000</code>",
+        "The first number is collateral in USDC (<code>100</code>, <code>1.5k</code>). "
+        "A level is a price (<code>2900</code>), a move of the price (<code>2%</code>) or an amount (<code>$50</code>).",
+        "",
+        "<b>Close</b>",
+        f"{messages.CLOSING_EXAMPLE} · <code>/close all</code> · /cancel",
+        "",
+        "<b>Look</b>",
+        "/positions · /orders · /balance · <code>/price ETH</code> · /markets · /status",
+        "<code>/why 12</code> shows everything that happened to order 12",
+    ]
+    return text("\n".join(lines))
+
+
+def balance(account: Balance) -> Payload:
+    lines = [
+        f"💰 <b>Balance</b> · {account.mode}",
+        "",
+        f"Equity  <b>{format_usd(account.equity_usd)}</b> USDC",
+        f"Free  {format_usd(account.free_usd - account.reserved_usd)} USDC",
+        f"In positions  {format_usd(account.collateral_usd)} USDC  ({account.positions} open)",
+        f"Unrealised PnL  {format_usd(account.unrealised_pnl_usd)} USDC, after closing costs",
+    ]
+    if account.reserved_usd:
+        lines.append(f"Reserved by orders under way  {format_usd(account.reserved_usd)} USDC")
+    return text("\n".join(lines), [("📊 Positions", "positions:")])
+
+
+def markets(listed: Sequence[Market], wanted: str) -> Payload:
+    chosen = [market for market in listed if wanted.upper() in f"{market.symbol} {market.group_name.upper()}"]
+    if not chosen:
+        return text(f"🤔 No market matches <code>{escape(wanted[:40])}</code>. /markets lists them all.")
+    lines: list[str] = ["📈 <b>Markets</b>"]
+    group = None
+    for market in chosen[:MAX_MARKETS]:
+        if market.group_index != group:
+            group = market.group_index
+            lines += ["", f"<b>{escape(market.group_name or f'Group {group}')}</b>"]
+        closed = "" if market.is_open else "  · closed"
+        leverage = format_number(market.max_leverage.normalize())
+        lines.append(f"<code>{escape(market.symbol)}</code>  up to {leverage}x{closed}")
+    if len(chosen) > MAX_MARKETS:
+        lines.append(f"\n… and {len(chosen) - MAX_MARKETS} more. <code>/markets forex</code> narrows the list.")
+    return text("\n".join(lines))
+
+
+def price(market: Market, mark: MarkPrice | NoConsensus, last: MarkPrice | None, now_ms: int) -> Payload:
+    """The price with what it rests on; without consensus the last known one with its age."""
+    lines = [f"💹 <b>{escape(market.symbol)}</b>"]
+    if isinstance(mark, MarkPrice):
+        lines += [
+            f"<b>{format_price(mark.price)}</b>  ± {format_percent(mark.uncertainty, 3)}",
+            f"{_age(now_ms - mark.as_of_ms)} old · from {', '.join(mark.sources)}",
+        ]
+    else:
+        lines.append(f"No price can be trusted right now: {mark.reason.replace('_', ' ')}.")
+        if last is not None:
+            lines.append(f"Last known <b>{format_price(last.price)}</b>, {_age(now_ms - last.as_of_ms)} old. It may close, never open.")
+    lines += [f"{escape(left_out.source)} left out: {left_out.reason.replace('_', ' ')}" for left_out in mark.excluded]
+    return text("\n".join(lines))
+
+
+def _age(milliseconds: int) -> str:
+    seconds = Decimal(max(0, milliseconds)) / 1000
+    return f"{seconds:.1f} s" if seconds < 120 else f"{int(seconds // 60)} min"
+
+
+def order_list(orders: Sequence[Order]) -> Payload:
+    if not orders:
+        return text(f"You have no orders yet. Open one: {messages.OPENING_EXAMPLE}")
+    lines = ["🧾 <b>Your last orders</b>", ""]
+    for order in orders:
+        dot = _DOTS.get(OrderState(order.state), "⏳")
+        name = escape(order.market.symbol.removesuffix("/USD"))
+        leverage = format_number(order.leverage.normalize())
+        lines.append(
+            f"{dot} #{order.pk} {order.kind} {order.side} {name} {format_usd(order.collateral_usd)} at {leverage}x "
+            f"· {order.state.replace('_', ' ').lower()} · {order.created_at:%d %b %H:%M:%S}"
+        )
+    lines += ["", f"<code>/why {orders[0].pk}</code> shows everything that happened to one."]
+    return text("\n".join(lines))
+
+
+def why(chain: OrderChain) -> str:
+    """The whole chain of one order with times, within Telegram's length."""
+    order = chain.order
+    lines = [
+        f"🔎 <b>Order #{order.pk}</b> {order.kind} {order.side} {escape(order.market.symbol)} · {order.mode}",
+        f"{format_usd(order.collateral_usd)} USDC at {format_number(order.leverage.normalize())}x",
+        f"trace <code>{order.trace_id}</code> · update {order.update_id or '—'}",
+        "",
+        "<b>What happened</b>",
+    ]
+    begin = order.created_at
+    lines += [f"{_offset(begin, event.at)}  {event.from_state or '·'} → <b>{event.to_state}</b>" for event in chain.events]
+    if chain.intent is not None:
+        lines += ["", f"<b>Sent</b>  nonce <code>{escape(chain.intent.nonce)}</code>"]
+        lines += [f"{_offset(begin, a.started_at)}  attempt {a.number} {a.outcome or 'open'}" for a in chain.attempts]
+    for fill in chain.fills:
+        lines += [
+            "",
+            f"<b>Filled</b> at {format_price(fill.price)} · fee {format_usd(fill.fee_usd)} "
+            f"· <code>{escape(fill.venue_fill_id)}</code>",
+        ]
+    lines += _checks(order.decision)
+    sent = [row for row in chain.messages if row.telegram_message_id]
+    if sent:
+        lines += ["", f"<b>Told you</b>  {len(sent)} times, last {_offset(begin, sent[-1].sent_at or begin)}"]
+    return "\n".join(lines)[:MAX_MESSAGE]
+
+
+def _offset(begin: dt.datetime, at: dt.datetime) -> str:
+    milliseconds = round((at - begin).total_seconds() * 1000)
+    return f"<code>{at:%H:%M:%S} +{milliseconds} ms</code>"
+
+
+def _checks(decision: Mapping[str, Any]) -> list[str]:
+    checks = decision.get("checks", [])
+    if not checks:
+        return []
+    lines = ["", "<b>Checks</b>"]
+    for check in checks:
+        numbers = ""
+        if "measured" in check and "limit" in check:
+            numbers = f"  {_short(check['measured'])} / {_short(check['limit'])}"
+        lines.append(f"{'✓' if check['passed'] else '✗'} {check['code']}{numbers}")
+    quote = decision.get("price")
+    if quote:
+        lines.append(f"mark {format_price(Decimal(quote['mark']))} from {', '.join(quote['sources'])}")
+    return lines
+
+
+def _short(value: str) -> str:
+    number = Decimal(value)
+    return f"{number:,.2f}" if abs(number) >= 100 else f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def status(now: SystemStatus) -> str:
+    lines = [
+        "🚦 <b>Status</b>",
+        "",
+        f"Trading  <b>{now.trading_state}</b>",
+        f"Mode  {now.execution_mode} (system) · {now.trader_mode} (you)",
+        f"Orders under way  {now.pending_orders}",
+    ]
+    if now.unknown_orders:
+        lines.append(f"Being verified  {now.unknown_orders}")
+    if not now.is_active:
+        lines.append("An admin has disabled openings for you. Closing works.")
+    return "\n".join(lines)

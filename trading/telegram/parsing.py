@@ -1,0 +1,184 @@
+"""Reading what people type. Pure: text in, values or a typed mistake out."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from vanta.errors import VantaError
+from vanta.money import HUNDRED, ONE, ZERO, InvalidNumber, to_decimal
+
+MAX_SHOWN = 60
+_SUFFIXES = {"k": Decimal(1000), "m": Decimal(1_000_000)}
+_AMOUNT = re.compile(r"^\$?([0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)([km]?)(?:usdc|usd|\$)?$", re.IGNORECASE | re.ASCII)
+_LEVERAGE = re.compile(r"^(?:x([0-9.]+)|([0-9.]+)x)$", re.IGNORECASE | re.ASCII)
+_COMMAND = re.compile(r"^/([a-z_]{1,32})(?:@\w{1,64})?(?:\s+(.*))?$", re.IGNORECASE | re.DOTALL | re.ASCII)
+LEVERAGE_DECIMALS = 2
+USDC_DECIMALS = 6
+MAX_COLLATERAL_USD = Decimal(10) ** 9
+MAX_TYPED_LEVERAGE = Decimal(100_000)
+
+
+class Mistake(VantaError):
+    """The text cannot be carried out; `problem` names what, `shown` is the part that was not understood."""
+
+    code = "mistake"
+
+    def __init__(self, problem: str, shown: str = "", **ids: object) -> None:
+        super().__init__(problem, shown=shown[:MAX_SHOWN], **ids)
+        self.problem = problem
+        self.shown = shown[:MAX_SHOWN]
+
+
+class LevelUnit(StrEnum):
+    """How a stop or take-profit was given: a price, a move of the price in percent, or an amount in USDC."""
+
+    PRICE = "price"
+    PERCENT = "percent"
+    USD = "usd"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A stop or take-profit as typed; percent as a fraction."""
+
+    unit: LevelUnit
+    value: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command's name in lower case and the words after it."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningText:
+    """What `/long ETH 100 10x sl=2900` says; the market still as typed."""
+
+    market: str
+    collateral_usd: Decimal
+    leverage: Decimal
+    stop_loss: Level | None
+    take_profit: Level | None
+
+
+def parse_command(text: str) -> Command | None:
+    """The command in a message; None where it is not one."""
+    found = _COMMAND.match(text.strip())
+    if found is None:
+        return None
+    return Command(found.group(1).lower(), tuple((found.group(2) or "").split()))
+
+
+def parse_opening(words: tuple[str, ...]) -> OpeningText:
+    """Market, collateral and leverage in any order after the market, then sl= and tp=. Raises Mistake."""
+    if not words:
+        raise Mistake("missing_market")
+    market, rest = words[0], words[1:]
+    collateral: Decimal | None = None
+    leverage: Decimal | None = None
+    levels: dict[str, Level] = {}
+    for word in rest:
+        name, separator, value = word.partition("=")
+        if separator and name.lower() in ("sl", "tp"):
+            levels[name.lower()] = parse_level(value, shown=word)
+        elif _LEVERAGE.match(word):
+            leverage = _only_once(leverage, parse_leverage(word), "leverage_twice", word)
+        elif collateral is None:
+            collateral = parse_amount(word)
+        else:
+            raise Mistake("not_understood", word)
+    if collateral is None:
+        raise Mistake("missing_collateral")
+    if leverage is None:
+        raise Mistake("missing_leverage")
+    return OpeningText(market, collateral, leverage, levels.get("sl"), levels.get("tp"))
+
+
+def _only_once(before: Decimal | None, value: Decimal, problem: str, word: str) -> Decimal:
+    if before is not None:
+        raise Mistake(problem, word)
+    return value
+
+
+def parse_amount(word: str) -> Decimal:
+    """`100`, `1k`, `1.5k`, `$250`, `1,000`, `100usdc` in USDC. Raises Mistake."""
+    found = _AMOUNT.match(word)
+    if found is None:
+        raise Mistake("not_an_amount", word)
+    try:
+        amount = to_decimal(found.group(1).replace(",", "").replace("_", ""))
+    except InvalidNumber as error:
+        raise Mistake("not_an_amount", word) from error
+    amount *= _SUFFIXES.get(found.group(2).lower(), ONE)
+    if amount <= ZERO:
+        raise Mistake("not_positive", word)
+    if amount > MAX_COLLATERAL_USD:
+        raise Mistake("too_large", word)
+    if _decimals(amount) > USDC_DECIMALS:
+        raise Mistake("too_precise", word)
+    return amount
+
+
+def parse_leverage(word: str) -> Decimal:
+    """`10x`, `x10`, `2.5x`. Raises Mistake, also below 1."""
+    found = _LEVERAGE.match(word)
+    if found is None:
+        raise Mistake("not_a_leverage", word)
+    try:
+        leverage = to_decimal(found.group(1) or found.group(2))
+    except InvalidNumber as error:
+        raise Mistake("not_a_leverage", word) from error
+    if not ONE <= leverage <= MAX_TYPED_LEVERAGE or _decimals(leverage) > LEVERAGE_DECIMALS:
+        raise Mistake("leverage_out_of_range", word)
+    return leverage
+
+
+def parse_level(text: str, *, shown: str) -> Level:
+    """`2900` a price, `2%` a move of the price, `$50` a loss or gain in USDC. Raises Mistake."""
+    if text.endswith("%"):
+        return Level(LevelUnit.PERCENT, _positive(text[:-1], shown) / HUNDRED)
+    if text.startswith("$"):
+        return Level(LevelUnit.USD, _positive(text[1:], shown))
+    return Level(LevelUnit.PRICE, _positive(text, shown))
+
+
+def _positive(text: str, shown: str) -> Decimal:
+    if not re.fullmatch(r"[0-9][0-9_,]*(\.[0-9]+)?|\.[0-9]+", text, re.ASCII):
+        raise Mistake("not_a_level", shown)
+    try:
+        value = to_decimal(text.replace(",", "").replace("_", ""))
+    except InvalidNumber as error:
+        raise Mistake("not_a_level", shown) from error
+    if value <= ZERO:
+        raise Mistake("not_positive", shown)
+    return value
+
+
+def parse_share(word: str) -> Decimal:
+    """`50%`, `all`, `half` as a fraction of a position. Raises Mistake."""
+    named = {"all": ONE, "half": ONE / 2}.get(word.lower())
+    if named is not None:
+        return named
+    if not word.endswith("%"):
+        raise Mistake("not_a_share", word)
+    share = _positive(word[:-1], word) / HUNDRED
+    if share > ONE:
+        raise Mistake("not_a_share", word)
+    return share
+
+
+def parse_order_id(word: str) -> int:
+    """`12` or `#12`. Raises Mistake."""
+    digits = word.removeprefix("#")
+    if not re.fullmatch(r"[0-9]{1,18}", digits, re.ASCII):
+        raise Mistake("not_an_order", word)
+    return int(digits)
+
+
+def _decimals(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0

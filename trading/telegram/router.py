@@ -1,0 +1,83 @@
+"""From an update to the handler of its command or tap; every one gets an answer."""
+
+from typing import Any
+
+from feeds.selectors import UnknownMarket
+from trading import outbox
+from trading.models import TelegramUpdate
+from trading.services.traders import register_trader
+from trading.telegram import commands, messages, taps
+from trading.telegram.context import Context
+from trading.telegram.parsing import Mistake, parse_command
+
+MAX_TEXT = 4096
+
+
+def handle(update: TelegramUpdate) -> str:
+    """Carry out one update in the caller's transaction; answers what it was, '' where it is nothing of ours."""
+    payload = update.payload
+    tap, message = payload.get("callback_query"), payload.get("message")
+    if isinstance(tap, dict) and isinstance(tap.get("id"), str):
+        return _handle_tap(update, tap)
+    if isinstance(message, dict) and isinstance(message.get("text"), str) and update.chat_id and update.user_id:
+        return _handle_text(update, message)
+    return ""
+
+
+def _handle_text(update: TelegramUpdate, message: dict[str, Any]) -> str:
+    chat = message.get("chat")
+    if not isinstance(chat, dict) or chat.get("type", "private") != "private":
+        outbox.owe(update.chat_id, "sendMessage", {"text": "I only talk in private chats, where nobody reads your trades."})
+        return "group"
+    context = _context(update, message.get("from"))
+    typed = message["text"][:MAX_TEXT]
+    command = parse_command(typed)
+    handler = commands.HANDLERS.get(command.name) if command else None
+    if command is None or handler is None:
+        context.reply_text(messages.unknown_command(typed))
+        return "unknown"
+    try:
+        handler(context, command.words)
+    except Mistake as error:
+        context.reply_text(messages.mistake(error, commands.EXAMPLES.get(command.name, messages.OPENING_EXAMPLE)))
+    except UnknownMarket as error:
+        context.reply_text(messages.unknown_market(str(error.ids.get("market", "")), error.suggestions))
+    return command.name
+
+
+def _handle_tap(update: TelegramUpdate, tap: dict[str, Any]) -> str:
+    context = _context(update, tap.get("from"), tap)
+    data = tap.get("data")
+    verb, _, argument = data.partition(":") if isinstance(data, str) else ("", "", "")
+    handler = taps.HANDLERS.get(verb)
+    if handler is None or not update.user_id:
+        context.toast("This button is not in use any more.")
+        return "tap_unknown"
+    try:
+        handler(context, argument)
+    except Mistake as error:
+        context.toast(messages.plain(messages.mistake(error, "")))
+    return f"tap_{verb}"
+
+
+def _context(update: TelegramUpdate, sender: object, tap: dict[str, Any] | None = None) -> Context:
+    user = sender if isinstance(sender, dict) else {}
+    trader = register_trader(
+        telegram_id=update.user_id,
+        chat_id=update.chat_id,
+        username=_text(user.get("username")),
+        first_name=_text(user.get("first_name")),
+    )
+    shown = (tap or {}).get("message")
+    message_id = shown.get("message_id") if isinstance(shown, dict) else None
+    return Context(
+        trader=trader,
+        chat_id=update.chat_id or update.user_id,
+        update_id=update.update_id,
+        tap_id=tap["id"] if tap else None,
+        message_id=message_id if isinstance(message_id, int) else None,
+    )
+
+
+def _text(value: object) -> str:
+    return value.replace("\x00", "") if isinstance(value, str) else ""

@@ -1,0 +1,101 @@
+"""What buttons do. Each tap is answered at once; a second tap, a late one and somebody else's change nothing."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
+from trading.models import Order, Position
+from trading.order_state import OrderState
+from trading.services import orders
+from trading.telegram import cards, commands
+from trading.telegram.context import Context
+from trading.telegram.parsing import parse_order_id
+from vanta.money import HUNDRED, ONE
+
+NOT_YOURS = "This card belongs to somebody else, or is gone."
+_GONE = {
+    OrderState.FILLED: "Already filled.",
+    OrderState.CANCELED: "It was canceled before.",
+    OrderState.EXPIRED: "Its time was over. Send the order again for a new preview.",
+    OrderState.DENIED: "It was denied before.",
+    OrderState.REJECTED: "The venue rejected it.",
+}
+
+
+def confirm(context: Context, argument: str) -> None:
+    """Confirm a draft: decided now, at the current price."""
+    try:
+        order = orders.place(
+            trader=context.trader, order_id=parse_order_id(argument), message_id=context.message_id
+        )
+    except OrderNotFound:
+        context.toast(NOT_YOURS, alert=True)
+        return
+    except DraftGone as error:
+        context.toast(_GONE.get(OrderState(error.state), "Already on its way."))
+        return
+    if order.state == OrderState.APPROVED:
+        context.toast("On its way.")
+        return
+    if order.state == OrderState.DRAFT:
+        context.toast("The price moved. Please look again and confirm.", alert=True)
+    elif order.state == OrderState.EXPIRED:
+        context.toast(_GONE[OrderState.EXPIRED], alert=True)
+    else:
+        context.toast("Denied. The card says why.")
+    context.edit(cards.order_card(order), order)
+
+
+def cancel(context: Context, argument: str) -> None:
+    """Withdraw a draft, or an order that has not left yet."""
+    try:
+        order = orders.cancel(trader=context.trader, order_id=parse_order_id(argument), message_id=context.message_id)
+    except OrderNotFound:
+        context.toast(NOT_YOURS, alert=True)
+        return
+    except DraftGone as error:
+        context.toast(_GONE.get(OrderState(error.state), "Too late: it is on its way."))
+        return
+    context.toast("Canceled.")
+    context.edit(cards.order_card(order), order)
+
+
+def close(context: Context, argument: str) -> None:
+    """Close a share of one position: `<position>:<percent>`."""
+    number, _, percent = argument.partition(":")
+    share = Decimal(percent) / HUNDRED if percent in ("25", "50", "75", "100") else ONE
+    positions = list(Position.objects.filter(pk=parse_order_id(number), trader=context.trader))
+    try:
+        origin = orders.Origin(chat_id=context.chat_id, update_id=context.update_id)
+        placed = orders.close(trader=context.trader, positions=positions, share=share, origin=origin)
+    except NoOpenPosition:
+        context.toast("There is nothing left to close here.")
+        return
+    denied = [order for order in placed if order.state == OrderState.DENIED]
+    context.toast("Closing." if not denied else "It cannot be closed right now.", alert=bool(denied))
+    for order in denied:
+        context.reply(cards.order_card(order), order)
+
+
+def upside(context: Context, argument: str) -> None:
+    """Preview a denied order on the Upside pair of its market."""
+    order = Order.objects.select_related("market").filter(pk=parse_order_id(argument), trader=context.trader).first()
+    if order is None:
+        context.toast(NOT_YOURS, alert=True)
+        return
+    context.toast("Preview follows.")
+    commands.draft_on_upside(context, order)
+
+
+def show_positions(context: Context, _argument: str) -> None:
+    context.toast("")
+    commands.positions(context, ())
+
+
+HANDLERS: dict[str, Callable[[Context, str], None]] = {
+    "confirm": confirm,
+    "cancel": cancel,
+    "close": close,
+    "upside": upside,
+    "positions": show_positions,
+}

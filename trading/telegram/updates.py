@@ -1,0 +1,90 @@
+"""Handling stored updates: one chat at a time and in order, each exactly once.
+
+An update, what it decides and what it answers commit together. A killed worker leaves the row as it was, and the next
+drain takes it up at once.
+"""
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from trading import outbox
+from trading.models import TelegramUpdate
+from trading.telegram import messages
+from trading.telegram.router import handle
+from vanta import clock, metrics, tracing
+
+log = structlog.get_logger(__name__)
+BATCH = 10
+LOOK_AHEAD = 200
+MAX_ATTEMPTS = 3
+CHAT_LOCKS = 7001  # the advisory locks' class: one lock a chat
+
+_HEADS = """
+    WITH head AS MATERIALIZED (
+        SELECT chat_id, min(update_id) AS first_id FROM (
+            SELECT chat_id, update_id FROM trading_telegramupdate
+            WHERE status = 'new' AND (is_urgent OR NOT %(urgent_only)s) ORDER BY update_id LIMIT %(look_ahead)s
+        ) AS waiting GROUP BY chat_id ORDER BY first_id
+    ), locked AS MATERIALIZED (
+        SELECT chat_id FROM head WHERE pg_try_advisory_xact_lock(%(locks)s, hashint8(chat_id)) LIMIT %(batch)s
+    )
+    SELECT chat_id FROM locked
+"""
+
+
+def drain(*, urgent_only: bool = False) -> int:
+    """Handle every waiting update; harmless to call at any time, from any number of processes."""
+    count = 0
+    while handled := _handle_batch(urgent_only=urgent_only):
+        count += handled
+    return count
+
+
+@transaction.atomic
+def _handle_batch(*, urgent_only: bool) -> int:
+    """The oldest updates of a few chats that nobody else is at work for."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _HEADS, {"urgent_only": urgent_only, "look_ahead": LOOK_AHEAD, "locks": CHAT_LOCKS, "batch": BATCH}
+        )
+        chats = [row[0] for row in cursor.fetchall()]
+    if not chats:
+        return 0
+    # Read again under the locks: another process may have handled some since the first look.
+    waiting = TelegramUpdate.objects.filter(chat_id__in=chats, status=TelegramUpdate.Status.NEW)
+    if urgent_only:
+        waiting = waiting.filter(is_urgent=True)
+    updates = list(waiting.order_by("update_id")[: BATCH * 2])
+    for update in updates:
+        with tracing.bind_trace(update.trace_id, update_id=update.update_id):
+            _handle_one(update)
+    return len(updates)
+
+
+def _handle_one(update: TelegramUpdate) -> None:
+    started = clock.monotonic()
+    try:
+        with transaction.atomic():
+            outcome = handle(update)
+    except (OperationalError, InterfaceError):
+        raise  # the database went away, or two batches met: the whole batch is taken up again
+    except Exception as error:
+        # Anything else is a defect of ours: the trader is told, the row is kept for us, the chat goes on.
+        log.exception("update_failed", error=type(error).__name__)
+        _give_up(update, error)
+        return
+    status = TelegramUpdate.Status.DONE if outcome else TelegramUpdate.Status.IGNORED
+    TelegramUpdate.objects.filter(pk=update.pk).update(status=status, handled_at=clock.now())
+    metrics.commands.labels(outcome or "ignored").inc()
+    log.info("update_handled", command=outcome, duration_ms=round((clock.monotonic() - started) * 1000, 1))
+
+
+def _give_up(update: TelegramUpdate, error: Exception) -> None:
+    TelegramUpdate.objects.filter(pk=update.pk).update(
+        status=TelegramUpdate.Status.FAILED,
+        attempts=update.attempts + 1,
+        error=f"{type(error).__name__}: {error}"[:300],
+        handled_at=clock.now(),
+    )
+    if update.chat_id:
+        outbox.owe(update.chat_id, "sendMessage", {"text": messages.something_broke(update.trace_id)})

@@ -1,0 +1,1 @@
+"""Where orders are executed: one venue for each execution mode."""

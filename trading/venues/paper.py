@@ -1,0 +1,166 @@
+"""The paper venue: fills at the consensus price plus the pair's spread, with the venue's own fees and formulas.
+
+It keeps a journal of its own and executes a nonce once, whatever is submitted how often. Fails open for closes (the last
+known price serves where there is no consensus), closed for openings.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from feeds import selectors as feeds
+from feeds.consensus import MarkPrice, NoConsensus
+from feeds.models import Market
+from risk import margin
+from risk.margin import Side
+from trading.models import Intent, Order, PaperExecution, Position
+from trading.venues import avantis
+from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown
+from vanta import clock
+from vanta.money import ZERO, quantize_price, quantize_usdc
+
+LIQUIDATION = "liquidation"
+
+
+class PaperVenue:
+    """Implements `Venue` for DRY orders."""
+
+    def prepare(self, order: Order) -> Prepared:
+        """A nonce from the order's id (one order, one nonce) and all that the fill depends on but the price."""
+        payload: dict[str, Any] = {
+            "market": order.market.symbol,
+            "kind": order.kind,
+            "side": order.side,
+            "collateral_usd": str(order.collateral_usd),
+            "leverage": str(order.leverage),
+            "wanted_price": str(order.quoted_price),
+            "max_slippage": str(settings.MAX_SLIPPAGE_PCT),
+            "reason": order.reason,
+        }
+        if order.position is not None:
+            accrued = accrued_now(order.position, order.market, clock.now())
+            share = order.collateral_usd / order.position.collateral_usd
+            payload["entry_price"] = str(order.position.entry_price)
+            payload["liquidation_price"] = str(order.position.liquidation_price)
+            payload["accrued_usd"] = str(quantize_usdc(accrued * share))
+        deadline = clock.now() + dt.timedelta(seconds=settings.INTENT_VALID_S)
+        return Prepared(nonce=f"paper-{order.pk}", payload=payload, deadline=deadline)
+
+    def submit(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
+        """Journal a result for each nonce that has none, then answer from the journal alone."""
+        symbols = {intent.payload["market"] for intent in intents}
+        markets = {market.symbol: market for market in Market.objects.filter(symbol__in=symbols)}
+        marks = feeds.mark_prices(sorted(symbols))
+        now = clock.now()
+        results = [
+            PaperExecution(
+                nonce=intent.nonce,
+                result=_execute(intent, markets[intent.payload["market"]], marks[intent.payload["market"]], now),
+                executed_at=now,
+            )
+            for intent in intents
+        ]
+        PaperExecution.objects.bulk_create(results, ignore_conflicts=True)
+        journal = PaperExecution.objects.in_bulk([intent.nonce for intent in intents], field_name="nonce")
+        return {nonce: _outcome(execution) for nonce, execution in journal.items()}
+
+    def find(self, intent: Intent) -> Outcome:
+        """The journal's answer; none and the deadline past proves that it was never executed."""
+        execution = PaperExecution.objects.filter(nonce=intent.nonce).first()
+        if execution is not None:
+            return _outcome(execution)
+        return Expired() if clock.now() > intent.deadline else Unknown("not_in_journal")
+
+
+def accrued_now(position: Position, market: Market, now: dt.datetime) -> Decimal:
+    """Rollover and funding owed at `now`: what was accrued, and the time since then at the current rates."""
+    is_long = position.side == Side.LONG
+    rate = (
+        market.rollover_rate_per_hour_long + market.funding_rate_per_hour_long
+        if is_long
+        else market.rollover_rate_per_hour_short + market.funding_rate_per_hour_short
+    )
+    seconds = Decimal(max(0, int((now - position.accrued_until).total_seconds())))
+    return quantize_usdc(position.accrued_usd + position.notional_usd * rate * seconds / 3600)
+
+
+def _execute(intent: Intent, market: Market, mark: MarkPrice | NoConsensus, now: dt.datetime) -> dict[str, Any]:
+    wish = intent.payload
+    if now > intent.deadline:
+        return {"rejected": "deadline_passed"}
+    if isinstance(mark, NoConsensus):
+        last = feeds.last_mark(market.symbol)
+        if wish["kind"] == Order.Kind.OPEN or last is None:
+            return {"rejected": "no_price"}
+        mark = last
+    if wish["kind"] == Order.Kind.OPEN:
+        return _open(wish, market, mark.price)
+    return _close(wish, market, mark.price)
+
+
+def _open(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[str, Any]:
+    side, collateral, leverage = Side(wish["side"]), Decimal(wish["collateral_usd"]), Decimal(wish["leverage"])
+    fill = quantize_price(margin.fill_price_with_spread(side=side, price=mark_price, spread_rate=market.spread_rate))
+    wanted = Decimal(wish["wanted_price"])
+    if abs(fill - wanted) > wanted * (Decimal(wish["max_slippage"]) + market.spread_rate):
+        return {"rejected": "slippage_exceeded", "price": str(fill), "wanted": str(wanted)}
+    liquidation = avantis.liquidation_price(
+        side=side, entry_price=fill, collateral_usd=collateral, leverage=leverage
+    )
+    fee = quantize_usdc(collateral * leverage * market.open_fee_rate)
+    return {"price": str(fill), "fee_usd": str(fee), "liquidation_price": str(liquidation)}
+
+
+def _close(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[str, Any]:
+    side, collateral = Side(wish["side"]), Decimal(wish["collateral_usd"])
+    accrued = Decimal(wish["accrued_usd"])
+    if wish["reason"] == LIQUIDATION:
+        # The venue keeps what is left: all of the collateral is lost.
+        return {
+            "price": wish["liquidation_price"],
+            "fee_usd": "0",
+            "accrued_usd": str(accrued),
+            "pnl_usd": str(accrued - collateral),
+            "payout_usd": "0",
+        }
+    fill = quantize_price(
+        margin.fill_price_with_spread(side=side, price=mark_price, spread_rate=market.spread_rate, opening=False)
+    )
+    pnl = avantis.close_pnl(
+        market=market,
+        side=side,
+        entry_price=Decimal(wish["entry_price"]),
+        exit_price=fill,
+        collateral_usd=collateral,
+        leverage=Decimal(wish["leverage"]),
+        accrued_usd=accrued,
+    )
+    payout = max(ZERO, collateral + pnl.net_usd)
+    gross = payout - collateral + pnl.fee_usd + accrued  # a loss beyond the collateral is the venue's
+    return {
+        "price": str(fill),
+        "fee_usd": str(pnl.fee_usd),
+        "accrued_usd": str(accrued),
+        "pnl_usd": str(gross),
+        "payout_usd": str(payout),
+    }
+
+
+def _outcome(execution: PaperExecution) -> Outcome:
+    result = execution.result
+    if "rejected" in result:
+        return Rejected(result["rejected"], {name: value for name, value in result.items() if name != "rejected"})
+    liquidation = result.get("liquidation_price")
+    return Filled(
+        venue_fill_id=execution.nonce,
+        price=Decimal(result["price"]),
+        executed_at=execution.executed_at,
+        fee_usd=Decimal(result["fee_usd"]),
+        liquidation_price=Decimal(liquidation) if liquidation else None,
+        accrued_usd=Decimal(result.get("accrued_usd", "0")),
+        pnl_usd=Decimal(result.get("pnl_usd", "0")),
+        payout_usd=Decimal(result.get("payout_usd", "0")),
+    )

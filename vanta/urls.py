@@ -1,0 +1,18 @@
+"""All addresses of the web process."""
+
+from django.contrib import admin
+from django.urls import path
+
+from adminpanel import pages
+from trading.telegram.webhook import webhook
+from vanta import health
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.ReadyView.as_view(), name="readyz"),
+    path("health", health.ReadyView.as_view(), name="health"),
+    path("metrics", health.metrics_page, name="metrics"),
+    path("telegram/webhook/", webhook, name="telegram-webhook"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,59 @@
+"""Waking Celery: publish once a burst, never wait long, never mind when it fails.
+
+A wake carries nothing: the due rows in PostgreSQL are the work, and the dispatcher finds whatever no wake announced.
+"""
+
+from functools import partial
+
+import structlog
+from celery import current_app
+from django.db import connection, transaction
+from kombu.exceptions import OperationalError
+
+from vanta import clock, metrics, redis
+
+log = structlog.get_logger(__name__)
+DRAINS = {
+    "updates": "trading.tasks.drain_updates",
+    "orders": "trading.tasks.drain_orders",
+    "messages": "trading.tasks.drain_messages",
+}
+CHANNEL = "vanta_wake"
+MARK_MS = 1000  # a wake that was lost on the way is forgotten after this time
+PAUSE_S = 1.0  # after a failed publish, so that a burst does not wait for a dead broker again and again
+_Unreachable = (*redis.RedisDown, OperationalError, OSError)
+_paused_until = {"broker": 0.0}
+
+
+def wake_on_commit(kind: str) -> None:
+    """Publish a wake for `kind` (a key of DRAINS) once the current transaction has committed."""
+    transaction.on_commit(partial(publish, kind))
+
+
+def publish(kind: str) -> bool:
+    """Wake a worker unless one is already about to look. False where the broker cannot be reached; never raises."""
+    if clock.monotonic() < _paused_until["broker"]:
+        return False
+    try:
+        if redis.client().set(f"wake:{kind}", 1, nx=True, px=MARK_MS):
+            current_app.send_task(DRAINS[kind], queue=kind, retry=False, expires=30)
+    except _Unreachable as error:
+        _paused_until["broker"] = clock.monotonic() + PAUSE_S
+        metrics.wake_failures.inc()
+        log.warning("wake_failed", kind=kind, error=type(error).__name__)
+        return False
+    return True
+
+
+def begin(kind: str) -> None:
+    """Called by a drain before it looks for rows: whatever commits from here on deserves a wake of its own."""
+    try:
+        redis.client().delete(f"wake:{kind}")
+    except redis.RedisDown as error:
+        log.warning("wake_mark_stays", kind=kind, error=type(error).__name__)  # it expires by itself
+
+
+def nudge_dispatcher() -> None:
+    """Tell the dispatcher through PostgreSQL; for work that must not wait for the broker to come back."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
