@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import psutil
-
 from vanta.embedded.host import die_with_parent
-
-# In every child's environment, inherited by whatever it starts: how leftovers of a killed run are recognised.
-MARKER = "VANTA_SUPERVISED_FROM"
-LEFTOVERS_MAY_TAKE_S = 10
+from vanta.supervision.console import LineBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +57,57 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def end_leftovers(state_dir: Path) -> list[str]:
-    """End the children of an earlier run on `state_dir` that was killed; the names of those found.
+class Child:
+    """A supervised process: it may be started again and again, its output comes line by line."""
 
-    Called with the state directory's lock held, so no run can be going: SIGTERM, and SIGKILL after 10 s.
-    """
-    found = [process for process in psutil.process_iter() if _belongs_to(process, state_dir)]
-    names = [process.name() for process in found if process.is_running()]
-    for process in found:
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
-            process.terminate()
-    _, stubborn = psutil.wait_procs(found, timeout=LEFTOVERS_MAY_TAKE_S)
-    for process in stubborn:
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
-            process.kill()
-    psutil.wait_procs(stubborn, timeout=LEFTOVERS_MAY_TAKE_S)
-    return names
+    def __init__(self, program: Program) -> None:
+        self.program, self.name = program, program.name
+        self.process: subprocess.Popen[bytes] | None = None
+        self.output: int | None = None
+        self._lines = LineBuffer()
 
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
 
-def _belongs_to(process: psutil.Process, state_dir: Path) -> bool:
-    try:
-        return process.pid != os.getpid() and bool(process.environ().get(MARKER) == str(state_dir))
-    except (psutil.Error, OSError):
-        return False  # ended meanwhile, or another user's: not ours
+    def start(self) -> None:
+        """Launch it. Raises OSError when there is no such program."""
+        self.output, inherited = os.pipe()
+        os.set_blocking(self.output, False)
+        try:
+            self.process = launch(self.program, inherited)
+        except OSError:
+            self.close_output()
+            raise
+        finally:
+            os.close(inherited)
+
+    def terminate(self) -> None:
+        """Ask it to end in order; the main process passes that on to its own."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def read(self) -> list[str] | None:
+        """The lines written since the last call, or None at the end of the output."""
+        try:
+            data = os.read(self.output, 65536) if self.output is not None else b""
+        except BlockingIOError:
+            return []
+        return self._lines.feed(data) if data else None
+
+    def close_output(self) -> list[str]:
+        """Stop reading; the last line, if it had no end."""
+        if self.output is not None:
+            os.close(self.output)
+        self.output = None
+        return self._lines.flush()
+
+    def kill_rest(self) -> None:
+        """SIGKILL the process and what it started: a pool outlives its main process."""
+        if self.process is not None:
+            kill_group(self.process)
+
+    def ending(self) -> str:
+        """How the process ended, in words."""
+        code = self.process.returncode if self.process is not None else 0
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
