@@ -35,7 +35,7 @@ UPPER_IN_LEVERAGE = UPPER_IN_SIZE | {
     "stop_too_far",
     "take_profit_too_far",
 }
-many = settings(max_examples=40, deadline=None)
+many = settings(max_examples=30, deadline=None)
 
 
 def amounts(low: str, high: str, places: int) -> st.SearchStrategy[Decimal]:

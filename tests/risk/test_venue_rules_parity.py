@@ -122,7 +122,7 @@ def venue_errors(market: MarketRules, order: OpeningRequest, count: int) -> list
     snapshot = SimpleNamespace(
         max_open_interest=unlimited, total_oi=0, group_info={"0": group}, max_trades_per_pair=market.max_positions
     )
-    return compute.validate_order(
+    validation = compute.validate_order(
         pair,
         snapshot,
         collateral=float(order.collateral_usd),
@@ -133,7 +133,8 @@ def venue_errors(market: MarketRules, order: OpeningRequest, count: int) -> list
         stop_loss_percent=compute.sl_price_to_percent(3000, float(order.stop_price), leverage, is_long),
         dynamic_spread_p=float(market.spread_rate * 100),
         open_trades_on_pair=count,
-    ).errors
+    )
+    return list(validation.errors)
 
 
 def code_of(error: str) -> str:
