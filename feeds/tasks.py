@@ -9,13 +9,13 @@ from feeds.sources.base import SourceError
 VENUE_FAILURES = (SourceError, MalformedCatalogue)  # logged without a traceback; the next tick tries again
 
 
-@shared_task(name="feeds.tasks.poll_source", queue="feeds", acks_late=False, time_limit=15)
+@shared_task(name="feeds.tasks.poll_source", acks_late=False, time_limit=15)
 def poll_source(name: str) -> int:
     """Poll one source. Acknowledged before it runs: a lost tick is replaced by the next one."""
     return services.poll_source(name)
 
 
-@shared_task(name="feeds.tasks.refresh_markets", queue="feeds", acks_late=False, time_limit=25, throws=VENUE_FAILURES)
+@shared_task(name="feeds.tasks.refresh_markets", acks_late=False, time_limit=25, throws=VENUE_FAILURES)
 def refresh_markets() -> int:
     """Bring the catalogue up to date. Acknowledged before it runs: the next tick replaces it."""
     return services.refresh_markets()

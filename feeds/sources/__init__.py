@@ -1,7 +1,8 @@
 """The price sources, one line each. Named by path: only the worker that polls a source pays for its client library."""
 
+import atexit
 import os
-from functools import cache
+import threading
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -26,21 +27,32 @@ def price_source(name: str) -> PriceSource:
     """The process's instance, made at first use (connections do not survive a fork). Raises UnknownSource."""
     if name not in SOURCES:
         raise UnknownSource(name=name)
-    source: PriceSource = _instance(SOURCES[name], os.getpid())
+    source: PriceSource = _instance(SOURCES[name])
     return source
 
 
 def catalogue_source() -> CatalogueSource:
     """The process's instance of what lists the markets."""
-    source: CatalogueSource = _instance(CATALOGUE, os.getpid())
+    source: CatalogueSource = _instance(CATALOGUE)
     return source
 
 
-def forget_sources() -> None:
-    """Make new instances at next use; for settings that changed."""
-    _instance.cache_clear()
+def close_sources() -> None:
+    """Close this process's connections; new instances are made at next use, with the settings of then."""
+    with _making:
+        mine = [key for key in _made if key[0] == os.getpid()]
+        for source in [_made.pop(key) for key in mine]:
+            source.close()
 
 
-@cache
-def _instance(path: str, pid: int) -> Any:
-    return import_string(path)()
+def _instance(path: str) -> Any:
+    with _making:
+        key = (os.getpid(), path)
+        if key not in _made:
+            _made[key] = import_string(path)()
+        return _made[key]
+
+
+_made: dict[tuple[int, str], Any] = {}
+_making = threading.Lock()
+atexit.register(close_sources)

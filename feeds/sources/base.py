@@ -50,6 +50,10 @@ class PriceSource(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give up the connections; the source is not used again."""
+        ...
+
 
 class CatalogueSource(Protocol):
     """Where the markets come from."""

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -15,7 +16,6 @@ from feeds.sources.http import parse_json, read_integer, read_price, retry_after
 from vanta import clock
 
 PRO_HOST = "pro-api.coingecko.com"
-TOO_MANY_REQUESTS = 429
 DEFAULT_PAUSE_S = 60  # its limit is counted per minute
 
 
@@ -47,6 +47,9 @@ class CoinGeckoSource:
             raise SourceError("no usable price in the answer", source=self.name)
         return quotes
 
+    def close(self) -> None:
+        private_loop().run(self._client.aclose(), timeout_s=self.timeout_s)
+
     def _ask(self, coin_ids: list[str]) -> dict[str, Any]:
         query = {
             "ids": ",".join(coin_ids),
@@ -59,10 +62,10 @@ class CoinGeckoSource:
             response = private_loop().run(request, timeout_s=self.timeout_s)
         except (httpx.HTTPError, TimeoutError) as error:
             raise SourceError(type(error).__name__, source=self.name) from error
-        if response.status_code == TOO_MANY_REQUESTS:
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             wait_s = retry_after_s(response.headers.get("retry-after"), default_s=DEFAULT_PAUSE_S)
             raise SourceError("rate limited", retry_after_s=wait_s, source=self.name)
-        if response.status_code != httpx.codes.OK:
+        if response.status_code != HTTPStatus.OK:
             raise SourceError(f"HTTP {response.status_code}", source=self.name)
         try:
             answer = parse_json(response.content)
