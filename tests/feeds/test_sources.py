@@ -100,7 +100,7 @@ def test_a_fault_is_a_source_error_and_is_not_retried(
     sandbox.fault(SERVICE[name], **fault)
     before = sandbox.served(SERVICE[name])
     assert failure(source).retry_after_s is None
-    # two markets; a kept connection that is dropped under a request is replaced once, which is not a retry of the answer
+    # two markets; a kept connection that drops is replaced once, which repeats no answer
     assert sandbox.served(SERVICE[name]) - before <= (4 if fault["kind"] == "drop" else 2)
 
 
