@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from django.db import connection
@@ -17,12 +17,13 @@ K = LedgerTransaction.Kind
 LIQUIDATION = "liquidation"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Booking:
-    """A fill that is to be booked for its order."""
+    """A fill that is to be booked for its order; `position` is what it opened or closes."""
 
     order: Order
     filled: Filled
+    position: Position = field(init=False)
 
 
 def book_openings(bookings: Sequence[Booking]) -> None:
@@ -48,7 +49,7 @@ def book_openings(bookings: Sequence[Booking]) -> None:
     )
     movements = []
     for booking, position in zip(bookings, positions, strict=True):
-        booking.order.position = position
+        booking.order.position = booking.position = position
         collateral, fee = booking.order.collateral_usd, booking.filled.fee_usd
         movements.append((K.OPEN, {A.FREE: -collateral - fee, A.COLLATERAL: collateral, A.FEES: fee}))
     _set_positions([booking.order for booking in bookings])
@@ -61,7 +62,7 @@ def book_closings(bookings: Sequence[Booking]) -> None:
     movements = []
     for booking in bookings:
         order, filled = booking.order, booking.filled
-        _reduce_position(order, filled)
+        booking.position = _reduce_position(order, filled)
         movements.append(
             (
                 K.LIQUIDATION if order.reason == LIQUIDATION else K.CLOSE,
@@ -78,8 +79,8 @@ def book_closings(bookings: Sequence[Booking]) -> None:
     _book(bookings, movements)
 
 
-def _reduce_position(order: Order, filled: Filled) -> None:
-    position = Position.objects.select_for_update().get(pk=order.position_id)
+def _reduce_position(order: Order, filled: Filled) -> Position:
+    position = Position.objects.select_for_update().get(orders=order)
     share = order.collateral_usd / position.collateral_usd
     position.collateral_usd -= order.collateral_usd
     position.accrued_usd -= position.accrued_usd * share
@@ -90,13 +91,15 @@ def _reduce_position(order: Order, filled: Filled) -> None:
         position.closed_at = filled.executed_at
     position.save(update_fields=["collateral_usd", "accrued_usd", "realised_pnl_usd", "status", "closed_at"])
     order.position = position
+    return position
 
 
 def _set_positions(orders: Sequence[Order]) -> None:
     with connection.cursor() as cursor:
         execute_values(
             cursor.cursor,
-            "UPDATE trading_order o SET position_id = v.position FROM (VALUES %s) AS v (id, position) WHERE o.id = v.id",
+            "UPDATE trading_order o SET position_id = v.position FROM (VALUES %s) AS v (id, position) "
+            "WHERE o.id = v.id",
             [(order.pk, order.position_id) for order in orders],
         )
 
@@ -106,7 +109,7 @@ def _create_fills(bookings: Sequence[Booking]) -> None:
         [
             Fill(
                 order=booking.order,
-                position_id=booking.order.position_id,
+                position=booking.position,
                 venue_fill_id=booking.filled.venue_fill_id,
                 price=booking.filled.price,
                 collateral_usd=booking.order.collateral_usd,
@@ -156,6 +159,7 @@ def _change_balances(changes: dict[tuple[int, str], Decimal]) -> None:
     with connection.cursor() as cursor:
         for (trader_id, mode), amount in sorted(changes.items()):
             cursor.execute(
-                "UPDATE trading_account SET free_balance_usd = free_balance_usd + %s WHERE trader_id = %s AND mode = %s",
+                "UPDATE trading_account SET free_balance_usd = free_balance_usd + %s "
+                "WHERE trader_id = %s AND mode = %s",
                 [amount, trader_id, mode],
             )

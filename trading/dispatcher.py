@@ -1,4 +1,4 @@
-"""Finding due rows of every kind and waking Celery for them; working itself where stopping must not wait for the broker.
+"""Finding due rows of every kind and waking Celery for them; working itself where stopping cannot wait for the broker.
 
 One leader at a time, by an advisory lock of PostgreSQL on a session of its own; needs no Redis.
 """
@@ -29,9 +29,7 @@ def due_kinds() -> list[str]:
     waiting = OutboxMessage.objects.filter(status="pending", next_attempt_at__lte=settled)
     due: dict[str, QuerySet[Order] | QuerySet[OutboxMessage] | QuerySet[TelegramUpdate]] = {
         "updates": TelegramUpdate.objects.filter(status="new", received_at__lte=settled),
-        "orders": Order.objects.filter(
-            state__in=[OrderState.APPROVED, *IN_FLIGHT], next_check_at__lte=settled
-        ),
+        "orders": Order.objects.filter(state__in=[OrderState.APPROVED, *IN_FLIGHT], next_check_at__lte=settled),
         "messages": waiting.exclude(
             Exists(OutboxMessage.objects.filter(status="pending", chat_id=OuterRef("chat_id"), pk__lt=OuterRef("pk")))
         ),

@@ -75,9 +75,7 @@ def prepare(orders: Sequence[Order]) -> list[Order]:
     intents = []
     for order in orders:
         prepared = VENUES[order.mode].prepare(order)
-        intents.append(
-            Intent(order=order, nonce=prepared.nonce, payload=prepared.payload, deadline=prepared.deadline)
-        )
+        intents.append(Intent(order=order, nonce=prepared.nonce, payload=prepared.payload, deadline=prepared.deadline))
     Intent.objects.bulk_create(intents)
     Attempt.objects.bulk_create([Attempt(intent=intent, number=1) for intent in intents])
     return list(orders)
@@ -132,9 +130,7 @@ def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
         if isinstance(outcome, Filled)
     }
     filled = transition_all(orders, OrderState.FILLED, details)
-    bookings = [
-        Booking(order, outcome) for order in filled if isinstance(outcome := outcomes[order.pk], Filled)
-    ]
+    bookings = [Booking(order, outcome) for order in filled if isinstance(outcome := outcomes[order.pk], Filled)]
     if not bookings:
         return
     book = bookkeeping.book_openings if filled[0].kind == Order.Kind.OPEN else bookkeeping.book_closings

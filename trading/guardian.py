@@ -49,18 +49,18 @@ def accrue_funding() -> int:
     """Book the rollover and funding of all open DRY positions up to now; answers how many."""
     with connection.cursor() as cursor:
         cursor.execute(_ACCRUE)
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def close_crossed() -> int:
     """Close every DRY position whose liquidation price, stop or take-profit the current mark has reached."""
     symbols = list(
-        Market.objects.filter(positions__status="open", positions__mode=Mode.DRY).values_list("symbol", flat=True).distinct()
+        Market.objects.filter(positions__status="open", positions__mode=Mode.DRY)
+        .values_list("symbol", flat=True)
+        .distinct()
     )
     marks = feeds.mark_prices(symbols) if symbols else {}
-    return sum(
-        _close_crossed_in(symbol, mark.price) for symbol, mark in marks.items() if isinstance(mark, MarkPrice)
-    )
+    return sum(_close_crossed_in(symbol, mark.price) for symbol, mark in marks.items() if isinstance(mark, MarkPrice))
 
 
 def _close_crossed_in(symbol: str, price: Decimal) -> int:

@@ -79,7 +79,14 @@ def _insert_events(
         return
     trace_id = tracing.current_trace_id()
     rows = [
-        (order.pk, current, following, json.dumps(details.get(order.pk, {}), default=str), order.trace_id or trace_id, now)
+        (
+            order.pk,
+            current,
+            following,
+            json.dumps(details.get(order.pk, {}), default=str),
+            order.trace_id or trace_id,
+            now,
+        )
         for order in orders
     ]
     with connection.cursor() as cursor:

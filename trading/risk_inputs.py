@@ -35,9 +35,9 @@ def holdings(trader: Trader, mode: str, *, also: Sequence[str] = ()) -> Holdings
     account = Account.objects.filter(trader=trader, mode=mode).first()
     positions = list(Position.objects.filter(trader=trader, mode=mode, status="open").select_related("market"))
     pending = list(
-        Order.objects.filter(
-            Q(state__in=PENDING), trader=trader, mode=mode, kind=Order.Kind.OPEN
-        ).select_related("market")
+        Order.objects.filter(Q(state__in=PENDING), trader=trader, mode=mode, kind=Order.Kind.OPEN).select_related(
+            "market"
+        )
     )
     symbols = {position.market.symbol for position in positions} | set(also)
     marks = feeds.mark_prices(sorted(symbols)) if symbols else {}

@@ -1,4 +1,4 @@
-"""What beat does for trading. Plain values: settings merge them; no row waits on these, the dispatcher finds due rows."""
+"""What beat does for trading. Plain values: settings merge them. The dispatcher, not beat, finds due rows."""
 
 from typing import Any
 

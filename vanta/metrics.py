@@ -1,4 +1,4 @@
-"""Prometheus metrics, right with several processes: each writes to PROMETHEUS_MULTIPROC_DIR, `/metrics` adds them up."""
+"""Prometheus metrics, right with several processes: each writes to PROMETHEUS_MULTIPROC_DIR, the page adds them up."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
 
@@ -6,11 +6,15 @@ LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 webhooks = Counter("vanta_webhooks_total", "Telegram webhook calls by outcome.", ["outcome"])
 commands = Counter("vanta_commands_total", "Commands handled, by kind.", ["command"])
-orders = Counter("vanta_orders_total", "Order transitions by the state reached and the execution mode.", ["state", "mode"])
+orders = Counter(
+    "vanta_orders_total", "Order transitions by the state reached and the execution mode.", ["state", "mode"]
+)
 denials = Counter("vanta_denials_total", "Orders denied by risk, by code.", ["code"])
 decision_seconds = Histogram("vanta_decision_seconds", "Time to decide on an order.", buckets=LATENCY_BUCKETS)
 fill_seconds = Histogram("vanta_fill_seconds", "Time from the decision to the fill.", buckets=LATENCY_BUCKETS)
-notify_seconds = Histogram("vanta_notify_seconds", "Time from a message's row to its delivery.", buckets=LATENCY_BUCKETS)
+notify_seconds = Histogram(
+    "vanta_notify_seconds", "Time from a message's row to its delivery.", buckets=LATENCY_BUCKETS
+)
 wake_failures = Counter("vanta_wake_failures_total", "Wakes that could not be published.")
 messages = Counter("vanta_messages_total", "Telegram messages by outcome.", ["outcome"])
 feed_errors = Counter("vanta_feed_errors_total", "Failed polls by source and error.", ["source", "error"])

@@ -19,3 +19,8 @@ def price(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
 def leverage(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
     """A multiple: 10 means 10x."""
     return models.DecimalField(max_digits=10, decimal_places=4, **options)
+
+
+def optional_price(**options: Any) -> "models.DecimalField[Decimal | None, Decimal | None]":
+    """A price that need not be there."""
+    return models.DecimalField(max_digits=28, decimal_places=10, null=True, blank=True, **options)

@@ -18,7 +18,9 @@ class LedgerTransaction(models.Model):
         LIQUIDATION = "liquidation"
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    order = models.ForeignKey(Order, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger_transactions")
+    order = models.ForeignKey(
+        Order, null=True, blank=True, on_delete=models.PROTECT, related_name="ledger_transactions"
+    )
     # What it was made for, so that it can never be booked twice: `fill:…`, `deposit:…`.
     reference = models.CharField(max_length=120, unique=True)
     trace_id = models.CharField(max_length=32, blank=True)

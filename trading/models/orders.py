@@ -5,7 +5,7 @@ from django.db.models import F, Q
 
 from feeds.models import Market
 from risk.margin import Side
-from trading.models.fields import leverage, price, usd
+from trading.models.fields import leverage, optional_price, price, usd
 from trading.models.positions import Position
 from trading.models.traders import Mode, Trader
 from trading.order_state import PENDING, OrderState
@@ -16,7 +16,10 @@ SIDES = [(side.value, side.value) for side in Side]
 
 
 class Order(models.Model):
-    """One wish of a trader, from the preview to its end. Opening: `position` is what it opened; closing: what it closes."""
+    """One wish of a trader, from the preview to its end.
+
+    `position` is what an opening opened, and what a closing closes.
+    """
 
     class Kind(models.TextChoices):
         OPEN = "open"
@@ -31,14 +34,14 @@ class Order(models.Model):
     state = models.CharField(max_length=16, choices=STATES, default=OrderState.DRAFT)
     collateral_usd = usd(help_text="Opening: posted. Closing: the part of the position's collateral that is taken out.")
     leverage = leverage()
-    stop_loss = price(null=True, blank=True)
-    take_profit = price(null=True, blank=True)
+    stop_loss = optional_price()
+    take_profit = optional_price()
     quoted_price = price(help_text="The mark price that the preview showed.")
     worst_loss_usd = usd(default=0, help_text="Reserved against the trader's risk until the order ends.")
     decision = models.JSONField(default=dict, blank=True, help_text="Every check with its numbers.")
     reason = models.CharField(max_length=200, blank=True, help_text="Why it was denied, rejected, canceled or expired.")
     trace_id = models.CharField(max_length=32, blank=True)
-    update_id = models.BigIntegerField(null=True, blank=True, unique=True, help_text="The Telegram update it came from.")
+    update_id = models.BigIntegerField(null=True, blank=True, unique=True, help_text="The update it came from.")
     chat_id = models.BigIntegerField(null=True, blank=True)
     card_message_id = models.BigIntegerField(null=True, blank=True, help_text="The preview card in the chat.")
     created_at = models.DateTimeField(default=clock.now)

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from feeds.models import Market
 from risk.margin import Side
-from trading.models.fields import leverage, price, usd
+from trading.models.fields import leverage, optional_price, price, usd
 from trading.models.traders import Mode, Trader
 from vanta import clock
 
@@ -31,8 +31,8 @@ class Position(models.Model):
     leverage = leverage()
     entry_price = price()
     liquidation_price = price()
-    stop_loss = price(null=True, blank=True)
-    take_profit = price(null=True, blank=True)
+    stop_loss = optional_price()
+    take_profit = optional_price()
     accrued_usd = usd(default=0, help_text="Rollover and funding owed, booked when the position is closed.")
     accrued_until = models.DateTimeField(default=clock.now)
     realised_pnl_usd = usd(default=0, help_text="Net of close fees, rollover and funding.")
@@ -42,7 +42,8 @@ class Position(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(status="open", collateral_usd__gt=0) | ~Q(status="open"), name="open_position_has_collateral"
+                condition=Q(status="open", collateral_usd__gt=0) | ~Q(status="open"),
+                name="open_position_has_collateral",
             ),
             models.CheckConstraint(condition=Q(entry_price__gt=0), name="position_entry_positive"),
         ]

@@ -55,7 +55,7 @@ def decide_reduction(market: Market, side: Side) -> RiskDecision:
 
 
 def worst_loss(order: Order, price: Decimal) -> Decimal:
-    """What this order's position can lose, filled at the worse side of `price`; all of the collateral without a stop."""
+    """What this order's position can lose, filled at the worse side of `price`; all collateral where it has no stop."""
     market, side = order.market, Side(order.side)
     notional = order.collateral_usd * order.leverage
     slippage = settings.MAX_SLIPPAGE_PCT

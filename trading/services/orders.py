@@ -1,4 +1,4 @@
-"""What a trader can do with orders: draft, place, cancel, close. Each decision is one transaction on their locked row."""
+"""What a trader can do with orders: draft, place, cancel, close; each decision a transaction on their locked row."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from feeds.consensus import MarkPrice
 from feeds.models import Market
 from risk import execution_mode
 from risk.checks import RiskDecision
+from risk.execution_mode import ExecutionMode
 from risk.margin import Side
 from trading import outbox
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
@@ -81,7 +82,7 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
 
 def opening_mode(trader: Trader) -> str:
     """LIVE only where the system and the trader both are, and a venue executes it; else DRY."""
-    is_live = execution_mode.current() == Mode.LIVE and trader.execution_mode == Mode.LIVE
+    is_live = execution_mode.current() == ExecutionMode.LIVE and trader.execution_mode == Mode.LIVE
     return Mode.LIVE if is_live and Mode.LIVE in EXECUTABLE_MODES else Mode.DRY
 
 
@@ -89,7 +90,7 @@ def opening_mode(trader: Trader) -> str:
 def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Order:
     """Decide on a draft that its trader confirmed: approved (and on its way) or denied.
 
-    A draft that has expired ends; one whose price has drifted stays a draft, quoted anew: the answer's state says which.
+    An expired draft ends; one whose price has drifted stays a draft, quoted anew: the answer's state says which.
     Raises OrderNotFound, and DraftGone where it was confirmed, canceled or expired before.
     """
     started = clock.monotonic()
@@ -174,9 +175,7 @@ def close(
     """
     Trader.objects.select_for_update(of=("self",)).get(pk=trader.pk)
     orders = [
-        order
-        for position in positions
-        if (order := _close_one(trader, position.pk, share, origin, reason)) is not None
+        order for position in positions if (order := _close_one(trader, position.pk, share, origin, reason)) is not None
     ]
     if not orders:
         raise NoOpenPosition(trader_id=trader.pk)

@@ -26,7 +26,7 @@ def register_trader(*, telegram_id: int, chat_id: int, username: str = "", first
 
 @transaction.atomic
 def deposit(*, trader: Trader, mode: str, amount_usd: Decimal, reference: str) -> None:
-    """Credit an account with money from outside. The same reference for the same trader is booked once (IntegrityError)."""
+    """Credit an account with money from outside. A reference is booked once for a trader, else IntegrityError."""
     account, _ = Account.objects.select_for_update().get_or_create(trader=trader, mode=mode)
     booking = LedgerTransaction.objects.create(
         kind=LedgerTransaction.Kind.DEPOSIT, reference=f"deposit:{trader.pk}:{mode}:{reference}"

@@ -108,7 +108,9 @@ def _denied_buttons(order: Order) -> list[list[tuple[str, str]]]:
     """Where the venue offers the wanted leverage on the Upside pair, a button for it."""
     if order.state != OrderState.DENIED:
         return []
-    others = [d["detail"] for d in order.decision.get("denials", []) if d["code"] == "leverage" and "/" in d.get("detail", "")]
+    others = [
+        d["detail"] for d in order.decision.get("denials", []) if d["code"] == "leverage" and "/" in d.get("detail", "")
+    ]
     return [[(f"Preview on {other.removesuffix('/USD')}", f"upside:{order.pk}")] for other in others[:1]]
 
 
@@ -139,7 +141,11 @@ def _closed(order: Order, fill: Fill, position: Position) -> Payload:
     net = fill.pnl_usd - fill.fee_usd - fill.accrued_usd
     sign = "🟩 +" if net >= 0 else "🟥 "
     whole = position.status != Position.Status.OPEN
-    head = {"liquidation": "💥 <b>Liquidated</b>", "stop_loss": "🛑 <b>Stopped out</b>", "take_profit": "🎯 <b>Take-profit</b>"}
+    head = {
+        "liquidation": "💥 <b>Liquidated</b>",
+        "stop_loss": "🛑 <b>Stopped out</b>",
+        "take_profit": "🎯 <b>Take-profit</b>",
+    }
     lines = [
         f"{head.get(order.reason, '✅ <b>Closed</b>' if whole else '✅ <b>Partly closed</b>')}  ·  order #{order.pk}",
         heading(order),

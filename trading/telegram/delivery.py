@@ -89,7 +89,9 @@ async def _send(bot: Bot, method: str, arguments: dict[str, Any]) -> Result:
     try:
         answer = await _bot_method(bot, method)(**_typed(method, arguments, bot))
     except RetryAfter as error:
-        seconds = error.retry_after.total_seconds() if isinstance(error.retry_after, dt.timedelta) else error.retry_after
+        seconds = (
+            error.retry_after.total_seconds() if isinstance(error.retry_after, dt.timedelta) else error.retry_after
+        )
         return Result("retry", retry_after_s=seconds, error="429")
     except Forbidden as error:
         return Result("dead", error=str(error))

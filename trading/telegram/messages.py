@@ -47,7 +47,9 @@ def unknown_market(text: str, suggestions: Sequence[str]) -> str:
 
 
 def unknown_command(text: str) -> str:
-    return f"🤔 I do not know <code>{escape(text[:60])}</code>. /help shows what I can do.\nFor example: {OPENING_EXAMPLE}"
+    return (
+        f"🤔 I do not know <code>{escape(text[:60])}</code>. /help shows what I can do.\nFor example: {OPENING_EXAMPLE}"
+    )
 
 
 def something_broke(trace_id: str) -> str:
@@ -85,7 +87,7 @@ def _leverage(n: Numbers) -> str:
 
 
 _DENIALS: dict[str, Callable[[Numbers], str]] = {
-    "trading_state": lambda n: f"Trading is {n.get('detail', 'stopped')}: no openings now. Closing works unless halted.",
+    "trading_state": lambda n: f"Trading is {n.get('detail', 'stopped')}: no openings now. Closing works.",
     "market_not_listed": lambda _: "The venue does not list this market any more.",
     "market_close_only": lambda _: "The venue only takes closings in this market.",
     "market_closed": lambda n: f"The market is closed{' until ' + n['detail'] if n.get('detail') else ''}.",
@@ -115,12 +117,18 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "stop_beyond_liquidation": lambda n: (
         f"The stop {_price(n, 'measured')} lies beyond liquidation at {_price(n, 'limit')}: it would never fire."
     ),
-    "stop_too_far": lambda n: f"The stop loses {_percent(n, 'measured')} of the collateral; the venue takes {_percent(n, 'limit')}.",
-    "stop_too_close": lambda n: f"The stop is {_percent(n, 'measured')} of the collateral away; at least {_percent(n, 'limit')}.",
+    "stop_too_far": lambda n: (
+        f"The stop loses {_percent(n, 'measured')} of the collateral; the venue takes {_percent(n, 'limit')}."
+    ),
+    "stop_too_close": lambda n: (
+        f"The stop is {_percent(n, 'measured')} of the collateral away; at least {_percent(n, 'limit')}."
+    ),
     "take_profit_wrong_side": lambda n: (
         f"The take-profit {_price(n, 'measured')} is on the wrong side of {_price(n, 'limit')}."
     ),
-    "take_profit_too_far": lambda n: f"The take-profit gains {_percent(n, 'measured')}; the venue pays {_percent(n, 'limit')}.",
+    "take_profit_too_far": lambda n: (
+        f"The take-profit gains {_percent(n, 'measured')}; the venue pays {_percent(n, 'limit')}."
+    ),
     "invalid_collateral": lambda _: "This collateral is not an amount that can be traded.",
     "invalid_leverage": lambda _: "This leverage is not one that can be traded (two decimals at most).",
     "invalid_stop": lambda _: "This stop is not a price.",
@@ -132,7 +140,8 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
 def denial(numbers: Numbers) -> str:
     """One denial with its numbers and what would pass."""
     code = str(numbers.get("code", ""))
-    words = _DENIALS.get(code, lambda _: code.replace("_", " ").capitalize() + ".")(numbers)
+    known = _DENIALS.get(code)
+    words = known(numbers) if known else code.replace("_", " ").capitalize() + "."
     passes = []
     if Decimal(numbers.get("max_collateral_usd", "0")) > 0:
         passes.append(f"up to {_usd(numbers, 'max_collateral_usd')} of collateral")

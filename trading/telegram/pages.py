@@ -45,7 +45,8 @@ def help_page() -> Payload:
         f"{messages.OPENING_EXAMPLE}",
         "<code>/short BTC 250 5x sl=2% tp=58000</code>",
         "The first number is collateral in USDC (<code>100</code>, <code>1.5k</code>). "
-        "A level is a price (<code>2900</code>), a move of the price (<code>2%</code>) or an amount (<code>$50</code>).",
+        "A level is a price (<code>2900</code>), a move of the price (<code>2%</code>) "
+        "or an amount (<code>$50</code>).",
         "",
         "<b>Close</b>",
         f"{messages.CLOSING_EXAMPLE} · <code>/close all</code> · /cancel",
@@ -100,7 +101,9 @@ def price(market: Market, mark: MarkPrice | NoConsensus, last: MarkPrice | None,
     else:
         lines.append(f"No price can be trusted right now: {mark.reason.replace('_', ' ')}.")
         if last is not None:
-            lines.append(f"Last known <b>{format_price(last.price)}</b>, {_age(now_ms - last.as_of_ms)} old. It may close, never open.")
+            lines.append(
+                f"Last known <b>{format_price(last.price)}</b>, {_age(now_ms - last.as_of_ms)} old. It may only close."
+            )
     lines += [f"{escape(left_out.source)} left out: {left_out.reason.replace('_', ' ')}" for left_out in mark.excluded]
     return text("\n".join(lines))
 
@@ -137,7 +140,9 @@ def why(chain: OrderChain) -> str:
         "<b>What happened</b>",
     ]
     begin = order.created_at
-    lines += [f"{_offset(begin, event.at)}  {event.from_state or '·'} → <b>{event.to_state}</b>" for event in chain.events]
+    lines += [
+        f"{_offset(begin, event.at)}  {event.from_state or '·'} → <b>{event.to_state}</b>" for event in chain.events
+    ]
     if chain.intent is not None:
         lines += ["", f"<b>Sent</b>  nonce <code>{escape(chain.intent.nonce)}</code>"]
         lines += [f"{_offset(begin, a.started_at)}  attempt {a.number} {a.outcome or 'open'}" for a in chain.attempts]

@@ -27,7 +27,9 @@ def handle(update: TelegramUpdate) -> str:
 def _handle_text(update: TelegramUpdate, message: dict[str, Any]) -> str:
     chat = message.get("chat")
     if not isinstance(chat, dict) or chat.get("type", "private") != "private":
-        outbox.owe(update.chat_id, "sendMessage", {"text": "I only talk in private chats, where nobody reads your trades."})
+        outbox.owe(
+            update.chat_id, "sendMessage", {"text": "I only talk in private chats, where nobody reads your trades."}
+        )
         return "group"
     context = _context(update, message.get("from"))
     typed = message["text"][:MAX_TEXT]

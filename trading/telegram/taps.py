@@ -25,9 +25,7 @@ _GONE = {
 def confirm(context: Context, argument: str) -> None:
     """Confirm a draft: decided now, at the current price."""
     try:
-        order = orders.place(
-            trader=context.trader, order_id=parse_order_id(argument), message_id=context.message_id
-        )
+        order = orders.place(trader=context.trader, order_id=parse_order_id(argument), message_id=context.message_id)
     except OrderNotFound:
         context.toast(NOT_YOURS, alert=True)
         return

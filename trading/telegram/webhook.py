@@ -14,7 +14,6 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from trading.models import TelegramUpdate
 from vanta import clock, metrics, tracing
 from vanta.wake import nudge_dispatcher, publish
 
@@ -85,7 +84,7 @@ def _store(update: dict[str, Any]) -> bool:
     row = [update["update_id"], chat_id, user_id, payload, tracing.current_trace_id(), clock.now(), _is_urgent(update)]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, row)
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _nudge() -> None:

@@ -25,7 +25,7 @@ class ClosePnl:
 def liquidation_price(
     *, side: Side, entry_price: Decimal, collateral_usd: Decimal, leverage: Decimal, accrued_usd: Decimal = Decimal(0)
 ) -> Decimal:
-    """Price at which losses and accrued costs have eaten 85 % of the collateral (`compute.estimate_liquidation_price`)."""
+    """Price at which losses and costs have eaten 85 % of the collateral (`compute.estimate_liquidation_price`)."""
     estimate = compute.estimate_liquidation_price(
         open_price=float(entry_price),
         collateral=float(collateral_usd),

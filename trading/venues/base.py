@@ -56,7 +56,7 @@ Outcome = Filled | Rejected | Expired | Unknown
 
 
 class Venue(Protocol):
-    """A place that executes orders. `submit` may be called again with the same intents: it executes each once at most."""
+    """A place that executes orders, each intent once at most, however often it is submitted."""
 
     def prepare(self, order: Order) -> Prepared:
         """The exact message for this order; nothing leaves the process."""

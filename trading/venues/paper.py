@@ -1,7 +1,7 @@
 """The paper venue: fills at the consensus price plus the pair's spread, with the venue's own fees and formulas.
 
-It keeps a journal of its own and executes a nonce once, whatever is submitted how often. Fails open for closes (the last
-known price serves where there is no consensus), closed for openings.
+It keeps a journal of its own and executes a nonce once, whatever is submitted how often. Fails open for closes (the
+last known price serves where there is no consensus), closed for openings.
 """
 
 import datetime as dt
@@ -107,9 +107,7 @@ def _open(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[str
     wanted = Decimal(wish["wanted_price"])
     if abs(fill - wanted) > wanted * (Decimal(wish["max_slippage"]) + market.spread_rate):
         return {"rejected": "slippage_exceeded", "price": str(fill), "wanted": str(wanted)}
-    liquidation = avantis.liquidation_price(
-        side=side, entry_price=fill, collateral_usd=collateral, leverage=leverage
-    )
+    liquidation = avantis.liquidation_price(side=side, entry_price=fill, collateral_usd=collateral, leverage=leverage)
     fee = quantize_usdc(collateral * leverage * market.open_fee_rate)
     return {"price": str(fill), "fee_usd": str(fee), "liquidation_price": str(liquidation)}
 
