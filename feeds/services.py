@@ -1,7 +1,7 @@
 """Writing markets and prices: refresh the catalogue, poll a source, mirror the marks.
 
 Redis down: a poll has nowhere to write, it is logged and given up; the next tick tries again.
-PostgreSQL down: quotes are still written; the mirror is what fails, and the task with it.
+PostgreSQL down: which markets are open is unknown, the task fails, and the next tick tries again.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from vanta import clock, metrics, redis
 log = structlog.get_logger(__name__)
 MIRROR_EVERY_MS = 900  # a little less than beat's second, so that jitter skips no tick
 LOG_EVERY_FAILURES = 60
-LOCK_MARGIN_S = 3
+LOCK_MARGIN_S = 1  # a killed holder must not cost the seconds that a price stays fresh
 MS_PER_S = 1000
 MARKET_KEY = "pair_index"
 MARKET_COLUMNS = [field.name for field in Market._meta.concrete_fields if field.name not in {"id", MARKET_KEY}]
