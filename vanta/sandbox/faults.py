@@ -16,6 +16,7 @@ from vanta.sandbox.market import MarketModel, Tick
 
 REQUEST_KINDS = frozenset({"hang", "status", "garbage", "drop", "rate_limit"})
 PRICE_KINDS = frozenset({"frozen", "jump"})
+PRICE_SERVICES = frozenset({"feed", "coingecko", "rpc"})
 SERVICES = (
     "telegram",
     "data",
@@ -79,6 +80,8 @@ def parse_fault(asked: Mapping[str, Any], market: MarketModel) -> Fault:
         raise BadFault(f"service must be one of {', '.join(SERVICES)}")
     if kind not in REQUEST_KINDS | PRICE_KINDS:
         raise BadFault(f"kind must be one of {', '.join(sorted(REQUEST_KINDS | PRICE_KINDS))}")
+    if kind in PRICE_KINDS and service not in PRICE_SERVICES:
+        raise BadFault(f"{kind} bends prices: service must be one of {', '.join(sorted(PRICE_SERVICES))}")
     fault = Fault(id=next(_ids), service=service, kind=kind, match=str(asked.get("match", "")))
     for name, (cast, low, high) in _NUMBERS.items():
         if asked.get(name) is not None:

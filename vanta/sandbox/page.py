@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -44,13 +45,16 @@ def _ticker(world: World) -> Json:
 async def _events(world: World) -> AsyncIterator[bytes]:
     queue: asyncio.Queue[Json] = asyncio.Queue()
     world.chats.subscribers.add(queue)
+    ticker_due_s = 0.0
     try:
         yield frame("hello", {"seq": world.chats.told})
         while queue in world.chats.subscribers:
-            try:
-                note = await asyncio.wait_for(queue.get(), TICKER_PERIOD_S)
-            except TimeoutError:
+            if time.monotonic() >= ticker_due_s:
+                ticker_due_s = time.monotonic() + TICKER_PERIOD_S
                 yield frame("ticker", _ticker(world))
+            try:
+                note = await asyncio.wait_for(queue.get(), max(ticker_due_s - time.monotonic(), 0))
+            except TimeoutError:
                 continue
             yield frame("note", note)
     finally:
