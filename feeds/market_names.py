@@ -37,7 +37,7 @@ def similar_symbols(text: str, symbols: Sequence[str], *, limit: int = 3) -> tup
     """At most `limit` of `symbols` that look like `text`."""
     wanted = text.strip().upper()[:LONGEST_NAME]
     bases = {symbol.split("/")[0]: symbol for symbol in reversed(symbols)}
-    near = difflib.get_close_matches(wanted.split("/")[0], list(bases), n=limit, cutoff=0.5)
+    near = difflib.get_close_matches(wanted.split("/")[0], list(bases), n=limit)
     return tuple(bases[base] for base in near)
 
 

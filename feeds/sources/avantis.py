@@ -50,6 +50,7 @@ class AvantisSource:
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
     def fetch(self, markets: Sequence[MarketRef]) -> list[Quote]:
+        """As `PriceSource.fetch`: one call a market, all at once."""
         if not markets:
             return []
         try:
@@ -71,6 +72,7 @@ class AvantisSource:
             raise SourceError("timeout", source=self.name) from error
 
     def close(self) -> None:
+        """Close the connections."""
         private_loop().run(self._transport.close(), timeout_s=self.timeout_s)
 
     async def _ask_all(self, markets: Sequence[MarketRef]) -> list[Quote | SourceError]:
@@ -116,6 +118,7 @@ class MarketsByIndex(MarketsApi):  # type: ignore[misc]  # the SDK is not typed 
     """The SDK's markets without its catalogue: it would download and parse all pairs to look up an index we know."""
 
     async def pair(self, ref: str | int) -> Any:
+        """All that `price_update_data` reads of a pair."""
         return SimpleNamespace(index=ref)
 
 

@@ -32,6 +32,7 @@ class CoinGeckoSource:
         self._client = httpx.AsyncClient(timeout=self.timeout_s, headers=_key_header())
 
     def fetch(self, markets: Sequence[MarketRef]) -> list[Quote]:
+        """As `PriceSource.fetch`: one call for all coins."""
         symbols: dict[str, list[str]] = defaultdict(list)
         for market in markets:
             if market.coingecko_id:
@@ -48,6 +49,7 @@ class CoinGeckoSource:
         return quotes
 
     def close(self) -> None:
+        """Close the connections."""
         private_loop().run(self._client.aclose(), timeout_s=self.timeout_s)
 
     def _ask(self, coin_ids: list[str]) -> dict[str, Any]:
