@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('decision', models.JSONField(blank=True, default=dict, help_text='Every check with its numbers.')),
                 ('reason', models.CharField(blank=True, help_text='Why it was denied, rejected, canceled or expired.', max_length=200)),
                 ('trace_id', models.CharField(blank=True, max_length=32)),
-                ('update_id', models.BigIntegerField(blank=True, help_text='The Telegram update it came from.', null=True, unique=True)),
+                ('update_id', models.BigIntegerField(blank=True, help_text='The update it came from.', null=True, unique=True)),
                 ('chat_id', models.BigIntegerField(blank=True, null=True)),
                 ('card_message_id', models.BigIntegerField(blank=True, help_text='The preview card in the chat.', null=True)),
                 ('created_at', models.DateTimeField(default=vanta.clock.now)),

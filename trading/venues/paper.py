@@ -6,7 +6,7 @@ last known price serves where there is no consensus), closed for openings.
 
 import datetime as dt
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from django.conf import settings
@@ -108,7 +108,8 @@ def _open(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[str
     if abs(fill - wanted) > wanted * (Decimal(wish["max_slippage"]) + market.spread_rate):
         return {"rejected": "slippage_exceeded", "price": str(fill), "wanted": str(wanted)}
     liquidation = avantis.liquidation_price(side=side, entry_price=fill, collateral_usd=collateral, leverage=leverage)
-    fee = quantize_usdc(collateral * leverage * market.open_fee_rate)
+    # Rounded down, so that what the margin check reserved always covers it.
+    fee = quantize_usdc(collateral * leverage * market.open_fee_rate, rounding=ROUND_DOWN)
     return {"price": str(fill), "fee_usd": str(fee), "liquidation_price": str(liquidation)}
 
 
