@@ -1,28 +1,51 @@
-"""The pages that load balancers and alerts read."""
+"""The pages that load balancers, Prometheus and alerts read."""
 
+import hmac
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from vanta import heartbeat, metrics
+from vanta import metrics
+from vanta.health import gauges
+from vanta.health.report import CHECKS, Reporter
+
+TOKEN_HEADER = "X-Health-Token"  # noqa: S105  (a header's name)
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+reporter = Reporter(CHECKS)
 
 
 @require_safe
+@never_cache
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is touched."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    """The process answers. Touches nothing: no database, no Redis, no session."""
+    return JsonResponse({"status": "ok"})
 
 
+@method_decorator(never_cache, name="dispatch")
 class ReadyView(View):
-    """Whether orders can be taken."""
+    """Whether orders can be taken: 503 where a critical check fails; each check's status and latency."""
 
-    def get(self, _request: HttpRequest) -> HttpResponse:
-        age = heartbeat.age_s("workers")
-        ready = age is not None and age <= 15
-        return JsonResponse({"status": "ok" if ready else "failed"}, status=200 if ready else 503)
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Details come with the health token, and outside production to everybody."""
+        report = reporter.report()
+        body = report.as_json(with_details=_may_see_details(request))
+        return JsonResponse(body, status=200 if report.is_ready else 503, json_dumps_params={"indent": 1})
 
 
 @require_safe
+@never_cache
 def metrics_page(_request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format."""
-    return HttpResponse(metrics.exposition(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    """What all processes counted, and what waits now."""
+    return HttpResponse(metrics.exposition() + gauges.exposition(), content_type=METRICS_TYPE)
+
+
+def _may_see_details(request: HttpRequest) -> bool:
+    given = request.headers.get(TOKEN_HEADER) or request.GET.get("token", "")
+    if settings.HEALTH_TOKEN and hmac.compare_digest(given.encode(), settings.HEALTH_TOKEN.encode()):
+        return True
+    return not settings.PRODUCTION

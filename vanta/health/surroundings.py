@@ -1,0 +1,100 @@
+"""Checks of what surrounds Vanta: Telegram, the venue, the chain, the machine, the supervisor. None is critical."""
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+from django.conf import settings
+from health_check.contrib import psutil as machine
+from health_check.exceptions import ServiceUnavailable, ServiceWarning
+from redis.exceptions import RedisError
+
+from vanta import blockchain
+from vanta.health.dependencies import Check
+
+CONNECT_S = 1.0
+CHAIN_MAX_AGE_S = 60
+DISK_MAX_PERCENT = 90
+MEMORY_MAX_PERCENT = 92
+SUPERVISOR_FILE = "supervisor.json"
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+@dataclass
+class Reachable(Check):
+    """Something listens at the address in this setting. A TCP connection only: no log-in, no quota used."""
+
+    setting: str
+
+    def run(self) -> str:
+        address = urlsplit(getattr(settings, self.setting))
+        if not address.hostname:
+            raise ServiceWarning(f"{self.setting} is not set")
+        place = (address.hostname, address.port or DEFAULT_PORTS.get(address.scheme, 443))
+        try:
+            with socket.create_connection(place, timeout=CONNECT_S):
+                return f"{place[0]}:{place[1]} accepts connections"
+        except OSError as error:
+            raise ServiceUnavailable(f"{place[0]}:{place[1]}: {error}") from error
+
+
+@dataclass
+class Blockchain(Check):
+    """The chain answered a worker lately (`vanta.tasks.observe_chain`)."""
+
+    def run(self) -> str:
+        try:
+            head = blockchain.last_head()
+        except RedisError as error:
+            raise ServiceUnavailable(str(error)) from error
+        if head is None:
+            raise ServiceUnavailable("never answered")
+        if head.age_s > CHAIN_MAX_AGE_S:
+            raise ServiceUnavailable(f"block {head.number}, {head.age_s:.0f} s ago")
+        return f"block {head.number}, {head.age_s:.0f} s ago"
+
+
+@dataclass
+class Disk(Check):
+    """The file system of the working directory has room."""
+
+    def run(self) -> str:
+        machine.Disk(path=settings.BASE_DIR, max_disk_usage_percent=DISK_MAX_PERCENT).run()
+        return f"{psutil.disk_usage(str(settings.BASE_DIR)).percent:.0f} % used"
+
+
+@dataclass
+class Memory(Check):
+    """The machine has memory left."""
+
+    def run(self) -> str:
+        machine.Memory(max_memory_usage_percent=MEMORY_MAX_PERCENT).run()
+        return f"{psutil.virtual_memory().percent:.0f} % used"
+
+
+@dataclass
+class Supervisor(Check):
+    """`manage.py up` keeps every process running. Where something else supervises, there is nothing to say."""
+
+    def run(self) -> str:
+        try:
+            status: dict[str, Any] = json.loads((settings.STATE_DIR / SUPERVISOR_FILE).read_text())
+        except FileNotFoundError:
+            return "not supervised by Vanta"
+        units: dict[str, dict[str, Any]] = status["units"]
+        if status["pid"] not in _ancestors():
+            return "not supervised by Vanta"
+        ailing = [f"{name} {unit['state']}" for name, unit in units.items() if unit["state"] != "running"]
+        if ailing:
+            raise ServiceUnavailable(", ".join(ailing))
+        restarts = {name: unit["restarts"] for name, unit in units.items() if unit["restarts"]}
+        detail = ", ".join(f"{name} restarted {times} times" for name, times in restarts.items())
+        return f"{len(units)} run" + (f"; {detail}" if detail else "")
+
+
+def _ancestors() -> set[int]:
+    return {process.pid for process in psutil.Process(os.getpid()).parents()}
