@@ -34,7 +34,10 @@ class ReadyView(View):
         """Details come with the health token, and outside production to everybody."""
         report = reporter.report()
         body = report.as_json(with_details=_may_see_details(request))
-        return JsonResponse(body, status=200 if report.is_ready else 503, json_dumps_params={"indent": 1})
+        response = JsonResponse(body, status=200 if report.is_ready else 503, json_dumps_params={"indent": 1})
+        # The report has logged what changed; Django would log every 503 of every probe as an error.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
 
 
 @require_safe
