@@ -43,10 +43,11 @@ def webhook(request: HttpRequest) -> HttpResponse:
     if _content_length(request) > MAX_BODY_BYTES:
         return _answer(413, "too_large")
     update = _parse(request)
-    if update is None:
+    payload = _as_stored(update) if update else None
+    if update is None or payload is None:
         return _answer(400, "not_an_update")
     try:
-        is_new = _store(update)
+        is_new = _store(update, payload)
     except DatabaseError as error:
         log.warning("update_not_stored", update_id=update["update_id"], error=type(error).__name__)
         return _answer(503, "database_down")
@@ -77,10 +78,21 @@ def _parse(request: HttpRequest) -> dict[str, Any] | None:
     return update if is_valid else None
 
 
-def _store(update: dict[str, Any]) -> bool:
+def _as_stored(update: dict[str, Any]) -> str | None:
+    """The update as JSON that PostgreSQL takes: it has neither NUL nor half a surrogate pair. None where it has NaN.
+
+    An update that could never be stored would be sent again for ever.
+    """
+    try:
+        text = json.dumps(update, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+    return text.encode("utf-8", "replace").decode().replace("\\u0000", "\\ufffd")
+
+
+def _store(update: dict[str, Any], payload: str) -> bool:
     """True where this update_id was not there before."""
     chat_id, user_id = sender(update)
-    payload = json.dumps(update).replace("\\u0000", "\\ufffd")  # PostgreSQL has no NUL in text
     row = [update["update_id"], chat_id, user_id, payload, tracing.current_trace_id(), clock.now(), _is_urgent(update)]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, row)

@@ -1,0 +1,103 @@
+"""People who trade, markets to trade in, and prices that a test sets."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import pytest
+from pytest_django import Settings
+
+from feeds.consensus import Quote
+from feeds.models import LastMark, Market
+from feeds.price_terms import forget_price_terms
+from feeds.quote_store import write_quotes
+from tests.factories import make_market
+from tests.trading.people import Person
+from vanta import clock, redis, wake
+from vanta.embedded.host import free_port
+
+SetPrice = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> None:
+    """What a process keeps between two tests would be another test's."""
+    forget_price_terms()
+    wake._paused_until["broker"] = 0.0
+
+
+@pytest.fixture
+def ada(db: None) -> Person:
+    return Person()
+
+
+@pytest.fixture
+def grace(db: None) -> Person:
+    return Person()
+
+
+@pytest.fixture
+def price(db: None) -> SetPrice:
+    """`price("ETH/USD", "3000")`: the primary source says so now, or said so `age_ms` ago."""
+
+    def set_price(symbol: str, value: object, *, age_ms: int = 0) -> None:
+        at_ms = clock.now_ms() - age_ms
+        write_quotes(
+            [
+                Quote(
+                    market=symbol,
+                    source="avantis",
+                    upstream="pyth",
+                    price=Decimal(str(value)),
+                    timestamp_ms=at_ms,
+                    received_at_ms=at_ms,
+                    weight=Decimal("1.5"),
+                    max_age_ms=60_000,
+                )
+            ]
+        )
+
+    return set_price
+
+
+@pytest.fixture
+def eth(db: None, price: SetPrice) -> Market:
+    """ETH/USD at 3000."""
+    market = make_market("ETH/USD")
+    price("ETH/USD", "3000")
+    return market
+
+
+@pytest.fixture
+def eth_upside(eth: Market) -> Market:
+    """The Upside pair of ETH/USD, with its shares of the profit."""
+    return make_market(
+        "ETH_UPSIDE/USD", upside_tier_gains_pct=["0", "100", "3000"], upside_tier_fees_pct=["80", "25", "2.5"]
+    )
+
+
+@pytest.fixture
+def last_known(db: None) -> SetPrice:
+    """`last_known("ETH/USD", "2990")`: the mark that PostgreSQL remembers."""
+
+    def remember(symbol: str, value: object) -> None:
+        LastMark.objects.update_or_create(
+            price_symbol=symbol,
+            defaults={
+                "price": Decimal(str(value)),
+                "uncertainty": Decimal("0.0001"),
+                "as_of": clock.now(),
+                "sources": ["avantis"],
+                "updated_at": clock.now(),
+            },
+        )
+
+    return remember
+
+
+@pytest.fixture
+def redis_down(settings: Settings) -> Iterator[None]:
+    """The application's Redis is at a port where nobody listens."""
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/1"
+    redis.client.cache_clear()
+    yield
+    redis.client.cache_clear()

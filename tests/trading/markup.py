@@ -1,0 +1,22 @@
+"""Whether Telegram would take a message: the sandbox refuses what Telegram refuses."""
+
+from trading.models import OutboxMessage
+from vanta.sandbox.telegram import formatting
+from vanta.sandbox.telegram.keyboards import checked_markup
+
+MAX_TEXT = 4096
+MAX_TOAST = 200
+
+
+def assert_shows_well(row: OutboxMessage) -> None:
+    """Raises BadRequest or AssertionError where Telegram would refuse the message, or nobody could read it."""
+    text = row.payload.get("text", "")
+    if row.method == "answerCallbackQuery":
+        assert len(text) <= MAX_TOAST
+        return
+    if row.method == "order_card":
+        return  # rendered when it is sent
+    shown = formatting.parse(text, row.payload.get("parse_mode")).text
+    assert 0 < len(shown) <= MAX_TEXT
+    assert "Decimal(" not in shown
+    checked_markup(row.payload.get("reply_markup"))
