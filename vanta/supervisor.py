@@ -62,7 +62,7 @@ class Supervisor:
         self.children: dict[str, Child] = {}
         self.add(programs)
         self._selector = selectors.DefaultSelector()
-        self._stops = 0
+        self._stops, self._stop_reason = 0, "an error"
         self._written: str | None = None
 
     def run(self) -> None:
@@ -94,9 +94,9 @@ class Supervisor:
             self.units[program.name] = self.children[program.name] = Child(program)
             self.watches[program.name] = Watch(self.policy, random.random)
 
-    def stop(self) -> None:
-        """End `run` as a stop signal does."""
-        self._stops += 1
+    def stop(self, reason: str) -> None:
+        """End `run`; the second call does not wait for tasks. Signal handlers call it: it writes nothing."""
+        self._stops, self._stop_reason = self._stops + 1, reason
 
     def show(self, child: Child) -> None:
         """Forward the output of a process that is not supervised, as far as it has come."""
@@ -166,7 +166,8 @@ class Supervisor:
     def _stop_children(self) -> None:
         """SIGTERM to all, wait for tasks to end, then SIGKILL; a second stop signal does not wait."""
         running = [child for child in self.children.values() if child.alive()]
-        self.note(f"stopping {len(running)} processes; tasks may take {self.stop_within_s:.0f} s (again: at once)")
+        self.note(f"{self._stop_reason}: stopping {len(running)} processes; "
+                  f"tasks may take {self.stop_within_s:.0f} s (a second signal: at once)")  # fmt: skip
         for child in running:
             child.terminate()
         deadline, first = time.monotonic() + self.stop_within_s, self._stops

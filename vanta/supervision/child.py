@@ -22,6 +22,7 @@ class Program:
     argv: Sequence[str]
     environment: Mapping[str, str]
     directory: Path
+    stop_signal: signal.Signals = signal.SIGTERM
 
     def command(self) -> list[str]:
         """The command line with its program resolved."""
@@ -35,8 +36,8 @@ class Program:
 def launch(program: Program, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
     """Start `program` as leader of its own session, output and errors to `output`.
 
-    When we are killed the kernel sends it SIGTERM (Linux): a Celery main process then finishes its tasks and ends its
-    pool, which SIGKILL would orphan.
+    When we are killed the kernel kills it too (Linux). Not SIGTERM: with the embedded servers going at the same time a
+    Celery beat waits for Redis for ever. Pools notice within a second that their main process has gone and end.
     """
     return subprocess.Popen(
         program.command(),
@@ -46,7 +47,7 @@ def launch(program: Program, output: int | IO[bytes]) -> subprocess.Popen[bytes]
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=die_with_parent(signal.SIGTERM),
+        preexec_fn=die_with_parent(signal.SIGKILL),
     )
 
 
@@ -85,7 +86,7 @@ class Child:
     def terminate(self) -> None:
         """Ask it to end in order; the main process passes that on to its own."""
         if self.process is not None:
-            self.process.terminate()
+            self.process.send_signal(self.program.stop_signal)
 
     def read(self) -> list[str] | None:
         """The lines written since the last call, or None at the end of the output."""

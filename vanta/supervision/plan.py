@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,9 @@ class Plan:
 
     def program(self, name: str, argv: list[str], environment: Mapping[str, str]) -> Program:
         """A program that runs in the checkout."""
-        return Program(name=name, argv=argv, environment=environment, directory=self.checkout)
+        # Flower has nothing to finish, and its own way to stop waits half a minute for workers that have gone.
+        stop_signal = signal.SIGKILL if name == "flower" else signal.SIGTERM
+        return Program(name, argv, environment, self.checkout, stop_signal)
 
     def _port(self, name: str) -> int:
         if name not in self.chosen:

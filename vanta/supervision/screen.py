@@ -15,8 +15,10 @@ def ready_screen(environment: Mapping[str, str], *, demo: Mapping[str, Any], pro
         "Health": home + "readyz",
         "Metrics": home + "metrics",
     }
-    flower_user, _, flower_password = environment.get("FLOWER_BASIC_AUTH", "").partition(":")
-    log_ins = dict(_flat(demo)) | ({"Flower": f"{flower_user} / {flower_password}"} if flower_user else {})
+    log_ins = {
+        "Admin": " / ".join(str(demo[name]) for name in ("username", "password") if name in demo),
+        "Flower": environment.get("FLOWER_BASIC_AUTH", "").replace(":", " / ", 1),
+    }
     lines = [
         "",
         "Vanta runs: " + ", ".join(processes),
@@ -33,14 +35,3 @@ def ready_screen(environment: Mapping[str, str], *, demo: Mapping[str, Any], pro
 def _table(title: str, rows: Mapping[str, str]) -> list[str]:
     shown = [f"  {name:<16} {value}" for name, value in rows.items() if value]
     return [title, *shown, ""] if shown else []
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> Iterable[tuple[str, str]]:
-    for name, value in values.items():
-        path = f"{above} {name}".strip()
-        if isinstance(value, Mapping):
-            yield from _flat(value, path)
-        elif isinstance(value, list):
-            yield path, ", ".join(map(str, value))
-        else:
-            yield path, str(value)

@@ -12,7 +12,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 class SignalsWake:
     """For as long as the context lasts, stop signals go to `on_stop` and they and SIGCHLD wake `selector`."""
 
-    def __init__(self, selector: selectors.BaseSelector, on_stop: Callable[[], None]) -> None:
+    def __init__(self, selector: selectors.BaseSelector, on_stop: Callable[[str], None]) -> None:
         self.selector, self.on_stop = selector, on_stop
 
     def __enter__(self) -> None:
@@ -37,4 +37,4 @@ class SignalsWake:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number in STOP_SIGNALS:
-            self.on_stop()
+            self.on_stop(signal.Signals(number).name)

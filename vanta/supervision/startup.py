@@ -18,7 +18,7 @@ class Runner(Protocol):
     def add(self, programs: Sequence[Program]) -> None: ...
     def note(self, text: str, *, alarm: bool = False) -> None: ...
     def show(self, child: Child) -> None: ...
-    def stop(self) -> None: ...
+    def stop(self, reason: str) -> None: ...
 
 
 class Startup:
@@ -54,7 +54,7 @@ class Startup:
         if self.preparation.process is None or self.preparation.process.returncode != 0:
             runner.note(f"{self.preparation.name} {self.preparation.ending()}: Vanta does not start", alarm=True)
             self.failed = True
-            runner.stop()
+            runner.stop("not prepared")
             return
         runner.add(self.programs)
         self._complain_at = time.monotonic() + COMPLAIN_AFTER_S
