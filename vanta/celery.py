@@ -10,10 +10,10 @@ from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vanta.settings")
 
-from django.conf import settings  # noqa: E402  (the settings module must be named first)
-from django.db import close_old_connections  # noqa: E402
+from django.conf import settings
+from django.db import close_old_connections
 
-from vanta import clock, logging, tracing  # noqa: E402
+from vanta import clock, logging, tracing
 
 log = structlog.get_logger(__name__)
 TRACE_HEADER = "vanta_trace_id"
@@ -53,5 +53,7 @@ def _begin_task(task_id: str, task: Any, **_: Any) -> None:
 @task_postrun.connect
 def _end_task(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
     duration_ms = (clock.monotonic() - _started.pop(task_id, clock.monotonic())) * 1000
+    if task.name.startswith("celery."):  # Celery's own chores
+        return
     write = log.info if state == "SUCCESS" else log.warning
     write("task_finished", task=task.name, state=state, duration_ms=round(duration_ms, 1))
