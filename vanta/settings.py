@@ -3,10 +3,12 @@
 Order of precedence: the process environment, `.env`, and, outside production, what `make run` wrote to `.vanta/`.
 """
 
+import os
 from decimal import Decimal
 from pathlib import Path
 
 import environ
+from environ.fileaware_mapping import FileAwareMapping
 
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
 from trading.schedule import BEAT_SCHEDULE as TRADING_SCHEDULE
@@ -14,15 +16,34 @@ from vanta.logging import logging_config
 from vanta.preconditions import refuse_unsafe_production, require_fraction
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
-env.prefix = ""
-environ.Env.read_env(BASE_DIR / ".env")
+
+
+class Variables(FileAwareMapping):  # type: ignore[misc]
+    """The process environment and dotenv files; NAME_FILE stands for the file's content without its last newline."""
+
+    def __getitem__(self, name: str) -> str:
+        return str(super().__getitem__(name)).strip()
+
+    def read(self, path: Path) -> None:
+        """Add what `path` has and nothing before it had; a blank value counts as none."""
+        if path.exists():
+            Environment.read_env(path)
+        for name in [name for name, value in self.env.items() if not value]:
+            del self.env[name]
+
+
+class Environment(environ.Env):  # type: ignore[misc]
+    ENVIRON = Variables(env=dict(os.environ))
+
+
+env = Environment()
+Environment.ENVIRON.read(BASE_DIR / ".env")
 
 ENVIRONMENT = env.str("ENVIRONMENT", default="development")
 PRODUCTION = ENVIRONMENT == "production"
 STATE_DIR = Path(env.str("VANTA_STATE_DIR", default=str(BASE_DIR / ".vanta")))
 if not PRODUCTION:
-    environ.Env.read_env(STATE_DIR / "run.env")
+    Environment.ENVIRON.read(STATE_DIR / "run.env")
 
 
 def decimal(name: str, default: str) -> Decimal:

@@ -1,0 +1,122 @@
+"""What the settings are when nobody sets them, and what stops the start. Each case is a fresh interpreter."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DEFAULTS = {
+    "ENVIRONMENT": "development",
+    "ALLOWED_HOSTS": ["127.0.0.1", "localhost", "[::1]"],
+    "PUBLIC_BASE_URL": "http://127.0.0.1:8080",
+    "PORT": 8080,
+    "HEALTH_PORT": 8080,
+    "CORS_ALLOWED_ORIGINS": [],
+    "TELEGRAM_BOT_TOKEN": "",
+    "TELEGRAM_WEBHOOK_SECRET": "",
+    "TELEGRAM_API_BASE_URL": "https://api.telegram.org/bot",
+    "ADMIN_USER_IDS": [],
+    "SUPER_ADMIN_IDS": [],
+    "MAX_POSITION_SIZE_USD": "100000",
+    "MAX_ACCOUNT_RISK_PCT": "0.10",
+    "MAX_LEVERAGE": "500",
+    "LIQUIDATION_BUFFER_PCT": "0.05",
+    "MAX_DAILY_LOSS_PCT": "0.20",
+    "OPENS_PER_MINUTE": 5,
+    "TRADES_PER_DAY": 50,
+    "HOURLY_VOLUME_USD": "10000",
+    "DAILY_VOLUME_USD": "50000",
+    "TELEGRAM_MESSAGES_PER_MINUTE": 30,
+    "MAX_SLIPPAGE_PCT": "0.001",
+    "DRAFT_VALID_S": 30,
+    "DRAFT_MAX_DRIFT_PCT": "0.002",
+    "INTENT_VALID_S": 45,
+    "PRICE_MAX_AGE_S": "5",
+    "PRICE_MAX_DEVIATION_PCT": "0.005",
+    "PRICE_MAX_UNCERTAINTY_SHARE": "0.25",
+    "COINGECKO_BASE_URL": "https://api.coingecko.com/api/v3",
+    "COINGECKO_API_KEY": "",
+    "VERANTA_API_BASE_URL": "https://prod-api.veranta.xyz",
+    "VERANTA_TX_BUILDER_URL": "https://tx-builder.veranta.xyz",
+    "VERANTA_FEED_URL": "https://feed-v3.veranta.xyz",
+    "VERANTA_HISTORY_API_URL": "https://api.veranta.xyz",
+    "BASE_RPC_URL": "https://mainnet.base.org",
+    "SANDBOX_URL": "",
+    "DEFAULT_EXECUTION_MODE": "DRY",
+    "CANARY_MAX_NOTIONAL_USD": "500",
+    "REQUIRE_SECOND_APPROVER": False,
+    "DRY_STARTING_BALANCE_USD": "10000",
+    "KEY_ENCRYPTION_KEYS": "",
+    "HEALTH_CRITICAL": ["database", "redis", "broker", "workers", "feeds"],
+    "HEALTH_TOKEN": "",
+    "FLOWER_URL": "http://127.0.0.1:5555/flower/",
+    "LOG_JSON": True,
+    "LOG_LEVEL": "INFO",
+}
+PRINT = """
+import json, sys
+from vanta import settings
+print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, default=str))
+"""
+
+
+def load(tmp_path: Path, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {"PATH": os.environ["PATH"], "VANTA_STATE_DIR": str(tmp_path), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", PRINT, *names], cwd=CHECKOUT, env=clean, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif((CHECKOUT / ".env").exists(), reason="a .env of this checkout sets values")
+def test_every_default_is_the_documented_one(tmp_path: Path) -> None:
+    assert json.loads(load(tmp_path, *DEFAULTS).stdout) == DEFAULTS
+
+
+def test_a_blank_value_counts_as_none_so_that_the_example_can_be_copied(tmp_path: Path) -> None:
+    result = load(tmp_path, "PORT", "MAX_LEVERAGE", "PUBLIC_BASE_URL", PORT="", MAX_LEVERAGE="", PUBLIC_BASE_URL="")
+    assert json.loads(result.stdout) == {name: DEFAULTS[name] for name in ("PORT", "MAX_LEVERAGE", "PUBLIC_BASE_URL")}
+
+
+def test_a_secret_can_be_read_from_a_file(tmp_path: Path) -> None:
+    kept = tmp_path / "token"
+    kept.write_text("12345:from-a-file\n")
+    result = load(tmp_path, "TELEGRAM_BOT_TOKEN", TELEGRAM_BOT_TOKEN_FILE=str(kept))
+    assert json.loads(result.stdout) == {"TELEGRAM_BOT_TOKEN": "12345:from-a-file"}
+
+
+def test_a_percentage_above_one_stops_the_start_and_says_what_is_meant(tmp_path: Path) -> None:
+    result = load(tmp_path, MAX_DAILY_LOSS_PCT="20")
+    assert result.returncode != 0
+    assert "MAX_DAILY_LOSS_PCT=20" in result.stderr
+    assert "0.10 means 10 %" in result.stderr
+
+
+def test_live_from_the_environment_stops_the_start_and_says_where_to_switch(tmp_path: Path) -> None:
+    result = load(tmp_path, DEFAULT_EXECUTION_MODE="LIVE")
+    assert result.returncode != 0
+    assert "switch in the admin site" in result.stderr
+
+
+def test_production_names_everything_that_is_missing_or_unsafe_at_once(tmp_path: Path) -> None:
+    result = load(
+        tmp_path,
+        ENVIRONMENT="production",
+        SECRET_KEY="short",
+        SANDBOX_URL="http://127.0.0.1:1",
+        PUBLIC_BASE_URL="http://example.org",
+    )
+    assert result.returncode != 0
+    for problem in (
+        "SECRET_KEY is shorter",
+        "DATABASE_URL is missing",
+        "REDIS_URL is missing",
+        "TELEGRAM_WEBHOOK_SECRET is missing",
+        "AUDIT_HMAC_KEY is missing",
+        "SANDBOX_URL must not be set",
+        "must begin with https://",
+    ):
+        assert problem in result.stderr
