@@ -33,7 +33,7 @@ class Variables(FileAwareMapping):  # type: ignore[misc]
 
 
 class Environment(environ.Env):  # type: ignore[misc]
-    ENVIRON = Variables(env=dict(os.environ))
+    ENVIRON = Variables(env={name: value for name, value in os.environ.items() if value})
 
 
 env = Environment()
