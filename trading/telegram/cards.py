@@ -34,6 +34,11 @@ def text(body: str, *rows: Sequence[tuple[str, str]]) -> Payload:
     return payload
 
 
+def with_banner(payload: Payload, banner: str) -> Payload:
+    """The same message under the line that says how trading stands; unchanged where there is nothing to say."""
+    return {**payload, "text": f"{banner}\n\n{payload['text']}"} if banner else payload
+
+
 def heading(order: Order | Position) -> str:
     """`🟢 LONG ETH 10x · DRY`, in bold."""
     arrow = "🟢" if order.side == Side.LONG else "🔴"
@@ -74,10 +79,18 @@ def preview(order: Order) -> Payload:
 
 def _fees(order: Order, notional: Decimal) -> str:
     if order.market.is_upside:
-        return "Fees  none; the venue keeps a share of the profit"
+        return f"Fees  none; the venue keeps a share of the profit{_shares(order.market.upside_tier_fees_pct)}"
     opening = notional * order.market.open_fee_rate
     closing = notional * order.market.close_fee_rate
     return f"Fees  {format_usd(opening)} open, {format_usd(closing)} close"
+
+
+def _shares(tier_fees_pct: Sequence[str]) -> str:
+    """`, 80 % (small gains) to 2.5 % (huge ones)`; empty where the venue did not tell."""
+    if not tier_fees_pct:
+        return ""
+    first, last = (format_number(Decimal(tier_fees_pct[place]).normalize()) for place in (0, -1))
+    return f", {first} % (small gains) to {last} % (huge ones)"
 
 
 def _stop(order: Order) -> str:

@@ -71,9 +71,16 @@ def _open(context: Context, side: Side, words: Words) -> None:
     market = feeds.find_market(typed.market)
     mark = feeds.mark_prices([market.symbol])[market.symbol]
     if isinstance(mark, NoConsensus):
-        context.reply_text(messages.no_price(market.symbol, mark.reason))
+        context.reply_text(_why_no_price(market, mark))
         return
     _draft(context, _wish(typed, market, side, mark), mark.price)
+
+
+def _why_no_price(market: Market, mark: NoConsensus) -> str:
+    """A market outside its hours has no price either, and that is all that is to be said."""
+    if not market.is_open_at(clock.now()):
+        return f"⏸ {messages.closed(market.next_open_at)}"
+    return messages.no_price(market.symbol, mark.reason)
 
 
 def _wish(typed: OpeningText, market: Market, side: Side, mark: MarkPrice) -> OpeningWish:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from risk import trading_state
 from trading import outbox
 from trading.models import Order, Trader
 from trading.services.orders import Origin
-from trading.telegram.cards import Payload, text
+from trading.telegram import messages
+from trading.telegram.cards import Payload, text, with_banner
 
 MAX_TOAST = 190  # Telegram shows 200 characters
 
@@ -26,7 +28,7 @@ class Context:
 
     def reply(self, payload: Payload, order: Order | None = None) -> None:
         """Owe a new message."""
-        outbox.owe(self.chat_id, "sendMessage", payload, order=order)
+        outbox.owe(self.chat_id, "sendMessage", _under_banner(payload), order=order)
 
     def reply_text(self, body: str) -> None:
         self.reply(text(body))
@@ -36,7 +38,9 @@ class Context:
         if self.message_id is None:
             self.reply(payload, order)
             return
-        outbox.owe(self.chat_id, "editMessageText", {**payload, "message_id": self.message_id}, order=order)
+        outbox.owe(
+            self.chat_id, "editMessageText", {**_under_banner(payload), "message_id": self.message_id}, order=order
+        )
 
     def toast(self, body: str, *, alert: bool = False) -> None:
         """Owe the short answer that a tap waits for."""
@@ -44,3 +48,7 @@ class Context:
             return
         answer = {"callback_query_id": self.tap_id, "text": body[:MAX_TOAST], "show_alert": alert}
         outbox.owe(self.chat_id, "answerCallbackQuery", answer)
+
+
+def _under_banner(payload: Payload) -> Payload:
+    return with_banner(payload, messages.banner(trading_state.current()))

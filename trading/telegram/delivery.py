@@ -16,9 +16,10 @@ from django.db import transaction
 from telegram import Bot, InlineKeyboardMarkup, Message
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
+from risk import trading_state
 from trading.models import Order, OutboxMessage
 from trading.outbox import ORDER_CARD
-from trading.telegram import cards
+from trading.telegram import cards, messages
 from trading.telegram.client import bot_loop
 from vanta import clock, metrics, tracing
 
@@ -51,7 +52,8 @@ def drain() -> int:
     """Send everything that is due; harmless to call at any time, from any number of processes."""
     count = 0
     while rows := _take():
-        calls = [_call(row) for row in rows]
+        banner = messages.banner(trading_state.current())
+        calls = [_call(row, banner) for row in rows]
         results = bot_loop().run(_send_all(bot_loop().bot, calls))
         _store(rows, calls, results)
         count += len(rows)
@@ -71,11 +73,11 @@ def _take() -> list[OutboxMessage]:
     return rows
 
 
-def _call(row: OutboxMessage) -> Call:
+def _call(row: OutboxMessage, banner: str) -> Call:
     """The Bot API call that a row stands for now."""
     if row.method != ORDER_CARD or row.order is None:
         return row.method, {"chat_id": row.chat_id, **row.payload}
-    card = cards.order_card(row.order)
+    card = cards.with_banner(cards.order_card(row.order), banner)
     if row.order.card_message_id is None:
         return "sendMessage", {"chat_id": row.chat_id, **card}
     return "editMessageText", {"chat_id": row.chat_id, "message_id": row.order.card_message_id, **card}

@@ -1,16 +1,19 @@
 """The wording of refusals and mistakes: what happened, with its numbers, and what to do next. HTML of the Bot API."""
 
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from html import escape, unescape
 from typing import Any
 
+from risk.trading_state import TradingState
 from trading.telegram.parsing import Mistake
 from vanta.money import format_number, format_percent, format_price, format_usd
 
 OPENING_EXAMPLE = "<code>/long ETH 100 10x sl=2900</code>"
 CLOSING_EXAMPLE = "<code>/close ETH 50%</code>"
+MAX_QUOTED = 60
 
 _MISTAKES: dict[str, str] = {
     "missing_market": "Which market? A symbol comes first.",
@@ -18,6 +21,9 @@ _MISTAKES: dict[str, str] = {
     "missing_leverage": "How much leverage? Something like <code>10x</code> is missing.",
     "not_understood": "I do not understand this part.",
     "leverage_twice": "There are two leverages; one is enough.",
+    "amount_twice": "There are two amounts. Leverage is written with an x, like <code>10x</code>.",
+    "level_twice": "This level is there twice; one is enough.",
+    "level_without_value": "A level is written with its value: <code>sl=2900</code> or <code>tp=2%</code>.",
     "not_an_amount": "This is not an amount. Write <code>100</code>, <code>1.5k</code> or <code>$250</code>.",
     "not_positive": "This has to be more than zero.",
     "too_large": "This is more than Vanta handles.",
@@ -34,21 +40,43 @@ _MISTAKES: dict[str, str] = {
 Numbers = Mapping[str, Any]
 
 
+def quoted(text: str, limit: int = MAX_QUOTED) -> str:
+    """What somebody typed, to be shown: no markup, nothing invisible, nothing that turns the line around."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    visible = "".join(letter if letter.isprintable() else "�" for letter in shown)
+    return f"<code>{escape(visible, quote=False)}</code>"
+
+
 def mistake(error: Mistake, example: str) -> str:
-    """What was not understood, and an example of what would be."""
-    shown = f" <code>{escape(error.shown)}</code>" if error.shown else ""
-    return f"🤔 {_MISTAKES.get(error.problem, 'I do not understand this.')}{shown}\nFor example: {example}"
+    """What was understood, what was not, and an example of what would be."""
+    lines = []
+    if error.understood:
+        lines.append("✏️ Understood: " + " · ".join(quoted(part) for part in error.understood))
+    wrong = _MISTAKES.get(error.problem, "I do not understand this.")
+    lines.append(f"🤔 {quoted(error.shown)}: {wrong}" if error.shown else f"🤔 {wrong}")
+    if example:
+        lines.append(f"For example: {example}")
+    return "\n".join(lines)
 
 
-def unknown_market(text: str, suggestions: Sequence[str]) -> str:
-    near = "".join(f"\n  • <code>{escape(symbol)}</code>" for symbol in suggestions)
-    hint = f"\nDid you mean:{near}" if near else "\n/markets lists them all."
-    return f"🤔 There is no market <code>{escape(text[:40])}</code>.{hint}"
+def unknown_market(text: str, suggestions: Sequence[str], retyped: Callable[[str], str]) -> str:
+    """`retyped` gives the whole command with another market in its place."""
+    lines = [f"🤔 There is no market {quoted(text)}."]
+    if suggestions:
+        lines += ["Did you mean:", *(f"  • {quoted(retyped(symbol))}" for symbol in suggestions)]
+    else:
+        lines.append("/markets lists them all.")
+    return "\n".join(lines)
 
 
-def unknown_command(text: str) -> str:
+def unknown_command(text: str, near: Sequence[str]) -> str:
+    """For text that is no command of ours; `near` are commands that look like it."""
+    if text.strip().startswith("/"):
+        hint = f" Did you mean /{near[0]}?" if near else ""
+        return f"🤔 I do not know {quoted(text)}.{hint}\n/help shows what I can do.\nFor example: {OPENING_EXAMPLE}"
     return (
-        f"🤔 I do not know <code>{escape(text[:60])}</code>. /help shows what I can do.\nFor example: {OPENING_EXAMPLE}"
+        f"🤔 I only understand commands, and {quoted(text)} is none: they begin with a slash.\n"
+        f"/help shows them.\nFor example: {OPENING_EXAMPLE}"
     )
 
 
@@ -61,6 +89,17 @@ def no_price(symbol: str, reason: str) -> str:
         f"⏸ There is no price for {escape(symbol)} that Vanta trusts right now ({reason.replace('_', ' ')}). "
         "Opening waits for one; closing works. Try again in a few seconds."
     )
+
+
+def moment(at: dt.datetime) -> str:
+    """`Mon 23 Nov 08:57 UTC`."""
+    return f"{at.astimezone(dt.UTC):%a %d %b %H:%M} UTC"
+
+
+def closed(opens_at: dt.datetime | str | None) -> str:
+    """That a market is closed, and until when where it is known."""
+    at = dt.datetime.fromisoformat(opens_at) if isinstance(opens_at, str) and opens_at else opens_at
+    return f"The market is closed until {moment(at)}." if isinstance(at, dt.datetime) else "The market is closed."
 
 
 def _usd(numbers: Numbers, name: str) -> str:
@@ -90,7 +129,7 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "trading_state": lambda n: f"Trading is {n.get('detail', 'stopped')}: no openings now. Closing works.",
     "market_not_listed": lambda _: "The venue does not list this market any more.",
     "market_close_only": lambda _: "The venue only takes closings in this market.",
-    "market_closed": lambda n: f"The market is closed{' until ' + n['detail'] if n.get('detail') else ''}.",
+    "market_closed": lambda n: closed(n.get("detail", "")),
     "previous_order_unresolved": lambda _: "What became of your last order here is not known yet. Closing works.",
     "price_unavailable": lambda n: f"No price can be trusted right now ({n.get('detail', '').replace('_', ' ')}).",
     "price_stale": lambda n: f"The price is {n.get('measured')} s old; {n.get('limit')} s is the limit.",
@@ -155,7 +194,9 @@ def denial(numbers: Numbers) -> str:
 
 def denials(decision: Mapping[str, Any], reason: str) -> str:
     """All denials of an order, one a line."""
-    listed = decision.get("denials") or [{"code": code} for code in reason.split(",") if code]
+    listed = list(decision.get("denials") or [])
+    known = {numbers["code"] for numbers in listed}
+    listed += [{"code": code} for code in reason.split(",") if code and code not in known]
     return "\n".join(denial(numbers) for numbers in listed)
 
 
@@ -174,6 +215,17 @@ _REASONS = {
 def reason(code: str) -> str:
     """Why an order ended, for its card."""
     return _REASONS.get(code, code.replace("_", " "))
+
+
+_BANNERS = {
+    TradingState.REDUCING: "🟠 <b>Trading is being wound down</b>: positions can be closed, not opened.",
+    TradingState.HALTED: "🔴 <b>Trading is halted</b>: nothing is sent to the venue.",
+}
+
+
+def banner(state: TradingState) -> str:
+    """The line above every answer while not everything may be traded; empty when it may."""
+    return _BANNERS.get(state, "")
 
 
 def plain(body: str) -> str:

@@ -13,9 +13,11 @@ from trading.order_state import OrderState
 from trading.selectors import Balance, OrderChain, SystemStatus
 from trading.telegram import messages
 from trading.telegram.cards import Payload, text
+from vanta import clock
 from vanta.money import format_number, format_percent, format_price, format_usd
 
-MAX_MARKETS = 60
+PAGE_OF_MARKETS = 25
+MAX_WANTED = 12  # its UTF-8 must fit a button's 64 bytes
 MAX_MESSAGE = 4000
 _DOTS = {
     OrderState.FILLED: "✅",
@@ -72,22 +74,32 @@ def balance(account: Balance) -> Payload:
     return text("\n".join(lines), [("📊 Positions", "positions:")])
 
 
-def markets(listed: Sequence[Market], wanted: str) -> Payload:
-    chosen = [market for market in listed if wanted.upper() in f"{market.symbol} {market.group_name.upper()}"]
+def markets(listed: Sequence[Market], wanted: str, page: int = 0) -> Payload:
+    """One page of the markets whose symbol or group has `wanted` in it; buttons lead to the others."""
+    wanted = wanted[:MAX_WANTED]
+    chosen = [market for market in listed if wanted.upper() in f"{market.symbol} {market.group_name}".upper()]
     if not chosen:
-        return text(f"🤔 No market matches <code>{escape(wanted[:40])}</code>. /markets lists them all.")
-    lines: list[str] = ["📈 <b>Markets</b>"]
+        return text(f"🤔 No market matches {messages.quoted(wanted)}. /markets lists them all.")
+    pages = -(-len(chosen) // PAGE_OF_MARKETS)
+    page = min(max(page, 0), pages - 1)
+    lines = [f"📈 <b>Markets</b>  {len(chosen)}" + (f" · page {page + 1} of {pages}" if pages > 1 else "")]
     group = None
-    for market in chosen[:MAX_MARKETS]:
+    for market in chosen[page * PAGE_OF_MARKETS : (page + 1) * PAGE_OF_MARKETS]:
         if market.group_index != group:
             group = market.group_index
             lines += ["", f"<b>{escape(market.group_name or f'Group {group}')}</b>"]
-        closed = "" if market.is_open else "  · closed"
-        leverage = format_number(market.max_leverage.normalize())
-        lines.append(f"<code>{escape(market.symbol)}</code>  up to {leverage}x{closed}")
-    if len(chosen) > MAX_MARKETS:
-        lines.append(f"\n… and {len(chosen) - MAX_MARKETS} more. <code>/markets forex</code> narrows the list.")
-    return text("\n".join(lines))
+        lines.append(_market_line(market))
+    lines += ["", "<code>/markets forex</code> narrows the list, <code>/price ETH</code> shows a price."]
+    turns = [("◀️ Back", page - 1), ("More ▶️", page + 1)]
+    row = [(label, f"markets:{number}:{wanted}") for label, number in turns if 0 <= number < pages]
+    return text("\n".join(lines), *([row] if row else []))
+
+
+def _market_line(market: Market) -> str:
+    name = market.symbol.removesuffix("/USD")
+    leverage = format_number(market.max_leverage.normalize())
+    closed = "" if market.is_open_at(clock.now()) else " · closed"
+    return f"<code>{escape(name):<14}</code> up to {leverage}x{closed}"
 
 
 def price(market: Market, mark: MarkPrice | NoConsensus, last: MarkPrice | None, now_ms: int) -> Payload:
@@ -99,7 +111,12 @@ def price(market: Market, mark: MarkPrice | NoConsensus, last: MarkPrice | None,
             f"{_age(now_ms - mark.as_of_ms)} old · from {', '.join(mark.sources)}",
         ]
     else:
-        lines.append(f"No price can be trusted right now: {mark.reason.replace('_', ' ')}.")
+        is_open = market.is_open_at(clock.from_ms(now_ms))
+        lines.append(
+            f"No price can be trusted right now: {mark.reason.replace('_', ' ')}."
+            if is_open
+            else messages.closed(market.next_open_at)
+        )
         if last is not None:
             lines.append(
                 f"Last known <b>{format_price(last.price)}</b>, {_age(now_ms - last.as_of_ms)} old. It may only close."

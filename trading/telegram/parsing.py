@@ -6,13 +6,15 @@ from decimal import Decimal
 from enum import StrEnum
 
 from vanta.errors import VantaError
-from vanta.money import HUNDRED, ONE, ZERO, InvalidNumber, to_decimal
+from vanta.money import HUNDRED, ONE, ZERO, InvalidNumber, format_number, to_decimal
 
 MAX_SHOWN = 60
 _SUFFIXES = {"k": Decimal(1000), "m": Decimal(1_000_000)}
 _AMOUNT = re.compile(r"^\$?([0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)([km]?)(?:usdc|usd|\$)?$", re.IGNORECASE | re.ASCII)
 _LEVERAGE = re.compile(r"^(?:x([0-9.]+)|([0-9.]+)x)$", re.IGNORECASE | re.ASCII)
-_COMMAND = re.compile(r"^/([a-z_]{1,32})(?:@\w{1,64})?(?:\s+(.*))?$", re.IGNORECASE | re.DOTALL | re.ASCII)
+_COMMAND = re.compile(r"^/([a-z_]{1,32})(?:@\w{1,64})?$", re.IGNORECASE | re.ASCII)
+_LEVELS = {"sl": "stop", "tp": "take-profit"}
+_FILLERS = frozenset({"usdc", "usd", "at", "with"})
 LEVERAGE_DECIMALS = 2
 USDC_DECIMALS = 6
 MAX_COLLATERAL_USD = Decimal(10) ** 9
@@ -20,14 +22,18 @@ MAX_TYPED_LEVERAGE = Decimal(100_000)
 
 
 class Mistake(VantaError):
-    """The text cannot be carried out; `problem` names what, `shown` is the part that was not understood."""
+    """The text cannot be carried out.
+
+    `problem` names what is wrong, `shown` is the part that was not understood, `understood` what the rest means.
+    """
 
     code = "mistake"
 
-    def __init__(self, problem: str, shown: str = "", **ids: object) -> None:
-        super().__init__(problem, shown=shown[:MAX_SHOWN], **ids)
+    def __init__(self, problem: str, shown: str = "", understood: tuple[str, ...] = ()) -> None:
+        super().__init__(problem, shown=shown[:MAX_SHOWN])
         self.problem = problem
         self.shown = shown[:MAX_SHOWN]
+        self.understood = understood
 
 
 class LevelUnit(StrEnum):
@@ -44,6 +50,11 @@ class Level:
 
     unit: LevelUnit
     value: Decimal
+
+    def __str__(self) -> str:
+        if self.unit == LevelUnit.PERCENT:
+            return f"{format_number(self.value * HUNDRED)}%"
+        return f"{'$' if self.unit == LevelUnit.USD else ''}{format_number(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,41 +78,72 @@ class OpeningText:
 
 def parse_command(text: str) -> Command | None:
     """The command in a message; None where it is not one."""
-    found = _COMMAND.match(text.strip())
-    if found is None:
-        return None
-    return Command(found.group(1).lower(), tuple((found.group(2) or "").split()))
+    words = text.split()
+    found = _COMMAND.match(words[0]) if words else None
+    return Command(found.group(1).lower(), tuple(words[1:])) if found else None
+
+
+class _Opening:
+    """Reads the words after a market one by one; knows what it has understood so far."""
+
+    def __init__(self, market: str) -> None:
+        self.market = market
+        self.collateral: Decimal | None = None
+        self.leverage: Decimal | None = None
+        self.levels: dict[str, Level] = {}
+
+    def read(self, word: str) -> None:
+        name, separator, value = word.partition("=")
+        name = name.lower()
+        if name in _LEVELS:
+            self._read_level(name, value, word, is_complete=bool(separator))
+        elif _LEVERAGE.match(word):
+            if self.leverage is not None:
+                raise Mistake("leverage_twice", word)
+            self.leverage = parse_leverage(word)
+        elif word.lower() in _FILLERS:
+            return
+        elif self.collateral is None:
+            self.collateral = parse_amount(word)
+        else:
+            raise Mistake("amount_twice" if _AMOUNT.match(word) else "not_understood", word)
+
+    def _read_level(self, name: str, value: str, word: str, *, is_complete: bool) -> None:
+        if not is_complete:
+            raise Mistake("level_without_value", word)
+        if name in self.levels:
+            raise Mistake("level_twice", word)
+        self.levels[name] = parse_level(value, shown=word)
+
+    @property
+    def understood(self) -> tuple[str, ...]:
+        parts = [self.market]
+        if self.collateral is not None:
+            parts.append(f"{format_number(self.collateral)} USDC")
+        if self.leverage is not None:
+            parts.append(f"{format_number(self.leverage)}x")
+        return (*parts, *(f"{_LEVELS[name]} {level}" for name, level in self.levels.items()))
 
 
 def parse_opening(words: tuple[str, ...]) -> OpeningText:
-    """Market, collateral and leverage in any order after the market, then sl= and tp=. Raises Mistake."""
+    """The market, then collateral, leverage, sl= and tp= in any order. Raises Mistake, which says what was clear."""
     if not words:
         raise Mistake("missing_market")
-    market, rest = words[0], words[1:]
-    collateral: Decimal | None = None
-    leverage: Decimal | None = None
-    levels: dict[str, Level] = {}
-    for word in rest:
-        name, separator, value = word.partition("=")
-        if separator and name.lower() in ("sl", "tp"):
-            levels[name.lower()] = parse_level(value, shown=word)
-        elif _LEVERAGE.match(word):
-            leverage = _only_once(leverage, parse_leverage(word), "leverage_twice", word)
-        elif collateral is None:
-            collateral = parse_amount(word)
-        else:
-            raise Mistake("not_understood", word)
-    if collateral is None:
-        raise Mistake("missing_collateral")
-    if leverage is None:
-        raise Mistake("missing_leverage")
-    return OpeningText(market, collateral, leverage, levels.get("sl"), levels.get("tp"))
-
-
-def _only_once(before: Decimal | None, value: Decimal, problem: str, word: str) -> Decimal:
-    if before is not None:
-        raise Mistake(problem, word)
-    return value
+    opening = _Opening(words[0])
+    first: Mistake | None = None
+    for word in words[1:]:
+        try:
+            opening.read(word)
+        except Mistake as mistake:
+            first = first or mistake
+    if first is not None:
+        raise Mistake(first.problem, first.shown, opening.understood)
+    if opening.collateral is None or opening.leverage is None:
+        missing = "missing_collateral" if opening.collateral is None else "missing_leverage"
+        raise Mistake(missing, understood=opening.understood)
+    return OpeningText(
+        opening.market, opening.collateral, opening.leverage, opening.levels.get("sl"), opening.levels.get("tp")
+    )
 
 
 def parse_amount(word: str) -> Decimal:

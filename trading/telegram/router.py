@@ -1,5 +1,6 @@
 """From an update to the handler of its command or tap; every one gets an answer."""
 
+import difflib
 from typing import Any
 
 from feeds.selectors import UnknownMarket
@@ -8,18 +9,24 @@ from trading.models import TelegramUpdate
 from trading.services.traders import register_trader
 from trading.telegram import commands, messages, taps
 from trading.telegram.context import Context
-from trading.telegram.parsing import Mistake, parse_command
+from trading.telegram.parsing import Command, Mistake, parse_command
 
 MAX_TEXT = 4096
+BIGINT = 2**63
+GROUP = "I only talk in private chats, where nobody reads your trades."
+FORWARDED = "This card was sent to somebody else's chat. Its buttons only work in your own chat with me."
+OUT_OF_USE = "This button is not in use any more."
 
 
 def handle(update: TelegramUpdate) -> str:
     """Carry out one update in the caller's transaction; answers what it was, '' where it is nothing of ours."""
     payload = update.payload
     tap, message = payload.get("callback_query"), payload.get("message")
+    if not update.user_id:
+        return ""
     if isinstance(tap, dict) and isinstance(tap.get("id"), str):
         return _handle_tap(update, tap)
-    if isinstance(message, dict) and isinstance(message.get("text"), str) and update.chat_id and update.user_id:
+    if isinstance(message, dict) and isinstance(message.get("text"), str) and update.chat_id:
         return _handle_text(update, message)
     return ""
 
@@ -27,46 +34,56 @@ def handle(update: TelegramUpdate) -> str:
 def _handle_text(update: TelegramUpdate, message: dict[str, Any]) -> str:
     chat = message.get("chat")
     if not isinstance(chat, dict) or chat.get("type", "private") != "private":
-        outbox.owe(
-            update.chat_id, "sendMessage", {"text": "I only talk in private chats, where nobody reads your trades."}
-        )
+        outbox.owe(update.chat_id, "sendMessage", {"text": GROUP})
         return "group"
     context = _context(update, message.get("from"))
     typed = message["text"][:MAX_TEXT]
     command = parse_command(typed)
     handler = commands.HANDLERS.get(command.name) if command else None
     if command is None or handler is None:
-        context.reply_text(messages.unknown_command(typed))
+        near = difflib.get_close_matches(command.name, commands.HANDLERS, n=1) if command else []
+        context.reply_text(messages.unknown_command(typed, near))
         return "unknown"
     try:
         handler(context, command.words)
     except Mistake as error:
         context.reply_text(messages.mistake(error, commands.EXAMPLES.get(command.name, messages.OPENING_EXAMPLE)))
     except UnknownMarket as error:
-        context.reply_text(messages.unknown_market(str(error.ids.get("market", "")), error.suggestions))
+        context.reply_text(_unknown_market(error, command))
     return command.name
+
+
+def _unknown_market(error: UnknownMarket, command: Command) -> str:
+    def retyped(symbol: str) -> str:
+        return " ".join((f"/{command.name}", symbol, *command.words[1:]))
+
+    return messages.unknown_market(command.words[0], error.suggestions, retyped)
 
 
 def _handle_tap(update: TelegramUpdate, tap: dict[str, Any]) -> str:
     context = _context(update, tap.get("from"), tap)
+    if update.chat_id not in (0, update.user_id):
+        context.toast(FORWARDED, alert=True)
+        return "tap_forwarded"
     data = tap.get("data")
     verb, _, argument = data.partition(":") if isinstance(data, str) else ("", "", "")
     handler = taps.HANDLERS.get(verb)
-    if handler is None or not update.user_id:
-        context.toast("This button is not in use any more.")
+    if handler is None:
+        context.toast(OUT_OF_USE)
         return "tap_unknown"
     try:
         handler(context, argument)
-    except Mistake as error:
-        context.toast(messages.plain(messages.mistake(error, "")))
+    except Mistake:
+        context.toast(OUT_OF_USE)  # its data is not what we write on buttons today
     return f"tap_{verb}"
 
 
 def _context(update: TelegramUpdate, sender: object, tap: dict[str, Any] | None = None) -> Context:
+    """The trader's own chat has the trader's own id: a card tapped elsewhere tells nobody there."""
     user = sender if isinstance(sender, dict) else {}
     trader = register_trader(
         telegram_id=update.user_id,
-        chat_id=update.chat_id,
+        chat_id=update.user_id,
         username=_text(user.get("username")),
         first_name=_text(user.get("first_name")),
     )
@@ -74,10 +91,10 @@ def _context(update: TelegramUpdate, sender: object, tap: dict[str, Any] | None 
     message_id = shown.get("message_id") if isinstance(shown, dict) else None
     return Context(
         trader=trader,
-        chat_id=update.chat_id or update.user_id,
+        chat_id=update.user_id,
         update_id=update.update_id,
         tap_id=tap["id"] if tap else None,
-        message_id=message_id if isinstance(message_id, int) else None,
+        message_id=message_id if isinstance(message_id, int) and 0 < message_id < BIGINT else None,
     )
 
 

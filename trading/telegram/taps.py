@@ -1,16 +1,15 @@
 """What buttons do. Each tap is answered at once; a second tap, a late one and somebody else's change nothing."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
+from trading import selectors
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
 from trading.models import Order, Position
 from trading.order_state import OrderState
 from trading.services import orders
-from trading.telegram import cards, commands
+from trading.telegram import cards, commands, pages
 from trading.telegram.context import Context
-from trading.telegram.parsing import parse_order_id
-from vanta.money import HUNDRED, ONE
+from trading.telegram.parsing import parse_order_id, parse_share
 
 NOT_YOURS = "This card belongs to somebody else, or is gone."
 _GONE = {
@@ -61,7 +60,7 @@ def cancel(context: Context, argument: str) -> None:
 def close(context: Context, argument: str) -> None:
     """Close a share of one position: `<position>:<percent>`."""
     number, _, percent = argument.partition(":")
-    share = Decimal(percent) / HUNDRED if percent in ("25", "50", "75", "100") else ONE
+    share = parse_share(f"{percent}%")
     positions = list(Position.objects.filter(pk=parse_order_id(number), trader=context.trader))
     try:
         origin = orders.Origin(chat_id=context.chat_id, update_id=context.update_id)
@@ -90,10 +89,18 @@ def show_positions(context: Context, _argument: str) -> None:
     commands.positions(context, ())
 
 
+def turn_markets(context: Context, argument: str) -> None:
+    """Another page of the markets: `<page>:<what was asked for>`."""
+    page, _, wanted = argument.partition(":")
+    context.toast("")
+    context.edit(pages.markets(selectors.listed_markets(), wanted, parse_order_id(page)))
+
+
 HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "confirm": confirm,
     "cancel": cancel,
     "close": close,
     "upside": upside,
     "positions": show_positions,
+    "markets": turn_markets,
 }

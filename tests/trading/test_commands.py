@@ -1,0 +1,287 @@
+"""What each command answers, and how openings are read."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from feeds.models import Market
+from risk import trading_state
+from risk.trading_state import TradingState
+from tests.factories import make_market, make_order, make_position
+from tests.trading.conftest import SetPrice
+from tests.trading.people import Person, buttons, words
+from trading.models import Order, Trader
+from vanta import clock
+
+pytestmark = pytest.mark.django_db
+D = Decimal
+
+
+@pytest.fixture
+def markets(eth: Market, price: SetPrice) -> None:
+    make_market("BTC/USD")
+    make_market("EUR/USD", group_index=2, group_name="FOREX", max_leverage=D(100))
+    price("BTC/USD", "60000")
+
+
+@pytest.mark.parametrize(
+    ("typed", "collateral", "leverage"),
+    [
+        ("/long ETH 100 10x", "100", "10"),
+        ("/long ETH 1k 5x", "1000", "5"),
+        ("/long ETH 1.5k 2x sl=2900", "1500", "2"),
+        ("/long ETH $250 10x", "250", "10"),
+        ("/LONG eth 100.50 x10", "100.5", "10"),
+        ("/long eth-usd 100 10x", "100", "10"),
+        ("/long ETH/USD 10x 100usdc", "100", "10"),
+        ("/long ethusd 1,000 2.5x", "1000", "2.5"),
+    ],
+)
+def test_an_opening_is_read_in_many_spellings(
+    ada: Person, eth: Market, typed: str, collateral: str, leverage: str
+) -> None:
+    order = ada.drafts(typed)
+    assert (order.market_id, order.side, order.kind) == (eth.pk, "long", "open")
+    assert (order.collateral_usd, order.leverage) == (D(collateral), D(leverage))
+
+
+@pytest.mark.parametrize(
+    ("typed", "stop", "take_profit"),
+    [
+        ("/long ETH 100 10x sl=2900 tp=3300", "2900", "3300"),
+        ("/long ETH 100 10x sl=2% tp=5%", "2940", "3150"),
+        ("/long ETH 100 10x sl=$50 tp=$100", "2850", "3300"),
+        ("/short ETH 100 10x sl=2% tp=5%", "3060", "2850"),
+        ("/short ETH 100 10x sl=$50 tp=2700", "3150", "2700"),
+        ("/long ETH 100 10x tp=3300", None, "3300"),
+    ],
+)
+def test_stops_and_take_profits_become_prices(
+    ada: Person, eth: Market, typed: str, stop: str | None, take_profit: str
+) -> None:
+    order = ada.drafts(typed)
+    assert order.stop_loss == (D(stop) if stop else None)
+    assert order.take_profit == D(take_profit)
+
+
+def test_the_preview_tells_what_it_costs_where_it_dies_and_what_it_can_lose(ada: Person, eth: Market) -> None:
+    owed = ada.types("/long ETH 100 10x sl=2900")
+    shown = words(owed)
+    for part in (
+        "LONG ETH 10x",
+        "DRY",
+        "1,000.00",
+        "3,000.30",
+        "0.45 open, 0.45 close",
+        "2,745.27",
+        "2,900.00",
+        "30 s",
+    ):
+        assert part in shown
+    order = ada.orders[0]
+    assert buttons(owed) == {"✅ Confirm": f"confirm:{order.pk}", "✖️ Cancel": f"cancel:{order.pk}"}
+    assert D(34) < order.worst_loss_usd < D(37)
+
+
+def test_a_preview_without_a_stop_says_that_all_of_it_can_be_lost(ada: Person, eth: Market) -> None:
+    assert "you can lose all of it, <b>100.00</b>" in ada.answer("/long ETH 100 10x")
+
+
+def test_the_preview_of_an_upside_pair_says_that_the_venue_keeps_a_share_of_the_profit(
+    ada: Person, eth_upside: Market
+) -> None:
+    shown = ada.answer("/long eth_upside 10 100x")
+    assert "the venue keeps a share of the profit" in shown
+    assert "80 %" in shown
+    assert "2.5 %" in shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "parts"),
+    [
+        ("/long", ["Which market?", "For example"]),
+        ("/long ETH", ["Understood: <code>ETH</code>", "How much collateral?"]),
+        ("/long ETH 100", ["<code>100 USDC</code>", "How much leverage?"]),
+        ("/long ETH lots 10x", ["<code>ETH</code> · <code>10x</code>", "<code>lots</code>: This is not an amount"]),
+        ("/long ETH 100 10", ["<code>10</code>: There are two amounts"]),
+        ("/long ETH -100 10x", ["<code>-100</code>: This is not an amount"]),
+        ("/long ETH 0 10x", ["<code>0</code>: This has to be more than zero"]),
+        ("/long ETH 100 0.5x", ["Leverage starts at 1x"]),
+        ("/long ETH 100 10x sl=soon", ["<code>sl=soon</code>: Write a price"]),
+        ("/long ETH 100 10x sl=200%", ["not a price above zero"]),
+        ("/short ETH 100 10x tp=100%", ["not a price above zero"]),
+        ("/long ETX 100 10x", ["no market <code>ETX</code>", "<code>/long ETH/USD 100 10x</code>"]),
+        ("/price", ["Which market?", "/price ETH"]),
+        ("/price Narnia", ["no market <code>Narnia</code>", "/markets"]),
+        ("/close", ["Which market?", "/close ETH 50%"]),
+        ("/close ETH 500%", ["<code>500%</code>: How much of it?", "/close ETH 50%"]),
+        ("/close ETH some", ["<code>some</code>: How much of it?"]),
+        ("/close ETH", ["no open position"]),
+        ("/close all", ["no open position"]),
+        ("/close 12", ["no open position"]),
+        ("/cancel", ["Which order?", "/cancel 12"]),
+        ("/cancel me", ["<code>me</code>: Which one?"]),
+        ("/cancel 999", ["no such order"]),
+        ("/why", ["Which order?", "/why 12"]),
+        ("/why 999", ["no such order"]),
+        ("/lnog ETH 100 10x", ["Did you mean /long?"]),
+        ("/frobnicate", ["/help", "For example"]),
+        ("long ETH 100 10x", ["begin with a slash", "For example"]),
+    ],
+)
+def test_every_mistake_is_answered_with_what_was_understood_and_what_to_do(
+    ada: Person, eth: Market, typed: str, parts: list[str]
+) -> None:
+    shown = ada.answer(typed)
+    for part in parts:
+        assert part in shown
+    assert not ada.orders
+
+
+def test_start_registers_a_trader_with_paper_money(ada: Person) -> None:
+    assert "10,000.00" in ada.answer("/start")
+    assert ada.trader.accounts.get().free_balance_usd == D(10_000)
+    ada.types("/start")
+    assert Trader.objects.filter(telegram_id=ada.id).count() == 1
+
+
+def test_help_names_every_command(ada: Person) -> None:
+    shown = ada.answer("/help")
+    names = "long short close cancel positions orders balance price markets status why"
+    for name in names.split():
+        assert f"/{name}" in shown
+
+
+def test_balance_shows_equity_and_what_positions_hold(ada: Person, eth: Market) -> None:
+    ada.types("/start")
+    make_position(trader=ada.trader, market=eth)
+    shown = ada.answer("/balance")
+    assert "10,099.45" in shown  # 10,000 free, 100 in the position, less spread and fee of closing: 0.10 + 0.45
+    assert "(1 open)" in shown
+
+
+def test_a_price_shows_its_age_and_where_it_comes_from(ada: Person, eth: Market) -> None:
+    shown = ada.answer("/price eth")
+    assert "3,000.00" in shown
+    assert "avantis" in shown
+
+
+def test_an_old_price_is_shown_as_such(ada: Person, eth: Market, price: SetPrice, last_known: SetPrice) -> None:
+    price("ETH/USD", "3000", age_ms=30_000)
+    last_known("ETH/USD", "2990")
+    shown = ada.answer("/price eth")
+    assert "No price can be trusted" in shown
+    assert "2,990.00" in shown
+
+
+def test_nothing_is_drafted_without_a_price(ada: Person, eth: Market, price: SetPrice) -> None:
+    price("ETH/USD", "3000", age_ms=30_000)
+    assert "no price for ETH/USD" in ada.answer("/long ETH 100 10x")
+    assert not ada.orders
+
+
+def test_markets_are_listed_by_group_and_can_be_narrowed(ada: Person, markets: None) -> None:
+    everything, forex = ada.answer("/markets"), ada.answer("/markets forex")
+    assert "ETH" in everything
+    assert "<b>FOREX</b>" in everything
+    assert "EUR" in forex
+    assert "ETH" not in forex.split("narrows")[0]
+    assert "No market matches" in ada.answer("/markets unobtainium")
+
+
+def test_a_long_list_of_markets_is_turned_by_buttons(ada: Person) -> None:
+    for number in range(60):
+        make_market(f"COIN{number:02}/USD")
+    first = ada.types("/markets")
+    assert "page 1 of 3" in words(first)
+    assert buttons(first) == {"More ▶️": "markets:1:"}
+    second = ada.taps("markets:1:")
+    assert "page 2 of 3" in words(second)
+    assert set(buttons(second)) == {"◀️ Back", "More ▶️"}
+    assert "page 3 of 3" in words(ada.taps("markets:99:"))
+
+
+def test_positions_show_pnl_and_the_way_to_liquidation(ada: Person, eth: Market, price: SetPrice) -> None:
+    assert "no open positions" in ada.answer("/positions")
+    position = make_position(trader=ada.trader, market=eth, stop_loss=D(2900))
+    price("ETH/USD", "3030")
+    owed = ada.types("/positions")
+    shown = words(owed)
+    for part in ("LONG ETH 10x", "3,030.00", "2,745.00", "9.41 % away", "2,900.00"):
+        assert part in shown
+    assert buttons(owed)["50%"] == f"close:{position.pk}:50"
+
+
+def test_orders_are_listed_newest_first(ada: Person, eth: Market) -> None:
+    assert "no orders yet" in ada.answer("/orders")
+    older, newer = (make_order(trader=ada.trader, market=eth, state="FILLED") for _ in range(2))
+    shown = ada.answer("/orders")
+    assert shown.index(f"#{newer.pk} ") < shown.index(f"#{older.pk} ")
+
+
+def test_an_order_is_canceled_by_its_number(ada: Person, eth: Market) -> None:
+    order = ada.drafts("/long ETH 100 10x")
+    assert "Canceled" in ada.answer(f"/cancel {order.pk}")
+    assert "cannot be canceled any more: it is canceled" in ada.answer(f"/cancel #{order.pk}")
+
+
+def test_nobody_sees_or_cancels_the_orders_of_others(ada: Person, grace: Person, eth: Market) -> None:
+    order = ada.drafts("/long ETH 100 10x")
+    assert "no such order" in grace.answer(f"/cancel {order.pk}")
+    assert "no such order" in grace.answer(f"/why {order.pk}")
+    assert "no open position" in grace.answer(f"/close {make_position(trader=ada.trader, market=eth).pk}")
+    order.refresh_from_db()
+    assert order.state == "DRAFT"
+
+
+def test_why_tells_the_whole_chain_of_a_denied_order(ada: Person, eth: Market) -> None:
+    ada.types("/long ETH 1500 10x")
+    order = ada.orders[0]
+    shown = ada.answer(f"/why {order.pk}")
+    for part in (order.trace_id, "DRAFT → <b>DENIED</b>", "✗ account_risk", "✓ leverage", "from avantis"):
+        assert part in shown
+
+
+def test_status_tells_how_trading_stands(ada: Person) -> None:
+    shown = ada.answer("/status")
+    assert "<b>active</b>" in shown
+    assert "DRY (system) · DRY (you)" in shown
+
+
+@pytest.mark.parametrize(
+    ("state", "line"), [(TradingState.REDUCING, "being wound down"), (TradingState.HALTED, "halted")]
+)
+def test_every_answer_carries_the_state_while_trading_is_not_active(
+    ada: Person, eth: Market, state: TradingState, line: str
+) -> None:
+    assert line not in ada.answer("/help")
+    trading_state.change(state, actor="test", reason="a test")
+    for typed in ("/help", "/balance", "/long ETH 100 10x", "/long", "nonsense"):
+        assert ada.answer(typed).splitlines()[0].count(line) == 1
+
+
+def test_a_closed_market_says_when_it_opens(ada: Person, price: SetPrice) -> None:
+    opens = clock.now() + dt.timedelta(hours=9)
+    make_market("EUR/USD", group_index=2, is_open=False, next_open_at=opens)
+    price("EUR/USD", "1.08")
+    shown = ada.answer("/long EUR 100 10x")
+    assert "The market is closed until" in shown
+    assert f"{opens:%H:%M} UTC" in shown
+
+
+def test_outside_its_hours_a_market_is_closed_and_not_without_a_price(ada: Person) -> None:
+    opens = clock.now() + dt.timedelta(hours=9)
+    make_market("EUR/USD", group_index=2, is_open=False, next_open_at=opens)
+    for typed in ("/long EUR 100 10x", "/price EUR"):
+        assert f"closed until {opens:%a %d %b %H:%M} UTC" in ada.answer(typed)
+
+
+def test_in_a_group_the_bot_shows_nothing_of_anybody(ada: Person, eth: Market) -> None:
+    update = ada.text_update("/balance")
+    update["message"]["chat"] = {"id": -100_500, "type": "supergroup"}
+    (row,) = ada._handled(update)
+    assert row.chat_id == -100_500
+    assert "private chats" in row.payload["text"]
+    assert not Trader.objects.exists()
+    assert not Order.objects.exists()
