@@ -6,13 +6,26 @@ import argparse
 import ipaddress
 import os
 import sys
+from types import FrameType
 
 import uvicorn
 
 from vanta.sandbox.app import build
-from vanta.sandbox.world import Settings
+from vanta.sandbox.world import Settings, World
 
-SHUTDOWN_S = 1
+SHUTDOWN_S = 3
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which lets the endless event streams end at a signal instead of cutting them off."""
+
+    def __init__(self, config: uvicorn.Config, world: World) -> None:
+        super().__init__(config)
+        self._world = world
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._world.is_stopping = True
+        super().handle_exit(sig, frame)
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
@@ -48,8 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     if not _is_loopback(arguments.host):
         sys.stderr.write(f"sandbox: refused, {arguments.host} is not a loopback address\n")
         return 2
+    app = build(_settings(arguments.seed))
     config = uvicorn.Config(
-        build(_settings(arguments.seed)),
+        app,
         host=arguments.host,
         port=arguments.port,
         access_log=False,
@@ -61,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
     sys.stderr.write(f"sandbox: http://{arguments.host}:{arguments.port}/ (seed {arguments.seed})\n")
-    uvicorn.Server(config).run()
+    Server(config, app.world).run()
     return 0
 
 

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
 
 from vanta.sandbox import coingecko, control, page, rpc
 from vanta.sandbox.frontdoor import FrontDoor
@@ -27,7 +26,9 @@ async def _keep_moving(world: World) -> None:
 
 
 def _routes(world: World) -> list[BaseRoute]:
-    found: list[BaseRoute] = [
+    # The feed is asked most, and routes are tried in order.
+    found: list[BaseRoute] = [*feed.routes(world, "/feed"), *feed.routes(world, "/veranta/feed")]
+    found += [
         *page.routes(world),
         *control.routes(world),
         *coingecko.routes(world),
@@ -39,13 +40,12 @@ def _routes(world: World) -> list[BaseRoute]:
         *relays.routes(world, "/veranta/blitz"),
     ]
     for prefix in ("/veranta", ""):
-        found += feed.routes(world, f"{prefix}/feed")
         found += txbuilder.routes(world, f"{prefix}/tx-builder")
         found += history.routes(world, f"{prefix}/history")
     return found
 
 
-def build(settings: Settings) -> ASGIApp:
+def build(settings: Settings) -> FrontDoor:
     """The whole sandbox as an ASGI application with its own, fresh world."""
     world = new_world(settings)
 

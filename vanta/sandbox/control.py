@@ -27,7 +27,7 @@ async def state(world: World, _: Request) -> Json:
         "uptime_s": round(time.time() - world.started_at_s, 3),
         "prices": world.market.prices(),
         "walk_frozen": world.market.frozen,
-        "closed_markets": sorted(world.closed_markets),
+        "closed_markets": world.closed_markets,
         "faults": [fault.describe() for fault in world.faults.faults],
         "served": served,
         "webhook": {
@@ -66,15 +66,16 @@ async def freeze(world: World, request: Request) -> Json:
 
 
 async def set_hours(world: World, request: Request) -> Json:
+    """Closes a market until `next_open` (Unix seconds, an hour from now by default), or opens it."""
     asked = await json_body(request)
     spec = find_pair(str(asked["symbol"]))
     if spec is None:
         raise ValueError("symbol must be a listed market")
     if asked.get("open", True):
-        world.closed_markets.discard(spec.price_symbol)
+        world.closed_markets.pop(spec.price_symbol, None)
     else:
-        world.closed_markets.add(spec.price_symbol)
-    return {"closed_markets": sorted(world.closed_markets)}
+        world.closed_markets[spec.price_symbol] = int(asked.get("next_open") or time.time() + 3600)
+    return {"closed_markets": world.closed_markets}
 
 
 async def send_text(world: World, request: Request) -> Json:

@@ -47,7 +47,7 @@ class FrontDoor:
     """The outermost ASGI application."""
 
     def __init__(self, world: World, telegram: ASGIApp, others: ASGIApp) -> None:
-        self._world = world
+        self.world = world
         self._telegram = telegram
         self._others = others
 
@@ -58,11 +58,11 @@ class FrontDoor:
         path: str = scope["path"]
         service = service_of(path)
         app = self._telegram if service == "telegram" else self._others
-        self._world.served[service]["requests"] += 1
+        self.world.served[service]["requests"] += 1
         if service in {"page", "control"} and not _is_local(scope):
             await _respond(send, 403, {"error": "the sandbox answers on loopback names only"})
             return
-        fault = self._world.faults.for_request(service, path) if self._world.faults.faults else None
+        fault = self.world.faults.for_request(service, path) if self.world.faults.faults else None
         if fault is None:
             await app(scope, receive, send)
         else:
@@ -70,15 +70,14 @@ class FrontDoor:
 
     async def _misbehave(self, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.kind == "hang":
-            await asyncio.sleep(fault.seconds)
-            await app(scope, receive, send)
+            await _hang(fault.seconds, app, scope, receive, send)
             return
         if fault.when == "after":
             await app(scope, receive, _swallow)
         else:
             await read_body(receive)
         if fault.kind == "drop":
-            await _drop(send)
+            await _drop(receive, send)
         elif fault.kind == "garbage":
             await _respond_bytes(send, 200, GARBAGE, ())
         else:
@@ -105,16 +104,37 @@ def _is_local(scope: Scope) -> bool:
     return name in _LOCAL_HOSTS and is_own_page
 
 
+async def _hang(seconds: float, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers late; a client that gives up first is let go, and its request is not carried out."""
+    body = await read_body(receive)
+    try:
+        await asyncio.wait_for(receive(), seconds)
+    except TimeoutError:
+        await app(scope, _replayed(body, receive), send)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives a body once more that was read already."""
+    given: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return given.pop() if given else await receive()
+
+    return replay
+
+
 async def _swallow(_: Message) -> None:
     """Takes an answer that the client shall not see."""
 
 
-async def _drop(send: Send) -> None:
+async def _drop(receive: Receive, send: Send) -> None:
     """Cuts the connection. uvicorn's send is a method of the cycle that holds the transport."""
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:
         raise ConnectionError("the server does not expose its transport")
     transport.abort()
+    # Returning before uvicorn has seen the cut would look like an application that forgot to answer.
+    await receive()
 
 
 async def _respond(send: Send, status: int, value: Any, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:

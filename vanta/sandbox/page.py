@@ -48,7 +48,7 @@ async def _events(world: World) -> AsyncIterator[bytes]:
     ticker_due_s = 0.0
     try:
         yield frame("hello", {"seq": world.chats.told})
-        while queue in world.chats.subscribers:
+        while queue in world.chats.subscribers and not world.is_stopping:
             if time.monotonic() >= ticker_due_s:
                 ticker_due_s = time.monotonic() + TICKER_PERIOD_S
                 yield frame("ticker", _ticker(world))

@@ -27,7 +27,10 @@ class Settings:
 
 @dataclass(slots=True)
 class World:
-    """The state of the pretended outside world; one event loop owns it."""
+    """The state of the pretended outside world; one event loop owns it.
+
+    `closed_markets` holds the time, in Unix seconds, at which each closed market opens again.
+    """
 
     settings: Settings
     market: MarketModel
@@ -36,7 +39,8 @@ class World:
     exchange: Exchange
     faults: FaultBox = field(default_factory=FaultBox)
     served: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    closed_markets: set[str] = field(default_factory=set)
+    closed_markets: dict[str, int] = field(default_factory=dict)
+    is_stopping: bool = False
     started_at_s: float = field(default_factory=time.time)
 
     def quote(self, service: str, pair: PairSpec, at_s: float | None = None) -> Tick:

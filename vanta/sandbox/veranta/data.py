@@ -16,13 +16,13 @@ FRESH_S = 1
 
 
 def routes(world: World, prefix: str) -> list[BaseRoute]:
-    made: tuple[float, frozenset[str], bytes] = (0, frozenset(), b"")
+    made: tuple[float, dict[str, int], bytes] = (0, {}, b"")
 
     async def trading(_: Request) -> Response:
         nonlocal made
-        closed = frozenset(world.closed_markets)
+        closed = dict(world.closed_markets)
         if time.monotonic() - made[0] > FRESH_S or made[1] != closed:
-            made = (time.monotonic(), closed, dumps(snapshot(world.exchange, set(closed))))
+            made = (time.monotonic(), closed, dumps(snapshot(world.exchange, closed)))
         return Response(made[2], media_type="application/json")
 
     return [Route(f"{prefix}/v2/trading", trading)]

@@ -56,7 +56,7 @@ def _stream_entry(spec: PairSpec, tick: Tick) -> Json:
 
 async def _stream(world: World, specs: list[PairSpec]) -> AsyncIterator[bytes]:
     last_ms, quiet_since = 0, time.monotonic()
-    while True:
+    while not world.is_stopping:
         ticks = [(spec, world.quote("feed", spec)) for spec in specs]
         newest_ms = max(tick.at_ms for _, tick in ticks)
         if newest_ms > last_ms:

@@ -17,9 +17,9 @@ _CHAINLINK = {
 _NO_FEED = "0x" + "0" * 40
 
 
-def snapshot(exchange: Exchange, closed_markets: set[str]) -> Json:
+def snapshot(exchange: Exchange, closed_markets: dict[str, int]) -> Json:
     """The whole of GET /v2/trading. Percentages are percent, amounts are USDC, marginFee is percent per hour."""
-    pairs = {str(spec.index): _pair(spec, exchange, spec.price_symbol in closed_markets) for spec in PAIRS}
+    pairs = {str(spec.index): _pair(spec, exchange, closed_markets.get(spec.price_symbol)) for spec in PAIRS}
     groups = {str(number): _group(number, pairs) for number in GROUPS}
     return {
         "dataVersion": 3,
@@ -44,9 +44,9 @@ def _group(number: int, pairs: dict[str, Json]) -> Json:
     }
 
 
-def _pair(spec: PairSpec, exchange: Exchange, is_closed: bool) -> Json:
+def _pair(spec: PairSpec, exchange: Exchange, opens_at_s: int | None) -> Json:
     return {
-        **_identity(spec, is_closed),
+        **_identity(spec, opens_at_s),
         **_limits(spec),
         **_fees(spec),
         **_interest(spec, exchange),
@@ -54,14 +54,14 @@ def _pair(spec: PairSpec, exchange: Exchange, is_closed: bool) -> Json:
     }
 
 
-def _identity(spec: PairSpec, is_closed: bool) -> Json:
+def _identity(spec: PairSpec, opens_at_s: int | None) -> Json:
     facts = spec.group_facts
     feed_id = "0x" + hashlib.sha256(f"feed:{spec.price_symbol}".encode()).hexdigest()
     attributes = {
         "symbol": facts.feed_prefix + spec.price_symbol,
         "assetType": facts.asset_type,
-        "isOpen": not is_closed,
-        "nextOpen": 0,
+        "isOpen": opens_at_s is None,
+        "nextOpen": opens_at_s or 0,
         "nextClose": 0,
         "schedule": facts.schedule,
     }

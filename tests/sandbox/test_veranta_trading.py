@@ -1,0 +1,164 @@
+"""A market order through the SDK's own signing and execution: filled once, whatever is sent again."""
+
+import secrets
+import time
+from typing import Any
+
+import pytest
+from eth_account import Account
+from veranta_sdk.errors import ApiError, RelayError
+from veranta_sdk.signing import LocalSigner, sign_intent
+
+from tests.sandbox.conftest import Sandbox
+from tests.sandbox.test_veranta_reads import with_client
+
+MARKET_OPEN, MARKET_CLOSE = 0, 1
+
+
+class Trader:
+    """A key of this test alone, and the intents that it signs."""
+
+    def __init__(self) -> None:
+        self.signer = LocalSigner("0x" + secrets.token_hex(32))
+        self.address = self.signer.address
+
+    async def signed_open(self, client: Any, **changes: Any) -> dict[str, str]:
+        price = await client.markets.price("ETH/USD")
+        wanted = {
+            "trader": self.address,
+            "pair_index": 0,
+            "is_long": True,
+            "collateral_usdc": "100",
+            "leverage": "10",
+            "open_price": str(price),
+            "deadline_ms": int(time.time() * 1000) + 30_000,
+        }
+        builder = await client.local_intents()
+        return self.signed(builder.open_trade(**{**wanted, **changes}))
+
+    def signed(self, intent: Any) -> dict[str, str]:
+        return {
+            "userIntent": intent.encoded_intent,
+            "userSignature": sign_intent(intent, self.signer).signature,
+        }
+
+
+@pytest.fixture
+def trader() -> Trader:
+    return Trader()
+
+
+def mine(sandbox: Sandbox, trader: Trader) -> list[dict[str, Any]]:
+    return [entry for entry in sandbox.get("/control/journal").json()["intents"] if entry["trader"] == trader.address]
+
+
+def test_an_open_and_a_close_are_filled_and_told_event_by_event(sandbox: Sandbox, trader: Trader) -> None:
+    async def trade(client: Any) -> None:
+        seen: list[str] = []
+        execute = client.engine.batched_market.execute
+        outcome = await execute(
+            MARKET_OPEN, await trader.signed_open(client), None, on_event=lambda e: seen.append(e.type)
+        )
+        assert seen == ["MarketOrderAccepted", "MarketOrderInitiated", "MarketOrderExecuted"]
+        assert outcome.tx_hash.startswith("0x")
+        (position,) = (await client.account.positions(trader.address)).positions
+        assert (position.side, position.leverage, position.collateral) == ("long", 10, position.collateral)
+        assert float(position.collateral) == pytest.approx(99.55)
+        builder = await client.local_intents()
+        intent = builder.close_trade(
+            trader=trader.address,
+            pair_index=0,
+            index=position.index,
+            open_timestamp=position.opened_at,
+            amount_usdc=position.collateral,
+            wanted_price="3000",
+        )
+        closed = await execute(MARKET_CLOSE, trader.signed(intent), None)
+        assert 95 < int(closed.terminal.data["usdcSentToTrader"]) / 10**6 < 105
+        assert (await client.account.positions(trader.address)).positions == []
+
+    with_client(sandbox, trade)
+    assert [entry["kind"] for entry in mine(sandbox, trader)] == ["OpenTradeReq", "CloseTradeReq"]
+
+
+def test_the_same_bytes_twice_are_executed_once(sandbox: Sandbox, trader: Trader) -> None:
+    async def send_twice(client: Any) -> None:
+        signed = await trader.signed_open(client)
+        first = await client.engine.batched_market.execute(MARKET_OPEN, signed, None)
+        with pytest.raises(RelayError, match="ATTEMPTS_EXHAUSTED"):
+            await client.engine.batched_market.execute(MARKET_OPEN, signed, None)
+        replayed = await client.engine.batched_market.status(first.tracking_id)
+        assert [(event.seq, event.type) for event in replayed][-1] == (2, "MarketOrderExecuted")
+
+    with_client(sandbox, send_twice)
+    assert len(mine(sandbox, trader)) == 1
+
+
+def test_an_order_whose_answer_was_cut_off_is_executed_all_the_same(sandbox: Sandbox, trader: Trader) -> None:
+    sandbox.post("/control/faults", service="batched-market", kind="drop", when="after", count=1)
+
+    async def lose_the_answer(client: Any) -> None:
+        with pytest.raises(ApiError):
+            await client.engine.batched_market.execute(MARKET_OPEN, await trader.signed_open(client), None)
+
+    with_client(sandbox, lose_the_answer)
+    assert len(mine(sandbox, trader)) == 1
+
+
+def test_a_price_too_far_from_the_wanted_one_is_canceled_and_uses_the_nonce(sandbox: Sandbox, trader: Trader) -> None:
+    nonce = secrets.randbits(256)
+
+    async def want_too_much(client: Any) -> None:
+        signed = await trader.signed_open(client, open_price="2000", nonce=nonce)
+        with pytest.raises(RelayError, match="HighSlippage"):
+            await client.engine.batched_market.execute(MARKET_OPEN, signed, None)
+        assert (await client.txb.nonce(trader.address, nonce))["used"] is True
+        assert (await client.txb.nonce(trader.address, nonce + 1))["used"] is False
+
+    with_client(sandbox, want_too_much)
+    assert mine(sandbox, trader) == []
+
+
+def test_only_the_trader_and_its_delegates_may_sign(sandbox: Sandbox, trader: Trader) -> None:
+    other = Account.create().address
+
+    async def sign_for_another(client: Any) -> None:
+        signed = await trader.signed_open(client, trader=other)
+        with pytest.raises(ApiError) as raised:
+            await client.engine.batched_market.execute(MARKET_OPEN, signed, None)
+        assert raised.value.status == 400
+        sandbox.post("/control/delegates", trader=other, delegate=trader.address)
+        assert (await client.txb.delegation(other, trader.address))["canSignIntents"] is True
+        await client.engine.batched_market.execute(MARKET_OPEN, signed, None)
+
+    with_client(sandbox, sign_for_another)
+
+
+@pytest.mark.parametrize(
+    "signed", [{"userIntent": "0x00", "userSignature": "0x"}, {"userIntent": "zz", "userSignature": 7}]
+)
+def test_bytes_that_are_no_intent_are_refused(sandbox: Sandbox, signed: dict[str, Any]) -> None:
+    refused = sandbox.post("/veranta/batched-market/market/execute-batched", orderType=0, erc712=signed)
+    assert (refused.status_code, refused.json()["statusCode"]) == (400, 400)
+
+
+def test_the_builder_of_the_venue_makes_the_digest_that_the_sdk_signs(sandbox: Sandbox, trader: Trader) -> None:
+    async def build(client: Any) -> None:
+        price = await client.markets.price("ETH/USD")
+        asked = {"trader": trader.address, "pairIndex": 0, "collateralUsdc": 100, "leverage": 10, "isLong": True}
+        intent = await client.txb.intent("/v2/intents/open", openPrice=price, **asked)
+        await client.engine.batched_market.execute(MARKET_OPEN, trader.signed(intent), None)
+
+    with_client(sandbox, build)
+    assert len(mine(sandbox, trader)) == 1
+
+
+def test_a_relay_is_on_its_way_and_then_final(sandbox: Sandbox) -> None:
+    async def relay(client: Any) -> None:
+        relayer = client.engine.relayer
+        request_id = await relayer.create({"to": "0x1", "data": "0x"}, "0x2")
+        assert (await relayer.status(request_id)).settled is False
+        settled = await relayer.wait(request_id, timeout_s=10)
+        assert (await relayer.status_by_tx_hash(settled.tx_hash)).success is True
+
+    with_client(sandbox, relay)
