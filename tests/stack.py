@@ -21,8 +21,10 @@ from typing import Self
 
 import httpx
 import psycopg2
+import redis
 from celery import Celery
 from django.db import connection
+from kombu.exceptions import OperationalError
 
 from tests.waiting import wait_until
 from vanta.embedded.host import free_port
@@ -71,6 +73,14 @@ class Stack:
         """Start a process that was killed or stopped, and wait until it is ready."""
         self._launch(name)
         self.wait_ready(name)
+
+    def revive(self) -> list[str]:
+        """Start again what has ended by itself, as a supervisor does, without waiting for it; the names of those."""
+        ended = [name for name, process in self._processes.items() if process.poll() is not None]
+        for name in ended:
+            kill_group(self._processes[name])
+            self._launch(name)
+        return ended
 
     def kill(self, name: str) -> None:
         """SIGKILL the process and all that it started, as the kernel does when memory is out."""
@@ -151,8 +161,13 @@ class Stack:
         return lambda: bool(self.log(name))
 
     def _worker_answers(self, name: str) -> bool:
-        with Celery(broker=self.environment["CELERY_BROKER_URL"], set_as_current=False) as app:
-            return bool(app.control.ping(destination=[self._node(name)], timeout=0.3))
+        with Celery(set_as_current=False) as app:
+            # Celery prefers CELERY_BROKER_URL of its own process's environment to the app's `broker`, but not to this.
+            app.conf.broker_write_url = self.environment["CELERY_BROKER_URL"]
+            try:
+                return bool(app.control.ping(destination=[self._node(name)], timeout=0.3))
+            except (redis.RedisError, OperationalError):
+                return False  # a pooled connection to a server that was restarted; the caller asks again
 
     def _dispatcher_leads(self) -> bool:
         """One dispatcher leads by an advisory lock in its database."""
