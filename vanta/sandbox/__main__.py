@@ -6,6 +6,7 @@ import argparse
 import ipaddress
 import os
 import sys
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -33,6 +34,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--seed", type=int, default=7, help="of the market model")
+    parser.add_argument("--state", type=Path, help="file that keeps the chats across restarts; none by default")
     return parser.parse_args(argv)
 
 
@@ -43,9 +45,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _settings(seed: int) -> Settings:
+def _settings(seed: int, state_file: Path | None) -> Settings:
     return Settings(
         seed=seed,
+        state_file=state_file,
         bot_token=os.environ.get("TELEGRAM_BOT_TOKEN", ""),
         webhook_url=os.environ.get("SANDBOX_WEBHOOK_URL", ""),
         webhook_secret=os.environ.get("TELEGRAM_WEBHOOK_SECRET", ""),
@@ -61,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     if not _is_loopback(arguments.host):
         sys.stderr.write(f"sandbox: refused, {arguments.host} is not a loopback address\n")
         return 2
-    app = build(_settings(arguments.seed))
+    app = build(_settings(arguments.seed, arguments.state))
     config = uvicorn.Config(
         app,
         host=arguments.host,

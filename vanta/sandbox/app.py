@@ -6,23 +6,35 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from vanta.sandbox import coingecko, control, page, rpc
+from vanta.sandbox import coingecko, control, memory, page, rpc
 from vanta.sandbox.frontdoor import FrontDoor
 from vanta.sandbox.telegram.service import TelegramService
-from vanta.sandbox.veranta import batched, core, data, feed, history, relays, risk, txbuilder
+from vanta.sandbox.veranta import batched, core, feed, history, listing, relays, risk, txbuilder
 from vanta.sandbox.world import Settings, World, new_world
 
 TICK_S = 0.1
+SAVE_PERIOD_S = 5.0
 
 
 async def _keep_moving(world: World) -> None:
     while True:
         await asyncio.sleep(TICK_S)
         world.market.advance(time.time())
+
+
+async def _keep_saving(world: World, path: Path) -> None:
+    saved = memory.traffic(world)
+    while True:
+        await asyncio.sleep(SAVE_PERIOD_S)
+        now = memory.traffic(world)
+        if now != saved:
+            saved = now
+            memory.save(world, path)
 
 
 def _routes(world: World) -> list[BaseRoute]:
@@ -33,7 +45,7 @@ def _routes(world: World) -> list[BaseRoute]:
         *control.routes(world),
         *coingecko.routes(world),
         *rpc.routes(world),
-        *data.routes(world, "/veranta/data"),
+        *listing.routes(world, "/veranta/data"),
         *core.routes(world, "/veranta/core"),
         *risk.routes(world, "/veranta/risk/v2"),
         *batched.routes(world, "/veranta/batched-market"),
@@ -49,11 +61,19 @@ def build(settings: Settings) -> FrontDoor:
     """The whole sandbox as an ASGI application with its own, fresh world."""
     world = new_world(settings)
 
+    path = settings.state_file
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        moving = asyncio.create_task(_keep_moving(world))
+        tasks = [asyncio.create_task(_keep_moving(world))]
+        if path is not None:
+            memory.restore(world, path)
+            tasks.append(asyncio.create_task(_keep_saving(world, path)))
         yield
-        moving.cancel()
+        for task in tasks:
+            task.cancel()
+        if path is not None:
+            memory.save(world, path)
         await world.delivery.close()
 
     others = Starlette(routes=_routes(world), lifespan=lifespan)

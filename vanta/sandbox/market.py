@@ -1,7 +1,8 @@
 """The market model: one seeded random walk moves every price together.
 
 Each market follows a geometric random walk in steps of 100 ms; a common factor, weighted by the group's beta,
-correlates them. Times are Unix seconds.
+correlates them. A weak pull towards where a market began (half of a distance is gone in two hours) keeps a sandbox
+that runs for days near the prices that the documentation's examples speak of. Times are Unix seconds.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ STEP_S = 0.1
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
 MAX_CATCH_UP_STEPS = 600
 HISTORY_S = 900
+PULL_PER_STEP = math.log(2) * STEP_S / 7200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Walk:
 
     symbol: str
     log_price: float
+    anchor: float
     common_sigma: float
     own_sigma: float
     book: CandleBook
@@ -78,7 +81,8 @@ class MarketModel:
         gauss = self._random.gauss
         common = gauss(0, 1)
         for walk in self._ordered:
-            walk.log_price += walk.common_sigma * common + walk.own_sigma * gauss(0, 1)
+            pull = PULL_PER_STEP * (walk.anchor - walk.log_price)
+            walk.log_price += pull + walk.common_sigma * common + walk.own_sigma * gauss(0, 1)
 
     def _record(self, now_s: float, second_changed: bool) -> None:
         for walk in self._ordered:
@@ -109,7 +113,7 @@ class MarketModel:
     def set_price(self, symbol: str, price: float, now_s: float) -> None:
         """Puts a market at `price`; the walk goes on from there."""
         walk = self._walks[symbol]
-        walk.log_price = math.log(price)
+        walk.log_price = walk.anchor = math.log(price)
         walk.book.add(price, now_s)
         walk.past.append(Tick(price, now_s))
         for listener in self.listeners:
@@ -129,6 +133,7 @@ def _new_walk(spec: PairSpec, seed: int, now_s: float) -> Walk:
     walk = Walk(
         symbol=spec.symbol,
         log_price=math.log(spec.start_price),
+        anchor=math.log(spec.start_price),
         common_sigma=sigma * beta,
         own_sigma=sigma * math.sqrt(1 - beta * beta),
         book=book,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from vanta.sandbox.catalogue import BASE_PAIRS, PairSpec
 from vanta.sandbox.faults import FaultBox
@@ -16,13 +17,14 @@ from vanta.sandbox.veranta.exchange import Exchange
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the process was started. An empty token accepts any that looks like one."""
+    """How the process was started. An empty token accepts any that looks like one; no state file keeps nothing."""
 
     seed: int = 7
     bot_token: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""
     bot_username: str = "vanta_sandbox_bot"
+    state_file: Path | None = None
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ class Chat:
     role: str = ""
     messages: OrderedDict[int, Message] = field(default_factory=OrderedDict)
     is_blocked: bool = False
+    is_demo: bool = False
     last_message_id: int = 0
 
     @property
@@ -75,7 +76,8 @@ class Chats:
         self._first_message_id = int((time.time() - EPOCH_2026_S) * 10)
         self._chats: dict[int, Chat] = {}
         for user_id, name, username, role in DEMO_PEOPLE:
-            self._chats[user_id] = Chat(_person(user_id, name, username), role, last_message_id=self._first_message_id)
+            chat = Chat(_person(user_id, name, username), role, is_demo=True, last_message_id=self._first_message_id)
+            self._chats[user_id] = chat
 
     def chat(self, chat_id: int | None) -> Chat:
         """The chat of a person, made when it is new; raises BotApiError for an id that cannot be one."""
@@ -87,6 +89,11 @@ class Chats:
             found.last_message_id = self._first_message_id
             self._chats[chat_id] = found
         return found
+
+    def take_over(self, chat: Chat) -> None:
+        """A chat of an earlier run; its message ids go on from the later of then and now."""
+        chat.last_message_id = max(chat.last_message_id, self._first_message_id)
+        self._chats[chat.person["id"]] = chat
 
     def all(self) -> list[Chat]:
         return list(self._chats.values())

@@ -40,6 +40,10 @@ class WebhookDelivery:
     def pending(self) -> int:
         return sum(len(queue) for queue in self._queues.values())
 
+    def waiting(self) -> list[tuple[int, Json]]:
+        """The updates that the webhook has not taken yet, by chat."""
+        return [(chat_id, update) for chat_id, queue in self._queues.items() for update in queue]
+
     def next_update_id(self) -> int:
         return next(self._ids)
 

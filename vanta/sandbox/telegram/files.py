@@ -23,12 +23,16 @@ class FileStore:
     def __init__(self) -> None:
         self._files: OrderedDict[str, StoredFile] = OrderedDict()
 
-    def put(self, name: str, content: bytes) -> str:
-        file_id = "AgAC" + secrets.token_urlsafe(24)
+    def put(self, name: str, content: bytes, file_id: str = "") -> str:
+        """Stores a file under a new id, or under the one that it had in an earlier run."""
+        file_id = file_id or "AgAC" + secrets.token_urlsafe(24)
         self._files[file_id] = StoredFile(name, content, media_type(content))
         while len(self._files) > KEPT_FILES:
             self._files.popitem(last=False)
         return file_id
+
+    def newest(self, count: int) -> list[tuple[str, StoredFile]]:
+        return list(self._files.items())[-count:]
 
     def get(self, file_id: str) -> StoredFile | None:
         return self._files.get(file_id)

@@ -1,0 +1,97 @@
+"""Keeps the chats across restarts: a file with the newest messages, written every few seconds and at the end.
+
+Prices are not kept: the market begins where the catalogue says, so that the examples of the documentation hold.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sys
+from collections import OrderedDict
+from dataclasses import asdict
+from pathlib import Path
+
+from vanta.sandbox.http import Json, dumps
+from vanta.sandbox.telegram.chats import Chat
+from vanta.sandbox.telegram.formatting import Formatted
+from vanta.sandbox.telegram.messages import Attachment, Message
+from vanta.sandbox.world import World
+
+VERSION = 1
+KEPT_CHATS, KEPT_MESSAGES, KEPT_FILES = 20, 100, 20
+
+
+def save(world: World, path: Path) -> None:
+    """Replaces the file in one step, readable by its owner only."""
+    beside = path.with_suffix(".new")
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(dumps(_described(world)))
+    beside.replace(path)
+
+
+def restore(world: World, path: Path) -> None:
+    """Takes over what an earlier run wrote; a file that cannot be read is said so and left behind."""
+    if not path.exists():
+        return
+    try:
+        told: Json = json.loads(path.read_bytes())
+        chats = [_chat(known) for known in told["chats"]]
+        files = [(file_id, name, base64.b64decode(content)) for file_id, name, content in told["files"]]
+        pending = [(int(chat_id), dict(update)) for chat_id, update in told["pending"]]
+    except (ValueError, KeyError, TypeError) as error:
+        sys.stderr.write(f"sandbox: {path} is not read ({type(error).__name__}), the chats begin anew\n")
+        return
+    for chat in chats:
+        world.chats.take_over(chat)
+    for file_id, name, content in files:
+        world.chats.files.put(name, content, file_id)
+    for chat_id, update in pending:
+        world.delivery.put(chat_id, update)
+    world.chats.commands = told.get("commands", [])
+
+
+def traffic(world: World) -> int:
+    """A number that changes whenever a chat may have changed."""
+    return sum(world.served[service]["requests"] for service in ("telegram", "page", "control"))
+
+
+def _described(world: World) -> Json:
+    chats = world.chats.all()
+    chats.sort(key=lambda chat: (not chat.is_demo, -chat.last_message_id))
+    kept = chats[:KEPT_CHATS]
+    return {
+        "version": VERSION,
+        "commands": world.chats.commands,
+        "chats": [_described_chat(chat) for chat in kept],
+        "files": [
+            (file_id, file.name, base64.b64encode(file.content).decode())
+            for file_id, file in world.chats.files.newest(KEPT_FILES)
+        ],
+        "pending": world.delivery.waiting(),
+    }
+
+
+def _described_chat(chat: Chat) -> Json:
+    newest = list(chat.messages.values())[-KEPT_MESSAGES:]
+    return {
+        "person": chat.person,
+        "role": chat.role,
+        "is_blocked": chat.is_blocked,
+        "is_demo": chat.is_demo,
+        "last_message_id": chat.last_message_id,
+        "messages": [asdict(message) for message in newest],
+    }
+
+
+def _chat(known: Json) -> Chat:
+    messages = [_message(told) for told in known.pop("messages")]
+    return Chat(**known, messages=OrderedDict((message.message_id, message) for message in messages))
+
+
+def _message(told: Json) -> Message:
+    attachment = told.pop("attachment")
+    content = Formatted(**told.pop("content"))
+    return Message(**told, content=content, attachment=Attachment(**attachment) if attachment else None)
