@@ -121,7 +121,7 @@ def _times(numbers: Numbers, name: str) -> str:
 def _leverage(n: Numbers) -> str:
     if n.get("detail") == "minimum":
         return f"Leverage {_times(n, 'measured')} is below this market's minimum of {_times(n, 'limit')}."
-    other = f" {escape(n['detail'])} offers more." if n.get("detail") else ""
+    other = f" {escape(n['detail'].removesuffix('/USD'))} offers more." if n.get("detail") else ""
     return f"Leverage {_times(n, 'measured')} is above the limit of {_times(n, 'limit')}.{other}"
 
 

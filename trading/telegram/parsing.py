@@ -10,7 +10,10 @@ from vanta.money import HUNDRED, ONE, ZERO, InvalidNumber, format_number, to_dec
 
 MAX_SHOWN = 60
 _SUFFIXES = {"k": Decimal(1000), "m": Decimal(1_000_000)}
-_AMOUNT = re.compile(r"^\$?([0-9][0-9_,]*(?:\.[0-9]+)?|\.[0-9]+)([km]?)(?:usdc|usd|\$)?$", re.IGNORECASE | re.ASCII)
+# Commas only between thousands: where a comma is the decimal point, 1,5 must never become fifteen.
+_NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?|\.[0-9]+"
+_PLAIN = re.compile(_NUMBER, re.ASCII)
+_AMOUNT = re.compile(rf"^\$?({_NUMBER})([km]?)(?:usdc|usd|\$)?$", re.IGNORECASE | re.ASCII)
 _LEVERAGE = re.compile(r"^(?:x([0-9.]+)|([0-9.]+)x)$", re.IGNORECASE | re.ASCII)
 _COMMAND = re.compile(r"^/([a-z_]{1,32})(?:@\w{1,64})?$", re.IGNORECASE | re.ASCII)
 _LEVELS = {"sl": "stop", "tp": "take-profit"}
@@ -189,7 +192,7 @@ def parse_level(text: str, *, shown: str) -> Level:
 
 
 def _positive(text: str, shown: str) -> Decimal:
-    if not re.fullmatch(r"[0-9][0-9_,]*(\.[0-9]+)?|\.[0-9]+", text, re.ASCII):
+    if not _PLAIN.fullmatch(text):
         raise Mistake("not_a_level", shown)
     try:
         value = to_decimal(text.replace(",", "").replace("_", ""))

@@ -88,13 +88,14 @@ def _context(update: TelegramUpdate, sender: object, tap: dict[str, Any] | None 
         first_name=_text(user.get("first_name")),
     )
     shown = (tap or {}).get("message")
-    message_id = shown.get("message_id") if isinstance(shown, dict) else None
+    shown_id = shown.get("message_id") if isinstance(shown, dict) else None
+    is_id = isinstance(shown_id, int) and not isinstance(shown_id, bool) and 0 < shown_id < BIGINT
     return Context(
         trader=trader,
         chat_id=update.user_id,
         update_id=update.update_id,
         tap_id=tap["id"] if tap else None,
-        message_id=message_id if isinstance(message_id, int) and 0 < message_id < BIGINT else None,
+        message_id=shown_id if is_id else None,
     )
 
 
