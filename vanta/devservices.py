@@ -26,7 +26,7 @@ from vanta.embedded.host import ServiceFailed, make_private, write_private
 from vanta.embedded.postgres import Postgres
 from vanta.embedded.redis_server import BROKER_DATABASE, RedisServer
 
-__all__ = ["DevServices", "ServiceFailed", "StateDirectoryHeld", "state_directory", "write_environment"]
+__all__ = ["DevServices", "ServiceFailed", "StateDirectoryHeld", "write_environment"]
 
 TEMPORARY_PREFIX = "vanta-tests-"
 
@@ -163,11 +163,6 @@ class DevServices:
         lock.write(str(os.getpid()))
         lock.flush()
         self._lock = lock
-
-
-def state_directory(checkout: Path) -> Path:
-    """`VANTA_STATE_DIR`, or `.vanta` in the checkout."""
-    return Path(os.environ.get("VANTA_STATE_DIR") or checkout / ".vanta").resolve()
 
 
 def write_environment(path: Path, values: Mapping[str, str]) -> None:

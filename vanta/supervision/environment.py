@@ -33,14 +33,12 @@ def read_dotenv(path: Path) -> dict[str, str]:
 
 
 def chosen_by_person(
-    environment: Mapping[str, str], dotenv: Mapping[str, str], previous_run: Mapping[str, str]
+    environment: Mapping[str, str], dotenv: Mapping[str, str], example: Mapping[str, str]
 ) -> dict[str, str]:
-    """What a person set in the environment or `.env`; blank lines of a copied env.example choose nothing.
-
-    `environment` may already hold what an earlier run wrote to run.env (the settings have read it): left out.
-    """
-    stale = {name for name, value in previous_run.items() if environment.get(name) == value and name not in dotenv}
-    return {name: value for name, value in {**dotenv, **environment}.items() if value and name not in stale}
+    """What a person set in the environment or `.env`. Blank or unchanged lines of env.example choose nothing."""
+    return {
+        name: value for name, value in {**dotenv, **environment}.items() if value and value != example.get(name)
+    }  # fmt: skip
 
 
 def sandbox_urls(sandbox_url: str) -> dict[str, str]:

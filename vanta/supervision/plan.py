@@ -29,9 +29,9 @@ class Plan:
 
     @classmethod
     def of(cls, checkout: Path, state_dir: Path) -> "Plan":
-        """Read `.env` and the environment, less what an earlier run left in it."""
-        previous = read_dotenv(state_dir / "run.env")
-        return cls(checkout, state_dir, chosen_by_person(os.environ, read_dotenv(checkout / ".env"), previous))
+        """Read the environment and `.env`."""
+        dotenv, example = read_dotenv(checkout / ".env"), read_dotenv(checkout / "env.example")
+        return cls(checkout, state_dir, chosen_by_person(os.environ, dotenv, example))
 
     @property
     def production(self) -> bool:
