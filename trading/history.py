@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from psycopg2.extras import execute_values
+from psycopg2.extras import Json, execute_values
 
 from trading.models import Order, OrderEvent
 from trading.order_state import TERMINAL, OrderState, require_transition
@@ -63,9 +63,13 @@ def _update(orders: Sequence[Order], current: OrderState, following: OrderState,
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE trading_order SET {assignments} WHERE id = ANY(%s) AND state = %s RETURNING id",  # noqa: S608
-            [following, *changes.values(), [order.pk for order in orders], current],
+            [following, *map(_as_column, changes.values()), [order.pk for order in orders], current],
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def _as_column(value: Any) -> Any:
+    return Json(value) if isinstance(value, dict) else value
 
 
 def _insert_events(

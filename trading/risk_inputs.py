@@ -15,7 +15,7 @@ from risk.checks import AccountSnapshot, Exposure, MarketRules
 from risk.margin import ProfitTier, Side
 from trading.models import Account, Order, Position, Trader
 from trading.order_state import PENDING, OrderState
-from vanta.money import HUNDRED, ZERO
+from vanta.money import HUNDRED, ONE, ZERO
 
 Marks = Mapping[str, MarkPrice | NoConsensus]
 
@@ -93,17 +93,13 @@ def position_pnl(position: Position, price: Decimal) -> Decimal:
     side = Side(position.side)
     exit_price = margin.fill_price_with_spread(side=side, price=price, spread_rate=market.spread_rate, opening=False)
     if market.is_upside:
-        tiers = [
-            ProfitTier(Decimal(gain) / HUNDRED, Decimal(fee) / HUNDRED)
-            for gain, fee in zip(market.upside_tier_gains_pct, market.upside_tier_fees_pct, strict=False)
-        ]
         net = margin.upside_net_pnl(
             side=side,
             entry_price=position.entry_price,
             price=exit_price,
             collateral_usd=position.collateral_usd,
             notional_usd=position.notional_usd,
-            tiers=tiers,
+            tiers=profit_tiers(market),
             rollover_usd=position.accrued_usd,
         ).net_usd
     else:
@@ -119,9 +115,9 @@ def position_pnl(position: Position, price: Decimal) -> Decimal:
     return max(net, -position.collateral_usd)
 
 
-def market_rules(market: Market, side: Side, now: dt.datetime) -> MarketRules:
-    """The venue's rules for one market and side, as of `now`."""
-    upside = "" if market.is_upside else _upside_of(market)
+def market_rules(market: Market, side: Side, now: dt.datetime, leverage: Decimal = ONE) -> MarketRules:
+    """The venue's rules for one market and side, as of `now`; `leverage` is the order's."""
+    upside = _upside_of(market) if leverage > market.max_leverage and not market.is_upside else ""
     return MarketRules(
         symbol=market.symbol,
         min_leverage=market.min_leverage,
@@ -138,9 +134,23 @@ def market_rules(market: Market, side: Side, now: dt.datetime) -> MarketRules:
         upside_symbol=upside,
         headroom_usd=market.headroom_long_usd if side == Side.LONG else market.headroom_short_usd,
         max_positions=market.max_trades_per_pair,
-        max_gain_rate=market.max_gain_pct / HUNDRED,
+        max_gain_rate=_max_gain_rate(market),
         max_stop_loss_rate=market.max_stop_loss_pct / HUNDRED,
     )
+
+
+def _max_gain_rate(market: Market) -> Decimal:
+    """The venue's cap on gains; on Upside after its share at that gain (the SDK's `adjusted_max_gain_p`)."""
+    gain = market.max_gain_pct / HUNDRED
+    return gain * (ONE - margin.profit_share_rate(profit_tiers(market), gain)) if market.is_upside else gain
+
+
+def profit_tiers(market: Market) -> list[ProfitTier]:
+    """The venue's shares of an Upside profit by its size."""
+    return [
+        ProfitTier(Decimal(gain) / HUNDRED, Decimal(fee) / HUNDRED)
+        for gain, fee in zip(market.upside_tier_gains_pct, market.upside_tier_fees_pct, strict=False)
+    ]
 
 
 def _upside_of(market: Market) -> str:

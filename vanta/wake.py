@@ -27,7 +27,9 @@ _paused_until = {"broker": 0.0}
 
 def wake_on_commit(kind: str) -> None:
     """Publish a wake for `kind` (a key of DRAINS) once the current transaction has committed."""
-    transaction.on_commit(partial(publish, kind))
+    waiting = transaction.get_connection().run_on_commit
+    if not any(getattr(hook, "args", None) == (kind,) for _, hook, _ in waiting):
+        transaction.on_commit(partial(publish, kind))
 
 
 def publish(kind: str) -> bool:

@@ -38,7 +38,7 @@ def decide_opening(order: Order, trader: Trader) -> tuple[RiskDecision, MarkPric
     decision = checks.evaluate(
         order=opening_request(order),
         account=risk_inputs.account_snapshot(held, order.market),
-        market=risk_inputs.market_rules(order.market, Side(order.side), now),
+        market=risk_inputs.market_rules(order.market, Side(order.side), now, order.leverage),
         mark=mark,
         limits=policies.limits_for(trader.policy),
         trading_state=trading_state.current(),

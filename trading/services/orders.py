@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -22,6 +23,7 @@ from trading.models import Order, Position, Trader
 from trading.models.traders import Mode
 from trading.order_state import PENDING, OrderState
 from trading.services import decisions
+from trading.transactions import joined
 from trading.venues.registry import EXECUTABLE_MODES
 from vanta import clock, metrics, tracing
 from vanta.money import ONE, ZERO, quantize_usdc
@@ -51,7 +53,7 @@ class OpeningWish:
     take_profit: Decimal | None = None
 
 
-@transaction.atomic
+@joined
 def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, origin: Origin) -> Order:
     """A draft to confirm; or, where the checks already refuse it, a denied order that says why."""
     order = Order(
@@ -86,7 +88,7 @@ def opening_mode(trader: Trader) -> str:
     return Mode.LIVE if is_live and Mode.LIVE in EXECUTABLE_MODES else Mode.DRY
 
 
-@transaction.atomic
+@joined
 def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Order:
     """Decide on a draft that its trader confirmed: approved (and on its way) or denied.
 
@@ -94,7 +96,6 @@ def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Or
     Raises OrderNotFound, and DraftGone where it was confirmed, canceled or expired before.
     """
     started = clock.monotonic()
-    trader = Trader.objects.select_for_update(of=("self",)).select_related("policy").get(pk=trader.pk)
     order = _lock_order(trader, order_id)
     if order.state != OrderState.DRAFT:
         raise DraftGone(order.state, order.pk)
@@ -103,13 +104,15 @@ def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Or
     if clock.now() > order.valid_until:
         transition(order, OrderState.EXPIRED, reason="draft_expired", card_message_id=order.card_message_id)
         return order
-    decision, mark = decisions.decide_opening(order, trader)
+    decision, mark = decisions.decide_opening(order, order.trader)
     if isinstance(mark, MarkPrice) and has_drifted(order, mark.price):
         _quote_anew(order, mark.price)
         return order
+    if isinstance(mark, MarkPrice):
+        order.quoted_price = mark.price  # slippage counts from the price that the decision was made on
     order.decision = decisions.as_json(decision, mark)
     metrics.decision_seconds.observe(clock.monotonic() - started)
-    if not trader.is_active:
+    if not order.trader.is_active:
         _finish_decision(order, OrderState.DENIED, reason="trader_disabled")
     elif decision.approved:
         _approve(order)
@@ -146,14 +149,19 @@ def _deny(order: Order, decision: RiskDecision) -> None:
 
 def _finish_decision(order: Order, state: OrderState, reason: str = "") -> None:
     now = clock.now()
-    Order.objects.filter(pk=order.pk).update(decision=order.decision)
-    changes = {"card_message_id": order.card_message_id, "trace_id": order.trace_id, "decided_at": now}
+    changes: dict[str, Any] = {
+        "card_message_id": order.card_message_id,
+        "trace_id": order.trace_id,
+        "decided_at": now,
+        "decision": order.decision,
+        "quoted_price": order.quoted_price,
+    }
     if reason:
         changes["reason"] = reason
     transition(order, state, {"codes": reason.split(",")} if reason else None, next_check_at=now, **changes)
 
 
-@transaction.atomic
+@joined
 def cancel(*, trader: Trader, order_id: int, message_id: int | None = None) -> Order:
     """Withdraw a draft, or an approved order that has not left yet. Raises OrderNotFound or DraftGone."""
     order = _lock_order(trader, order_id)
@@ -165,7 +173,7 @@ def cancel(*, trader: Trader, order_id: int, message_id: int | None = None) -> O
     return order
 
 
-@transaction.atomic
+@joined
 def close(
     *, trader: Trader, positions: list[Position], share: Decimal, origin: Origin, reason: str = ""
 ) -> list[Order]:
@@ -242,9 +250,10 @@ def expire_drafts() -> int:
 
 
 def _lock_order(trader: Trader, order_id: int) -> Order:
+    """The order and its trader's row, locked together: decisions on one trader's orders are made one at a time."""
     order = (
-        Order.objects.select_related("market", "trader")
-        .select_for_update(of=("self",))
+        Order.objects.select_related("market", "trader__policy")
+        .select_for_update(of=("self", "trader"))
         .filter(pk=order_id, trader=trader)
         .first()
     )

@@ -4,6 +4,9 @@ An update, what it decides and what it answers commit together. A killed worker 
 drain takes it up at once.
 """
 
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
@@ -35,13 +38,24 @@ _HEADS = """
 def drain(*, urgent_only: bool = False) -> int:
     """Handle every waiting update; harmless to call at any time, from any number of processes."""
     count = 0
-    while handled := _handle_batch(urgent_only=urgent_only):
+    while handled := _handle_some(urgent_only=urgent_only):
         count += handled
     return count
 
 
+def _handle_some(*, urgent_only: bool) -> int:
+    """One batch; where something of it breaks, again with each update apart, so that it stops only itself."""
+    try:
+        return _handle_batch(_handle_together, urgent_only=urgent_only)
+    except (OperationalError, InterfaceError):
+        raise  # the database went away, or two batches met: the rows stay as they were, the next drain retries
+    except Exception as error:
+        log.warning("batch_split", error=type(error).__name__)
+        return _handle_batch(_handle_apart, urgent_only=urgent_only)
+
+
 @transaction.atomic
-def _handle_batch(*, urgent_only: bool) -> int:
+def _handle_batch(handle_all: Callable[[Sequence[TelegramUpdate]], None], *, urgent_only: bool) -> int:
     """The oldest updates of a few chats that nobody else is at work for."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -55,28 +69,39 @@ def _handle_batch(*, urgent_only: bool) -> int:
     if urgent_only:
         waiting = waiting.filter(is_urgent=True)
     updates = list(waiting.order_by("update_id")[: BATCH * 2])
-    for update in updates:
-        with tracing.bind_trace(update.trace_id, update_id=update.update_id):
-            _handle_one(update)
+    handle_all(updates)
     return len(updates)
 
 
-def _handle_one(update: TelegramUpdate) -> None:
+def _handle_together(updates: Sequence[TelegramUpdate]) -> None:
+    ended: dict[str, list[int]] = defaultdict(list)
+    for update in updates:
+        ended[_handle_one(update)].append(update.pk)
+    for status, ids in ended.items():
+        TelegramUpdate.objects.filter(pk__in=ids).update(status=status, handled_at=clock.now())
+
+
+def _handle_apart(updates: Sequence[TelegramUpdate]) -> None:
+    for update in updates:
+        try:
+            with transaction.atomic():
+                _handle_together([update])
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            # A defect of ours: the trader is told, the row is kept for us, the chat goes on.
+            log.exception("update_failed", update_id=update.update_id, error=type(error).__name__)
+            _give_up(update, error)
+
+
+def _handle_one(update: TelegramUpdate) -> str:
+    """The status that the update ends in."""
     started = clock.monotonic()
-    try:
-        with transaction.atomic():
-            outcome = handle(update)
-    except (OperationalError, InterfaceError):
-        raise  # the database went away, or two batches met: the whole batch is taken up again
-    except Exception as error:
-        # Anything else is a defect of ours: the trader is told, the row is kept for us, the chat goes on.
-        log.exception("update_failed", error=type(error).__name__)
-        _give_up(update, error)
-        return
-    status = TelegramUpdate.Status.DONE if outcome else TelegramUpdate.Status.IGNORED
-    TelegramUpdate.objects.filter(pk=update.pk).update(status=status, handled_at=clock.now())
-    metrics.commands.labels(outcome or "ignored").inc()
-    log.info("update_handled", command=outcome, duration_ms=round((clock.monotonic() - started) * 1000, 1))
+    with tracing.bind_trace(update.trace_id, update_id=update.update_id):
+        outcome = handle(update)
+        metrics.commands.labels(outcome or "ignored").inc()
+        log.info("update_handled", command=outcome, duration_ms=round((clock.monotonic() - started) * 1000, 1))
+    return TelegramUpdate.Status.DONE if outcome else TelegramUpdate.Status.IGNORED
 
 
 def _give_up(update: TelegramUpdate, error: Exception) -> None:
