@@ -1,0 +1,65 @@
+"""The double-entry ledger: transactions, each with entries that sum to zero."""
+
+from django.contrib import admin
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from adminpanel.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from adminpanel.admin.columns import MODE_COLOURS, badge, badge_column, link_column, usd_column
+from trading.models import LedgerEntry, LedgerTransaction
+from vanta.money import ZERO, format_usd
+
+KIND_COLOURS = {"deposit": "info", "open": "success", "close": "", "liquidation": "danger"}
+
+
+class EntryInline(ReadOnlyInline):
+    """Both sides, and more, of the transaction."""
+
+    model = LedgerEntry
+    verbose_name_plural = "Entries"
+    fields = ("account", "trader_link", "mode_badge", "amount")
+    readonly_fields = fields
+    show_change_link = False
+    trader_link = link_column("trader")
+    mode_badge = badge_column("mode", MODE_COLOURS, "mode")
+    amount = usd_column("amount_usd")
+
+
+@admin.register(LedgerTransaction)
+class LedgerTransactionAdmin(ReadOnlyAdmin):
+    """Reasons for money to move."""
+
+    list_display = ("id", "at", "kind_badge", "reference", "order_link", "free_change", "balance", "trace_id")
+    list_display_links = ("id", "reference")
+    list_filter = ("kind", "entries__mode")
+    search_fields = ("reference", "=order__id", "=trace_id", "entries__trader__username", "entries__trader__first_name")
+    list_select_related = ("order",)
+    ordering = ("-id",)
+    inlines = (EntryInline,)
+    fieldsets = ((None, {"fields": (("kind_badge", "at"), ("reference", "order_link"), ("balance", "trace_id"))}),)
+    kind_badge = badge_column("kind", KIND_COLOURS, "kind")
+    order_link = link_column("order")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerTransaction]:
+        """With the entries, which the columns sum up."""
+        rows: QuerySet[LedgerTransaction] = super().get_queryset(request)
+        return rows.prefetch_related("entries")
+
+    @display(description="free balance")  # type: ignore[untyped-decorator]
+    def free_change(self, booking: LedgerTransaction) -> str:
+        """What it did to the trader's free balance."""
+        change = sum((entry.amount_usd for entry in booking.entries.all() if entry.account == "free"), ZERO)
+        return f"+{format_usd(change)}" if change > 0 else format_usd(change)
+
+    @display(description="sum of entries")  # type: ignore[untyped-decorator]
+    def balance(self, booking: LedgerTransaction) -> str:
+        """Zero, or something is badly wrong."""
+        total = sum((entry.amount_usd for entry in booking.entries.all()), ZERO)
+        return badge("0.00", "success") if total == 0 else badge(str(total), "danger")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> object:
+        """The sum over all of the ledger stands above the list."""
+        total = LedgerEntry.objects.aggregate(total=Sum("amount_usd"))["total"] or ZERO
+        subtitle = f"All entries sum to {format_usd(total)} USDC"
+        return super().changelist_view(request, {**(extra_context or {}), "subtitle": subtitle})

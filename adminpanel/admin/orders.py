@@ -1,0 +1,116 @@
+"""Orders, and the whole story of one."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import display
+
+from adminpanel.admin.base import ReadOnlyAdmin
+from adminpanel.admin.columns import (
+    MODE_COLOURS,
+    SIDE_COLOURS,
+    STATE_COLOURS,
+    badge_column,
+    link_column,
+    money,
+    number_column,
+    price_column,
+    usd_column,
+)
+from adminpanel.order_page import order_story
+from trading.errors import OrderNotFound
+from trading.models import Order
+from trading.selectors import order_chain
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    """Search by number, trader or trace id; the page of an order tells all that `/why` tells, and more."""
+
+    list_display = (
+        "number",
+        "created_at",
+        "trader_link",
+        "market_link",
+        "kind",
+        "side_badge",
+        "state_badge",
+        "mode_badge",
+        "collateral",
+        "times",
+        "notional",
+        "reason",
+        "trace_id",
+    )
+    list_display_links = ("number",)
+    list_filter = ("state", "kind", "side", "mode", "market", "created_at")
+    search_fields = (
+        "=id",
+        "=trace_id",
+        "trader__first_name",
+        "trader__username",
+        "=trader__telegram_id",
+        "market__symbol",
+    )
+    search_help_text = "Order number, trader, Telegram id, market or trace id"
+    list_select_related = ("trader", "market")
+    ordering = ("-id",)
+    change_form_outer_after_template = "adminpanel/order_story.html"
+    fieldsets = (
+        (
+            "Order",
+            {
+                "fields": (
+                    ("state_badge", "kind", "side_badge", "mode_badge"),
+                    ("trader_link", "market_link", "position_link"),
+                    ("reason", "trace_id", "update_id"),
+                )
+            },
+        ),
+        (
+            "Size and prices",
+            {
+                "fields": (
+                    ("collateral", "times", "notional", "worst_loss"),
+                    ("quoted", "stop", "take"),
+                    ("created_at", "decided_at", "ended_at"),
+                )
+            },
+        ),
+    )
+    trader_link = link_column("trader")
+    market_link = link_column("market")
+    position_link = link_column("position")
+    side_badge = badge_column("side", SIDE_COLOURS, "side")
+    state_badge = badge_column("state", STATE_COLOURS, "state")
+    mode_badge = badge_column("mode", MODE_COLOURS, "mode")
+    collateral = usd_column("collateral_usd")
+    worst_loss = usd_column("worst_loss_usd")
+    times = number_column("leverage", unit="x")
+    quoted = price_column("quoted_price", "mark price of the preview")
+    stop = price_column("stop_loss")
+    take = price_column("take_profit")
+
+    @display(description="order", ordering="id")  # type: ignore[untyped-decorator]
+    def number(self, order: Order) -> str:
+        """As `/why` takes it."""
+        return f"#{order.pk}"
+
+    @display(description="notional")  # type: ignore[untyped-decorator]
+    def notional(self, order: Order) -> str:
+        """Collateral times leverage."""
+        return money(order.collateral_usd * order.leverage)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """With the order's story below its fields."""
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **_story(object_id)})  # type: ignore[no-any-return]
+
+
+def _story(object_id: str) -> dict[str, Any]:
+    try:
+        return {"story": order_story(order_chain(int(object_id)))}
+    except (OrderNotFound, ValueError):
+        return {}  # the page says itself that there is no such order

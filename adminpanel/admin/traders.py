@@ -1,0 +1,160 @@
+"""Traders: who they are, what they hold, and the two things about them that are set here."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from adminpanel.admin.base import ReadOnlyInline, VantaAdmin
+from adminpanel.admin.columns import (
+    MODE_COLOURS,
+    SIDE_COLOURS,
+    badge,
+    badge_column,
+    link_column,
+    money,
+    number_column,
+    price_column,
+    usd_column,
+)
+from trading import selectors
+from trading.models import Account, Position, Trader
+from trading.models.traders import Mode
+from vanta import audit
+
+
+class AccountInline(ReadOnlyInline):
+    """Balances by execution mode, marked to the current prices."""
+
+    model = Account
+    verbose_name_plural = "Balances"
+    fields = ("mode_badge", "free", "reserved", "collateral", "unrealised", "equity")
+    readonly_fields = fields
+    show_change_link = False
+    mode_badge = badge_column("mode", MODE_COLOURS, "mode")
+    free = usd_column("free_balance_usd", "free")
+
+    @display(description="reserved by pending orders")  # type: ignore[untyped-decorator]
+    def reserved(self, account: Account) -> str:
+        """Collateral and fees of openings that are under way."""
+        return money(selectors.balance(account.trader, account.mode).reserved_usd)
+
+    @display(description="collateral of open positions")  # type: ignore[untyped-decorator]
+    def collateral(self, account: Account) -> str:
+        """Posted in open positions."""
+        return money(selectors.balance(account.trader, account.mode).collateral_usd)
+
+    @display(description="unrealised PnL")  # type: ignore[untyped-decorator]
+    def unrealised(self, account: Account) -> str:
+        """At the mark price, or the last known one."""
+        return money(selectors.balance(account.trader, account.mode).unrealised_pnl_usd)
+
+    @display(description="equity")  # type: ignore[untyped-decorator]
+    def equity(self, account: Account) -> str:
+        """Free, collateral and unrealised PnL together."""
+        return money(selectors.balance(account.trader, account.mode).equity_usd)
+
+
+class OpenPositionInline(ReadOnlyInline):
+    """What is open now."""
+
+    model = Position
+    verbose_name_plural = "Open positions"
+    fields = ("market_link", "side_badge", "mode_badge", "collateral", "times", "entry", "liquidation", "stop", "take")
+    readonly_fields = fields
+    market_link = link_column("market")
+    side_badge = badge_column("side", SIDE_COLOURS, "side")
+    mode_badge = badge_column("mode", MODE_COLOURS, "mode")
+    collateral = usd_column("collateral_usd")
+    times = number_column("leverage", unit="x")
+    entry = price_column("entry_price", "entry")
+    liquidation = price_column("liquidation_price", "liquidation")
+    stop = price_column("stop_loss")
+    take = price_column("take_profit")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Position]:
+        """The open ones alone."""
+        rows: QuerySet[Position] = super().get_queryset(request)
+        return rows.filter(status=Position.Status.OPEN).select_related("market")
+
+
+@admin.register(Trader)
+class TraderAdmin(VantaAdmin):
+    """`is_active` and `policy` may be changed, with an audit entry each; the rest comes from Telegram and services."""
+
+    list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "policy", "created_at")
+    list_filter = ("is_active", "execution_mode", "policy")
+    search_fields = ("first_name", "username", "=telegram_id", "=chat_id")
+    list_select_related = ("policy",)
+    ordering = ("-created_at",)
+    actions = None
+    inlines = (AccountInline, OpenPositionInline)
+    fieldsets = (
+        ("Control", {"fields": (("is_active", "policy"),)}),
+        ("Person", {"fields": (("telegram_id", "chat_id"), ("first_name", "username"), ("created_at", "mode"))}),
+        ("History", {"fields": ("history",)}),
+    )
+    readonly_fields = ("telegram_id", "chat_id", "first_name", "username", "created_at", "mode", "history")
+    mode = badge_column("execution_mode", MODE_COLOURS)
+    free_dry = usd_column("free_dry_usd", "free balance, DRY")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Trader]:
+        """With each trader's DRY balance and number of open positions."""
+        balance = Account.objects.filter(trader=OuterRef("pk"), mode=Mode.DRY).values("free_balance_usd")
+        rows: QuerySet[Trader] = super().get_queryset(request)
+        return rows.annotate(
+            free_dry_usd=Subquery(balance), open_count=Count("positions", filter=Q(positions__status="open"))
+        )
+
+    @display(description="trader", header=True, ordering="first_name")  # type: ignore[untyped-decorator]
+    def person(self, trader: Trader) -> list[str]:
+        """Name, and the name in Telegram below it."""
+        return [str(trader), f"@{trader.username}" if trader.username else ""]
+
+    @display(description="active", ordering="is_active")  # type: ignore[untyped-decorator]
+    def active(self, trader: Trader) -> str:
+        """Whether openings are accepted."""
+        return badge("active", "success") if trader.is_active else badge("closing only", "warning")
+
+    @display(description="open positions", ordering="open_count")  # type: ignore[untyped-decorator]
+    def open_positions(self, trader: Any) -> int:
+        """In both execution modes."""
+        return int(trader.open_count)
+
+    @display(description="Orders, positions")  # type: ignore[untyped-decorator]
+    def history(self, trader: Trader) -> str:
+        """Links to all that this trader did."""
+        orders, positions = reverse("admin:trading_order_changelist"), reverse("admin:trading_position_changelist")
+        return format_html(
+            '<a class="text-link" href="{0}?trader__id__exact={2}">All orders</a> · '
+            '<a class="text-link" href="{1}?trader__id__exact={2}">All positions</a>',
+            orders,
+            positions,
+            trader.pk,
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Traders register themselves, in Telegram."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Money rows point at them."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Trader, form: Any, change: bool) -> None:
+        """Save what was changed and its audit entry; the page's transaction holds both."""
+        if not form.changed_data:
+            return
+        before = Trader.objects.select_for_update().get(pk=obj.pk)
+        obj.save(update_fields=form.changed_data)
+        audit.append(
+            actor=f"admin:{request.user.get_username()}",
+            action="trader.change",
+            subject=f"trader:{obj.pk}",
+            before={name: getattr(before, name) for name in form.changed_data},
+            after={name: getattr(obj, name) for name in form.changed_data},
+        )

@@ -1,0 +1,63 @@
+"""The admin's sidebar. Plain data: the settings take it as UNFOLD["SIDEBAR"], so nothing of Django is imported here."""
+
+from typing import Any
+
+
+def _item(title: str, icon: str, model: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": f"/admin/{model}/"}
+
+
+SIDEBAR: dict[str, Any] = {
+    "show_search": True,
+    "show_all_applications": False,
+    "navigation": [
+        {
+            "items": [{"title": "Dashboard", "icon": "dashboard", "link": "/admin/"}],
+        },
+        {
+            "title": "Trading",
+            "separator": True,
+            "items": [
+                _item("Traders", "group", "trading/trader"),
+                _item("Orders", "receipt_long", "trading/order"),
+                _item("Positions", "candlestick_chart", "trading/position"),
+                _item("Fills", "done_all", "trading/fill"),
+                _item("Ledger", "account_balance", "trading/ledgertransaction"),
+            ],
+        },
+        {
+            "title": "Markets",
+            "separator": True,
+            "items": [
+                _item("Markets", "storefront", "feeds/market"),
+                _item("Last marks", "show_chart", "feeds/lastmark"),
+            ],
+        },
+        {
+            "title": "Messages",
+            "separator": True,
+            "items": [
+                _item("Outbox", "outbox", "trading/outboxmessage"),
+                _item("Telegram updates", "inbox", "trading/telegramupdate"),
+            ],
+        },
+        {
+            "title": "Risk and controls",
+            "separator": True,
+            "items": [
+                _item("Risk policies", "shield", "risk/riskpolicy"),
+                _item("Trading state", "emergency_home", "risk/tradingstatechange"),
+                _item("Execution mode", "toggle_on", "risk/executionmodechange"),
+                _item("Audit log", "policy", "vanta/auditentry"),
+            ],
+        },
+        {
+            "title": "People",
+            "separator": True,
+            "items": [
+                _item("Users", "person", "auth/user"),
+                _item("Groups", "badge", "auth/group"),
+            ],
+        },
+    ],
+}

@@ -1,0 +1,189 @@
+"""Every page of the admin opens, and what services wrote cannot be edited there."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.db import models
+from django.test import Client
+from django.urls import reverse
+
+from feeds.models import LastMark, Market
+from risk import execution_mode, trading_state
+from risk.models import ExecutionModeChange, RiskPolicy, TradingStateChange
+from risk.trading_state import TradingState
+from tests.adminpanel.stories import filled_order
+from tests.factories import make_market, make_message, make_order, make_position, make_trader
+from trading.models import Fill, LedgerTransaction, Order, OutboxMessage, Position, TelegramUpdate, Trader
+from vanta import clock
+from vanta.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+
+ROWS: dict[type[models.Model], Callable[[], Any]] = {
+    Trader: make_trader,
+    Order: filled_order,
+    Position: make_position,
+    Fill: lambda: filled_order().fills.get(),
+    LedgerTransaction: lambda: filled_order().ledger_transactions.get(),
+    OutboxMessage: make_message,
+    TelegramUpdate: lambda: TelegramUpdate.objects.create(
+        update_id=5, payload={"message": {"text": "/x"}}, trace_id="t"
+    ),
+    Market: make_market,
+    LastMark: lambda: LastMark.objects.create(
+        price_symbol="ETH/USD", price=3000, uncertainty=Decimal("0.0001"), as_of=clock.now(), updated_at=clock.now()
+    ),
+    RiskPolicy: lambda: RiskPolicy.objects.create(name="Careful", max_leverage=Decimal(20)),
+    TradingStateChange: lambda: trading_state.change(TradingState.REDUCING, actor="test", reason="drill"),
+    ExecutionModeChange: lambda: execution_mode.change(execution_mode.ExecutionMode.DRY, actor="test", reason="drill"),
+    AuditEntry: lambda: (
+        trading_state.change(TradingState.HALTED, actor="test", reason="drill"),
+        AuditEntry.objects.latest("seq"),
+    )[1],
+    User: lambda: User.objects.create_user("clerk"),
+    Group: lambda: Group.objects.create(name="Clerks"),
+}
+EDITABLE = {Trader, RiskPolicy, User, Group}
+ADDABLE = {RiskPolicy, User, Group}
+every_page = pytest.mark.parametrize("model", list(ROWS), ids=lambda model: model.__name__)
+
+
+def address(model: type[models.Model], page: str, *args: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def test_this_walk_knows_every_page_of_the_admin() -> None:
+    assert set(ROWS) == set(admin.site._registry)
+
+
+@every_page
+def test_the_list_and_a_row_of_it_open(admin_client: Client, model: type[models.Model]) -> None:
+    row = ROWS[model]()
+
+    listed = admin_client.get(address(model, "changelist"))
+    shown = admin_client.get(address(model, "change", row.pk))
+
+    assert listed.status_code == shown.status_code == 200
+    assert "Traceback" not in shown.content.decode()
+
+
+@every_page
+def test_searching_for_anything_finds_or_does_not_but_answers(admin_client: Client, model: type[models.Model]) -> None:
+    for words in ("1", "trader", "ETH", "\N{BLACK CHESS KNIGHT} %_'\"", "9" * 40):
+        assert admin_client.get(address(model, "changelist"), {"q": words}).status_code == 200
+
+
+@every_page
+def test_only_services_write_what_is_not_for_people(admin_client: Client, model: type[models.Model]) -> None:
+    row = ROWS[model]()
+
+    added = admin_client.get(address(model, "add")).status_code
+    saved = admin_client.post(address(model, "change", row.pk), {}).status_code
+    deleted = admin_client.post(address(model, "delete", row.pk), {"post": "yes"}).status_code
+
+    assert added == (200 if model in ADDABLE else 403)
+    assert (saved == 403) is (model not in EDITABLE)
+    assert (deleted == 403) is (model not in {User, Group})
+
+
+@every_page
+def test_nobody_and_people_without_permission_see_nothing(client: Client, model: type[models.Model]) -> None:
+    assert client.get(address(model, "changelist")).status_code == 302
+    client.force_login(User.objects.create_user("clerk2", is_staff=True))
+
+    assert client.get(address(model, "changelist")).status_code == 403
+
+
+def test_orders_are_found_by_number_trader_and_trace_id(admin_client: Client) -> None:
+    order, other = make_order(trader=make_trader(username="ada")), make_order()
+
+    for words in (str(order.pk), "ada", order.trace_id):
+        html = admin_client.get(address(Order, "changelist"), {"q": words}).content.decode()
+        assert address(Order, "change", order.pk) in html
+        assert address(Order, "change", other.pk) not in html
+
+
+def test_an_orders_page_tells_its_whole_story(admin_client: Client) -> None:
+    order = filled_order()
+
+    html = admin_client.get(address(Order, "change", order.pk)).content.decode()
+
+    for told in (
+        "DRAFT → APPROVED",
+        "SUBMITTING → FILLED",
+        f"paper-{order.pk}",
+        "Attempt 1 answered",
+        "account risk",
+        "0.000301",
+        "collateral of open positions",
+        "sendMessage",
+        order.trace_id,
+    ):
+        assert told in html, told
+
+
+def test_a_denied_order_says_what_would_pass(admin_client: Client) -> None:
+    denial = {"code": "account_risk", "measured": "1500.000000", "limit": "1000.000000", "max_collateral_usd": "1000"}
+    check = {"code": "account_risk", "passed": False, "measured": "1500.000000", "limit": "1000.000000"}
+    order = make_order(state="DENIED", decision={"checks": [check], "denials": [denial]})
+
+    html = admin_client.get(address(Order, "change", order.pk)).content.decode()
+
+    assert "collateral up to 1,000 USDC" in html
+
+
+def test_an_order_that_does_not_exist_is_no_error(admin_client: Client) -> None:
+    assert admin_client.get(address(Order, "change", 10**9)).status_code == 302
+    assert admin_client.get(address(Order, "change", "nonsense")).status_code == 302
+
+
+def test_disabling_a_trader_leaves_an_audit_entry(admin_client: Client, admin_user: User) -> None:
+    trader = make_trader()
+    policy = RiskPolicy.objects.create(name="Careful")
+
+    answer = admin_client.post(address(Trader, "change", trader.pk), inlines({"policy": policy.pk}))
+
+    assert answer.status_code == 302
+    trader.refresh_from_db()
+    assert (trader.is_active, trader.policy) == (False, policy)
+    entry = AuditEntry.objects.latest("seq")
+    assert (entry.actor, entry.subject) == (f"admin:{admin_user.get_username()}", f"trader:{trader.pk}")
+    assert entry.before == {"is_active": True, "policy": None}
+    assert entry.after == {"is_active": False, "policy": "Careful"}
+
+
+def test_nothing_else_of_a_trader_can_be_posted(admin_client: Client) -> None:
+    trader = make_trader()
+
+    admin_client.post(
+        address(Trader, "change", trader.pk), inlines({"is_active": "on", "telegram_id": 1, "execution_mode": "LIVE"})
+    )
+
+    trader.refresh_from_db()
+    assert trader.telegram_id != 1
+    assert trader.execution_mode == "DRY"
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_policy_that_is_changed_leaves_an_audit_entry(admin_client: Client) -> None:
+    policy = RiskPolicy.objects.create(name="Careful", max_leverage=Decimal(20))
+
+    admin_client.post(address(RiskPolicy, "change", policy.pk), {"name": "Careful", "max_leverage": "10"})
+
+    entry = AuditEntry.objects.latest("seq")
+    assert (entry.action, entry.before, entry.after) == (
+        "policy.change",
+        {"max_leverage": "20.00"},
+        {"max_leverage": "10"},
+    )
+
+
+def inlines(changes: dict[str, object]) -> dict[str, object]:
+    """A trader's form as the page posts it, with the management forms of what it lists below."""
+    numbers = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
+    forms = {f"{prefix}-{name}": value for prefix in ("accounts", "positions") for name, value in numbers.items()}
+    return {**forms, **changes}
