@@ -15,6 +15,7 @@ from vanta.sandbox.app import build
 from vanta.sandbox.world import Settings, World
 
 SHUTDOWN_S = 3
+KEEP_ALIVE_S = 75
 
 
 class Server(uvicorn.Server):
@@ -75,6 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         server_header=False,
         date_header=False,
         ws="none",
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
     sys.stderr.write(f"sandbox: http://{arguments.host}:{arguments.port}/ (seed {arguments.seed})\n")

@@ -14,19 +14,27 @@ from starlette.staticfiles import StaticFiles
 
 from vanta.sandbox.control import endpoint, send_tap, send_text
 from vanta.sandbox.http import Json, answer, events, frame
+from vanta.sandbox.telegram.chats import Chat
 from vanta.sandbox.world import World
 
 STATIC = Path(__file__).parent / "static"
-SHOWN_MESSAGES = 200
+SHOWN_MESSAGES, SHOWN_OF_OTHERS, SHOWN_CHATS = 200, 40, 60
 TICKER_PERIOD_S = 1.0
 TICKER = ("ETH/USD", "BTC/USD", "SOL/USD", "EUR/USD", "USD/JPY", "XAU/USD", "US500/USD")
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 
 
+def _shown_chats(world: World) -> list[Chat]:
+    """The demo people, then those who were written to last."""
+    chats = world.chats.all()
+    chats.sort(key=lambda chat: (not chat.is_demo, -chat.last_message_id if not chat.is_demo else 0))
+    return chats[:SHOWN_CHATS]
+
+
 def _page_state(world: World) -> Json:
     chats = []
-    for chat in world.chats.all():
-        newest = list(chat.messages.values())[-SHOWN_MESSAGES:]
+    for chat in _shown_chats(world):
+        newest = list(chat.messages.values())[-SHOWN_MESSAGES if chat.is_demo else -SHOWN_OF_OTHERS :]
         chats.append({**chat.as_page, "messages": [message.as_page() for message in newest]})
     return {
         "seq": world.chats.told,

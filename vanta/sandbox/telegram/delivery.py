@@ -18,6 +18,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.5, 15.0
 TIMEOUT_S = 10.0
 KEPT_UPDATES = 10_000
 MAX_CONNECTIONS = 40
+KEEP_ALIVE_S = 1.0  # shorter than any web server's, so that none closes a connection just as it is used
 
 
 class WebhookDelivery:
@@ -77,23 +78,25 @@ class WebhookDelivery:
         self._changed = asyncio.Event()
 
     async def _drain(self, chat_id: int, queue: deque[Json]) -> None:
-        attempt = 0
         try:
+            attempt = 0
             while queue:
-                update = queue[0]
-                is_delivered = bool(self.url) and await self._post(update)
-                self.on_result(update, is_delivered)
-                if is_delivered:
-                    attempt = 0
-                    # drop_pending may have emptied the queue meanwhile.
-                    if queue and queue[0] is update:
-                        queue.popleft()
-                    continue
-                attempt += 1
-                await self._pause(attempt)
+                attempt = 0 if await self._offer(queue) else attempt + 1
+                if attempt:
+                    await self._pause(attempt)
         finally:
             self._tasks.pop(chat_id, None)
             self._queues.pop(chat_id, None)
+
+    async def _offer(self, queue: deque[Json]) -> bool:
+        """Offers the oldest update to the webhook; one that was taken leaves the queue."""
+        update = queue[0]
+        is_delivered = bool(self.url) and await self._post(update)
+        self.on_result(update, is_delivered)
+        # drop_pending may have emptied the queue meanwhile.
+        if is_delivered and queue and queue[0] is update:
+            queue.popleft()
+        return is_delivered
 
     async def _pause(self, attempt: int) -> None:
         wait_s = min(FIRST_RETRY_S * 2 ** min(attempt - 1, 10), LONGEST_RETRY_S)
@@ -104,7 +107,7 @@ class WebhookDelivery:
 
     async def _post(self, update: Json) -> bool:
         if self._client is None:
-            limits = httpx.Limits(max_connections=MAX_CONNECTIONS)
+            limits = httpx.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S)
             self._client = httpx.AsyncClient(timeout=TIMEOUT_S, limits=limits, trust_env=False)
         headers = {"content-type": "application/json", SECRET_HEADER: self.secret}
         try:

@@ -63,7 +63,11 @@ def plain(text: str) -> Formatted:
 
 
 def parse(text: str, parse_mode: str | None) -> Formatted:
-    """Parses by parse mode; HTML is understood, both Markdown modes are shown as they are written."""
+    """Parses by parse mode; HTML is understood, both Markdown modes are shown as they are written.
+
+    Raises BadRequest, and UnicodeError for text that is no UTF-8 (half a surrogate pair).
+    """
+    text.encode()
     if not parse_mode or parse_mode.lower() in {"markdown", "markdownv2"}:
         return plain(text)
     if parse_mode.lower() != "html":

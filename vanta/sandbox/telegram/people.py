@@ -19,6 +19,7 @@ class CannotDo(ValueError):
 
 def type_text(chats: Chats, delivery: WebhookDelivery, *, user_id: int, text: str) -> Message:
     """A text message, queued for the webhook. Longer ones than Telegram allows are refused."""
+    text = text.encode("utf-8", "replace").decode()
     if not text.strip() or len(text) > MAX_TEXT:
         raise CannotDo(f"a message has 1 to {MAX_TEXT} characters")
     _unblock(chats, user_id)

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from vanta.sandbox.http import dumps
 from vanta.sandbox.telegram.bot_methods import METHODS
-from vanta.sandbox.telegram.errors import BotApiError
+from vanta.sandbox.telegram.errors import BadRequest, BotApiError
 from vanta.sandbox.telegram.forms import Form, read_form
 from vanta.sandbox.telegram.methods import Bot
 from vanta.sandbox.world import World
@@ -58,8 +58,13 @@ class TelegramService:
         self._served[method] += 1
         body = await read_body(receive)
         content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-        form: Form = read_form(content_type, body, scope["query_string"])
-        return handler(self._bot, form)
+        try:
+            form: Form = read_form(content_type, body, scope["query_string"])
+            return handler(self._bot, form)
+        except UnicodeError:
+            raise BadRequest("strings must be encoded in UTF-8") from None
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadRequest(f"invalid parameters ({type(error).__name__})") from error
 
     async def _send_file(self, path: str, send: Send) -> None:
         found = self._world.chats.files.get(path.rsplit("/", 1)[-1])
