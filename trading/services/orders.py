@@ -10,22 +10,23 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Sum
 
-from feeds.consensus import MarkPrice
+from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
 from risk import execution_mode
 from risk.checks import RiskDecision
 from risk.execution_mode import ExecutionMode
 from risk.margin import Side
 from trading import outbox
-from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
+from trading.errors import DraftGone, NoOpenPosition, OrderNotFound, PricesUnreachable
 from trading.history import record_draft, transition, transition_all
 from trading.models import Order, Position, Trader
+from trading.models.loading import with_market
 from trading.models.traders import Mode
 from trading.order_state import PENDING, OrderState
 from trading.services import decisions
 from trading.transactions import joined
 from trading.venues.registry import EXECUTABLE_MODES
-from vanta import clock, metrics, tracing
+from vanta import clock, metrics, redis, tracing
 from vanta.money import ONE, ZERO, quantize_usdc
 from vanta.wake import wake_on_commit
 
@@ -77,7 +78,9 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
     order.decision = decisions.as_json(decision, mark)
     order.save()
     record_draft(order)
-    if not decision.approved:
+    if not trader.is_active:
+        _finish_decision(order, OrderState.DENIED, reason="trader_disabled")
+    elif not decision.approved:
         _deny(order, decision)
     return order
 
@@ -93,7 +96,7 @@ def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Or
     """Decide on a draft that its trader confirmed: approved (and on its way) or denied.
 
     An expired draft ends; one whose price has drifted stays a draft, quoted anew: the answer's state says which.
-    Raises OrderNotFound, and DraftGone where it was confirmed, canceled or expired before.
+    Raises OrderNotFound, DraftGone where it was confirmed, canceled or expired before, and PricesUnreachable.
     """
     started = clock.monotonic()
     order = _lock_order(trader, order_id)
@@ -105,6 +108,8 @@ def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Or
         transition(order, OrderState.EXPIRED, reason="draft_expired", card_message_id=order.card_message_id)
         return order
     decision, mark = decisions.decide_opening(order, order.trader)
+    if isinstance(mark, NoConsensus) and not redis.is_reachable():
+        raise PricesUnreachable(order_id=order.pk)
     if isinstance(mark, MarkPrice) and has_drifted(order, mark.price):
         _quote_anew(order, mark.price)
         return order
@@ -192,9 +197,7 @@ def close(
 
 def _close_one(trader: Trader, position_id: int, share: Decimal, origin: Origin, reason: str) -> Order | None:
     position = (
-        Position.objects.select_related("market")
-        .filter(pk=position_id, trader=trader, status=Position.Status.OPEN)
-        .first()
+        with_market(Position.objects.all()).filter(pk=position_id, trader=trader, status=Position.Status.OPEN).first()
     )
     if position is None:
         return None
@@ -252,7 +255,7 @@ def expire_drafts() -> int:
 def _lock_order(trader: Trader, order_id: int) -> Order:
     """The order and its trader's row, locked together: decisions on one trader's orders are made one at a time."""
     order = (
-        Order.objects.select_related("market", "trader__policy")
+        with_market(Order.objects.all(), "trader__policy")
         .select_for_update(of=("self", "trader"))
         .filter(pk=order_id, trader=trader)
         .first()
