@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from vanta.sandbox.telegram.errors import BadRequest
 from vanta.sandbox.telegram.formatting import parse, utf16_length
 
-TAGS = "<b> </b> <i> </i> </a> </span> <pre> </pre> <code> </code> <script>".split()
+TAGS = ["<b>", "</b>", "<i>", "</i>", "</a>", "</span>", "<pre>", "</pre>", "<code>", "</code>", "<script>"]
 ODD_TAGS = ["<a href='javascript:x'>", '<a href="https://x.y">', '<span class="tg-spoiler">', "<img src=x onerror=y>"]
-WORDS = "< > & &lt; &amp;lt; /go 🟢 text ' \"".split()
+WORDS = ["<", ">", "&", "&lt;", "&amp;lt;", "/go", "🟢", "text", "'", '"']
 PIECES = st.sampled_from([*TAGS, *ODD_TAGS, "<b onclick=x>", *WORDS, " "])
 SAFE_TAG = re.compile(
     r'</?(b|i|u|s|code|pre|blockquote|a|span)>|<span class="(spoiler|custom_emoji)">'
