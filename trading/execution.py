@@ -17,6 +17,7 @@ from trading import bookkeeping, outbox
 from trading.bookkeeping import Booking
 from trading.history import transition_all
 from trading.models import Attempt, Intent, Order
+from trading.models.loading import with_market
 from trading.order_state import OrderState
 from trading.venues.base import Expired, Filled, Outcome, Rejected, Unknown
 from trading.venues.registry import VENUES
@@ -45,7 +46,8 @@ def _claim(*, reductions_only: bool) -> list[Order]:
     if reductions_only:
         due = due.filter(kind=Order.Kind.CLOSE)
     orders = list(
-        due.select_related("market", "position", "trader")
+        with_market(due, "position")
+        .defer("decision")
         .select_for_update(of=("self",), skip_locked=True)
         .order_by("id")[:BATCH]
     )
@@ -108,7 +110,7 @@ def settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
             return
         log.warning("settlement_split", orders=len(orders), error=type(error).__name__)
         for order in orders:
-            settle([Order.objects.select_related("market", "position", "trader").get(pk=order.pk)], outcomes)
+            settle([with_market(Order.objects.all(), "position").get(pk=order.pk)], outcomes)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.db.models import Max
 from risk import trading_state
 from trading import execution
 from trading.models import Attempt, Intent, Order
+from trading.models.loading import with_market
 from trading.order_state import IN_FLIGHT
 from trading.venues.base import Outcome, Unknown
 from trading.venues.registry import VENUES
@@ -33,8 +34,7 @@ def drain() -> int:
 @transaction.atomic
 def _claim_due() -> list[Order]:
     orders = list(
-        Order.objects.filter(state__in=IN_FLIGHT, next_check_at__lte=clock.now())
-        .select_related("market", "position", "trader")
+        with_market(Order.objects.filter(state__in=IN_FLIGHT, next_check_at__lte=clock.now()), "position")
         .select_for_update(of=("self",), skip_locked=True)
         .order_by("next_check_at")[:BATCH]
     )

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Q
-
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
@@ -14,6 +12,7 @@ from risk import margin
 from risk.checks import AccountSnapshot, Exposure, MarketRules
 from risk.margin import ProfitTier, Side
 from trading.models import Account, Order, Position, Trader
+from trading.models.loading import with_market
 from trading.order_state import PENDING, OrderState
 from vanta.money import HUNDRED, ONE, ZERO
 
@@ -33,12 +32,9 @@ class Holdings:
 def holdings(trader: Trader, mode: str, *, also: Sequence[str] = ()) -> Holdings:
     """Read everything that a decision needs; `also` names markets whose marks are wanted besides the positions'."""
     account = Account.objects.filter(trader=trader, mode=mode).first()
-    positions = list(Position.objects.filter(trader=trader, mode=mode, status="open").select_related("market"))
-    pending = list(
-        Order.objects.filter(Q(state__in=PENDING), trader=trader, mode=mode, kind=Order.Kind.OPEN).select_related(
-            "market"
-        )
-    )
+    positions = list(with_market(Position.objects.filter(trader=trader, mode=mode, status="open")))
+    openings = Order.objects.filter(trader=trader, mode=mode, kind=Order.Kind.OPEN, state__in=PENDING)
+    pending = list(with_market(openings).defer("decision"))
     symbols = {position.market.symbol for position in positions} | set(also)
     marks = feeds.mark_prices(sorted(symbols)) if symbols else {}
     return Holdings(account.free_balance_usd if account else ZERO, positions, pending, marks)

@@ -1,15 +1,14 @@
 """Deciding on orders: the risk checks asked with what the books say, and their answer kept with the order."""
 
-from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 
-from feeds.consensus import MarkPrice, NoConsensus
+from feeds.consensus import Exclusion, MarkPrice, NoConsensus
 from feeds.models import Market
 from risk import checks, margin, policies, trading_state
-from risk.checks import OpeningRequest, RiskDecision
+from risk.checks import CheckResult, Denial, OpeningRequest, RiskDecision
 from risk.margin import Side
 from trading import risk_inputs
 from trading.models import Order, Trader
@@ -78,8 +77,8 @@ def worst_loss(order: Order, price: Decimal) -> Decimal:
 def as_json(decision: RiskDecision, mark: MarkPrice | NoConsensus | None = None) -> dict[str, Any]:
     """The decision as it is stored with the order: every check with its numbers, as strings."""
     kept: dict[str, Any] = {
-        "checks": [_plain(asdict(check)) for check in decision.checks],
-        "denials": [_plain(asdict(denial)) for denial in decision.denials],
+        "checks": [_plain(check) for check in decision.checks],
+        "denials": [_plain(denial) for denial in decision.denials],
     }
     if decision.max_collateral_usd is not None:
         kept["max_collateral_usd"] = str(decision.max_collateral_usd)
@@ -91,14 +90,14 @@ def as_json(decision: RiskDecision, mark: MarkPrice | NoConsensus | None = None)
             "as_of_ms": mark.as_of_ms,
             "uncertainty": str(mark.uncertainty),
             "sources": list(mark.sources),
-            "excluded": [_plain(asdict(exclusion)) for exclusion in mark.excluded],
+            "excluded": [_plain(exclusion) for exclusion in mark.excluded],
         }
     return kept
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def _plain(result: CheckResult | Denial | Exclusion) -> dict[str, Any]:
+    """A frozen value's fields that say something, numbers as strings."""
+    values = ((name, getattr(result, name)) for name in result.__slots__)
     return {
-        name: str(value) if isinstance(value, Decimal) else value
-        for name, value in values.items()
-        if value is not None and value != ""
+        name: str(value) if isinstance(value, Decimal) else value for name, value in values if value not in (None, "")
     }
