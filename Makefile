@@ -35,7 +35,7 @@ check: install-dev ## lint, types, layers, Django's checks, migrations in step w
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 bench: install-dev ## measure, in 5 minutes at most; writes .bench/latest.json
-	$(BIN)/python manage.py bench
+	$(BIN)/python -m tests.bench
 
 crash-matrix: install-dev ## the tests that kill processes and services in the middle of work
 	$(BIN)/python -m pytest -m crash
