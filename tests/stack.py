@@ -109,6 +109,8 @@ class Stack:
 
     def close(self) -> None:
         """End everything: SIGTERM to all, then SIGKILL to what is left."""
+        if "flower" in self._processes:
+            self.kill("flower")  # it has nothing to finish and would wait for workers that have gone
         running, self._processes = list(self._processes.values()), {}
         for process in running:
             process.terminate()

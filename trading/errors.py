@@ -32,6 +32,13 @@ class DraftGone(TradingError):
         self.order_id = order_id
 
 
+class PricesUnreachable(TradingError):
+    """Nobody can say whether there is a price, because Redis is away: an opening waits, it is not refused."""
+
+    code = "prices_unreachable"
+    retryable = True
+
+
 class NoOpenPosition(TradingError):
     """There is no open position to close in this market."""
 

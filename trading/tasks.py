@@ -5,24 +5,29 @@ from celery import shared_task
 from trading import execution, guardian, reconciliation
 from trading.services import orders
 from trading.telegram import delivery, updates
-from vanta import heartbeat, wake
+from vanta import clock, heartbeat, redis, wake
 
 SHORT = {"ignore_result": True, "acks_late": True}
+TURN_S = 0.5  # under a steady stream of updates, orders, stops and liquidations must not wait for its end
 
 
 @shared_task(**SHORT)
 def drain_updates() -> None:
-    """Handle waiting updates, then carry out what they approved: one hop less for an order."""
+    """Handle waiting updates, batch by batch with what they approved, until others should have a turn."""
     wake.begin("updates")
-    if updates.drain():
-        execution.drain()
+    turn_ends = clock.monotonic() + TURN_S
+    while updates.handle_batch():
+        execution.drain(reductions_only=not redis.is_reachable())
+        if clock.monotonic() > turn_ends:
+            wake.publish("updates")
+            return
 
 
 @shared_task(**SHORT)
 def drain_orders() -> None:
     """Carry out approved orders and look after those whose fate is not known."""
     wake.begin("orders")
-    execution.drain()
+    execution.drain(reductions_only=not redis.is_reachable())
     reconciliation.drain()
 
 

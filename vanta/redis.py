@@ -16,6 +16,14 @@ CONNECT_TIMEOUT_S = 0.15
 ANSWER_TIMEOUT_S = 0.2
 
 
+def is_reachable() -> bool:
+    """Whether Redis answers now; tells "there is nothing" from "nobody can look"."""
+    try:
+        return bool(client().ping())
+    except RedisDown:
+        return False  # that is the answer
+
+
 @cache
 def client() -> redis.Redis:
     """The process's client; answers are `str`. Raises one of `RedisDown` after 0.4 s at most (one retry)."""

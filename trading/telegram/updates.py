@@ -11,6 +11,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from trading import outbox
+from trading.errors import PricesUnreachable
 from trading.models import TelegramUpdate
 from trading.telegram import messages
 from trading.telegram.router import handle
@@ -38,13 +39,16 @@ _HEADS = """
 def drain(*, urgent_only: bool = False) -> int:
     """Handle every waiting update; harmless to call at any time, from any number of processes."""
     count = 0
-    while handled := _handle_some(urgent_only=urgent_only):
+    while handled := handle_batch(urgent_only=urgent_only):
         count += handled
     return count
 
 
-def _handle_some(*, urgent_only: bool) -> int:
-    """One batch; where something of it breaks, again with each update apart, so that it stops only itself."""
+def handle_batch(*, urgent_only: bool = False) -> int:
+    """One batch; where something of it breaks, again with each update apart, so that it stops only itself.
+
+    Answers how many were handled; those that need a price while Redis is away wait, and are not counted.
+    """
     try:
         return _handle_batch(_handle_together, urgent_only=urgent_only)
     except (OperationalError, InterfaceError):
@@ -55,8 +59,8 @@ def _handle_some(*, urgent_only: bool) -> int:
 
 
 @transaction.atomic
-def _handle_batch(handle_all: Callable[[Sequence[TelegramUpdate]], None], *, urgent_only: bool) -> int:
-    """The oldest updates of a few chats that nobody else is at work for."""
+def _handle_batch(handle_all: Callable[[Sequence[TelegramUpdate]], int], *, urgent_only: bool) -> int:
+    """The oldest updates of a few chats that nobody else is at work for; answers how many were handled."""
     with connection.cursor() as cursor:
         cursor.execute(
             _HEADS, {"urgent_only": urgent_only, "look_ahead": LOOK_AHEAD, "locks": CHAT_LOCKS, "batch": BATCH}
@@ -69,29 +73,36 @@ def _handle_batch(handle_all: Callable[[Sequence[TelegramUpdate]], None], *, urg
     if urgent_only:
         waiting = waiting.filter(is_urgent=True)
     updates = list(waiting.order_by("update_id")[: BATCH * 2])
-    handle_all(updates)
-    return len(updates)
+    return handle_all(updates)
 
 
-def _handle_together(updates: Sequence[TelegramUpdate]) -> None:
+def _handle_together(updates: Sequence[TelegramUpdate]) -> int:
     ended: dict[str, list[int]] = defaultdict(list)
     for update in updates:
         ended[_handle_one(update)].append(update.pk)
     for status, ids in ended.items():
         TelegramUpdate.objects.filter(pk__in=ids).update(status=status, handled_at=clock.now())
+    return len(updates)
 
 
-def _handle_apart(updates: Sequence[TelegramUpdate]) -> None:
+def _handle_apart(updates: Sequence[TelegramUpdate]) -> int:
+    handled, without_prices = 0, False
     for update in updates:
+        if without_prices and not update.is_urgent:
+            continue
         try:
             with transaction.atomic():
-                _handle_together([update])
+                handled += _handle_together([update])
         except (OperationalError, InterfaceError):
             raise
+        except PricesUnreachable:
+            without_prices = True  # the row waits for Redis, and with it all but what closes or stops
         except Exception as error:
             # A defect of ours: the trader is told, the row is kept for us, the chat goes on.
             log.exception("update_failed", update_id=update.update_id, error=type(error).__name__)
             _give_up(update, error)
+            handled += 1
+    return handled
 
 
 def _handle_one(update: TelegramUpdate) -> str:

@@ -19,7 +19,7 @@ from risk.margin import Side
 from trading.models import Intent, Order, PaperExecution, Position
 from trading.venues import avantis
 from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown
-from vanta import clock
+from vanta import clock, redis
 from vanta.money import ZERO, quantize_price, quantize_usdc
 
 LIQUIDATION = "liquidation"
@@ -50,10 +50,14 @@ class PaperVenue:
         return Prepared(nonce=f"paper-{order.pk}", payload=payload, deadline=deadline)
 
     def submit(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
-        """Journal a result for each nonce that has none, then answer from the journal alone."""
+        """Journal a result for each nonce that has none, then answer from the journal alone.
+
+        Without Redis nobody knows the price: openings get no answer, and are submitted again.
+        """
         symbols = {intent.payload["market"] for intent in intents}
         markets = {market.symbol: market for market in Market.objects.filter(symbol__in=symbols)}
         marks = feeds.mark_prices(sorted(symbols))
+        may_open = not any(isinstance(mark, NoConsensus) for mark in marks.values()) or redis.is_reachable()
         now = clock.now()
         results = [
             PaperExecution(
@@ -62,6 +66,7 @@ class PaperVenue:
                 executed_at=now,
             )
             for intent in intents
+            if may_open or intent.payload["kind"] == Order.Kind.CLOSE
         ]
         PaperExecution.objects.bulk_create(results, ignore_conflicts=True)
         journal = PaperExecution.objects.in_bulk([intent.nonce for intent in intents], field_name="nonce")
