@@ -14,6 +14,7 @@ from trading import history
 from trading.errors import IllegalTransition
 from trading.models import Fill, Intent, LedgerEntry, LedgerTransaction, Order, OrderEvent
 from trading.order_state import IN_FLIGHT, PENDING, TERMINAL, TRANSITIONS, OrderState, require_transition
+from vanta.money import ONE
 
 S = OrderState
 
@@ -97,7 +98,7 @@ def test_an_ended_order_has_the_time_of_its_end() -> None:
 def test_history_is_append_only(model: type[Model], change: str) -> None:
     order = make_order()  # has an event; its trader has a deposit in the ledger
     Fill.objects.create(
-        order=order, position=_position(order), venue_fill_id="x", price=1, collateral_usd=1, notional_usd=1
+        order=order, position=_position(order), venue_fill_id="x", price=ONE, collateral_usd=ONE, notional_usd=ONE
     )
     with pytest.raises(ProgrammingError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(change.format(model._meta.db_table))

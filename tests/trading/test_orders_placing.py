@@ -13,6 +13,7 @@ from tests.factories import make_market, make_order
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person, buttons, toast, words
 from trading import risk_inputs
+from trading.errors import PricesUnreachable
 from trading.models import Order
 from trading.services import orders
 from vanta import clock
@@ -145,11 +146,13 @@ def test_outside_active_nothing_is_approved(ada: Person, eth: Market, state: Tra
     assert f"Trading is {state.value}" in ada.answer("/long ETH 100 10x")
 
 
-def test_without_redis_nothing_opens(ada: Person, eth: Market, redis_down: None) -> None:
+def test_without_redis_nothing_opens_and_a_confirmation_waits(ada: Person, eth: Market, redis_down: None) -> None:
     assert "no price" in ada.answer("/long ETH 100 10x")
-    ada.types("/start")
-    denied = place(ada, make_order(trader=ada.trader, market=eth))
-    assert (denied.state, codes(denied)) == ("DENIED", ["price_unavailable"])
+    order = make_order(trader=ada.trader, market=eth)
+    with pytest.raises(PricesUnreachable):
+        place(ada, order)
+    order.refresh_from_db()
+    assert order.state == "DRAFT"
 
 
 def test_a_price_that_went_stale_after_the_preview_denies(ada: Person, eth: Market, price: SetPrice) -> None:
