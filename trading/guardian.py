@@ -9,6 +9,8 @@ from django.db.models import Q
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice
 from feeds.models import Market
+from risk import trading_state
+from risk.trading_state import TradingState
 from trading.bookkeeping import LIQUIDATION
 from trading.errors import NoOpenPosition
 from trading.models import Order, Position
@@ -53,7 +55,12 @@ def accrue_funding() -> int:
 
 
 def close_crossed() -> int:
-    """Close every DRY position whose liquidation price, stop or take-profit the current mark has reached."""
+    """Close every DRY position whose liquidation price, stop or take-profit the current mark has reached.
+
+    In a halt nothing may be submitted, and asking each second would leave a denied order each second.
+    """
+    if trading_state.current() is TradingState.HALTED:
+        return 0
     symbols = list(
         Market.objects.filter(positions__status="open", positions__mode=Mode.DRY)
         .values_list("symbol", flat=True)
