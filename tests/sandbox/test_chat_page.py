@@ -171,6 +171,12 @@ def test_a_command_in_the_bots_words_can_be_clicked(chat: Chat, receiver: Webhoo
     receiver.wait_for_text("/markets")
 
 
+def test_a_command_written_as_code_is_taken_into_the_composer(chat: Chat) -> None:
+    sent = chat.bot("sendMessage", text="Try <code>/long ETH 100 10x</code>", parse_mode="HTML")
+    chat.bubble(sent["message_id"]).locator("code").click()
+    expect(chat.page.get_by_test_id("composer")).to_have_value("/long ETH 100 10x")
+
+
 def test_other_peoples_messages_are_counted_until_they_are_read(chat: Chat) -> None:
     other = chat.person + 100_000
     for number in range(2):

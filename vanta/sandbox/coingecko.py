@@ -35,7 +35,8 @@ def routes(world: World) -> list[BaseRoute]:
             if spec is None:
                 continue
             tick = world.quote("coingecko", spec, now_s - age_s(now_s))
-            entry: Json = {name: float(f"{tick.price:.6g}") for name in currencies.split(",") if name == "usd"}
+            price = tick.price if asked.get("precision") == "full" else float(f"{tick.price:.6g}")
+            entry: Json = {"usd": price} if "usd" in currencies.split(",") else {}
             prices[coin.strip()] = {**entry, "last_updated_at": int(tick.at_s)} if with_time else entry
         return answer(prices)
 

@@ -24,6 +24,7 @@ function bodyOf(message, context) {
   const body = element("div", { className: "body", data: { testid: "message-text" } });
   body.innerHTML = message.html; // made and escaped by the server's own parser
   if (message.from_bot) linkCommands(body, context);
+  body.querySelectorAll("code").forEach((code) => code.addEventListener("click", () => context.take(code.textContent)));
   return body;
 }
 

@@ -18,6 +18,8 @@ const context = {
   say,
   tap,
   copy: (text) => navigator.clipboard.writeText(text).then(() => toast("Copied")),
+  // Telegram copies code that is clicked; a command goes straight to where it can be sent.
+  take: (text) => (text.startsWith("/") ? propose(text) : context.copy(text)),
   find: (id) => activeChat().messages.get(id),
   show: showMessage,
   get personName() { return activeChat().name; },
