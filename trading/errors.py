@@ -33,7 +33,7 @@ class DraftGone(TradingError):
 
 
 class PricesUnreachable(TradingError):
-    """Nobody can say whether there is a price, because Redis is away: an opening waits, it is not refused."""
+    """The market of a preview has no quotes any more: Redis is away or was emptied. A confirmation waits for it."""
 
     code = "prices_unreachable"
     retryable = True

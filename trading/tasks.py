@@ -15,8 +15,8 @@ TURN_S = 0.5  # under a steady stream of updates, orders, stops and liquidations
 def drain_updates() -> None:
     """Handle waiting updates, batch by batch with what they approved, until others should have a turn."""
     wake.begin("updates")
-    turn_ends = clock.monotonic() + TURN_S
-    while updates.handle_batch():
+    waiting, turn_ends = set[int](), clock.monotonic() + TURN_S
+    while updates.handle_batch(waiting):
         execution.drain(reductions_only=not redis.is_reachable())
         if clock.monotonic() > turn_ends:
             wake.publish("updates")

@@ -26,7 +26,7 @@ from trading.order_state import PENDING, OrderState
 from trading.services import decisions
 from trading.transactions import joined
 from trading.venues.registry import EXECUTABLE_MODES
-from vanta import clock, metrics, redis, tracing
+from vanta import clock, metrics, tracing
 from vanta.money import ONE, ZERO, quantize_usdc
 from vanta.wake import wake_on_commit
 
@@ -108,7 +108,7 @@ def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Or
         transition(order, OrderState.EXPIRED, reason="draft_expired", card_message_id=order.card_message_id)
         return order
     decision, mark = decisions.decide_opening(order, order.trader)
-    if isinstance(mark, NoConsensus) and not redis.is_reachable():
+    if isinstance(mark, NoConsensus) and mark.reason == "no_quotes":
         raise PricesUnreachable(order_id=order.pk)
     if isinstance(mark, MarkPrice) and has_drifted(order, mark.price):
         _quote_anew(order, mark.price)

@@ -6,6 +6,7 @@ drain takes it up at once.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -27,7 +28,8 @@ _HEADS = """
     WITH head AS MATERIALIZED (
         SELECT chat_id, min(update_id) AS first_id FROM (
             SELECT chat_id, update_id FROM trading_telegramupdate
-            WHERE status = 'new' AND (is_urgent OR NOT %(urgent_only)s) ORDER BY update_id LIMIT %(look_ahead)s
+            WHERE status = 'new' AND (is_urgent OR NOT %(urgent_only)s) AND chat_id <> ALL(%(waiting)s)
+            ORDER BY update_id LIMIT %(look_ahead)s
         ) AS waiting GROUP BY chat_id ORDER BY first_id
     ), locked AS MATERIALIZED (
         SELECT chat_id FROM head WHERE pg_try_advisory_xact_lock(%(locks)s, hashint8(chat_id)) LIMIT %(batch)s
@@ -38,71 +40,78 @@ _HEADS = """
 
 def drain(*, urgent_only: bool = False) -> int:
     """Handle every waiting update; harmless to call at any time, from any number of processes."""
-    count = 0
-    while handled := handle_batch(urgent_only=urgent_only):
-        count += handled
+    count, waiting = 0, set[int]()
+    while looked_at := handle_batch(waiting, urgent_only=urgent_only):
+        count += looked_at
     return count
 
 
-def handle_batch(*, urgent_only: bool = False) -> int:
+def handle_batch(waiting: set[int], *, urgent_only: bool = False) -> int:
     """One batch; where something of it breaks, again with each update apart, so that it stops only itself.
 
-    Answers how many were handled; those that need a price while Redis is away wait, and are not counted.
+    Chats whose next step needs a price that Redis cannot give now are added to `waiting`, which is left alone: hand the
+    same set to all batches of one drain. Answers how many updates were looked at.
     """
     try:
-        return _handle_batch(_handle_together, urgent_only=urgent_only)
+        return _handle_batch(_handle_together, waiting, urgent_only=urgent_only)
     except (OperationalError, InterfaceError):
         raise  # the database went away, or two batches met: the rows stay as they were, the next drain retries
     except Exception as error:
         log.warning("batch_split", error=type(error).__name__)
-        return _handle_batch(_handle_apart, urgent_only=urgent_only)
+        return _handle_batch(partial(_handle_apart, waiting), waiting, urgent_only=urgent_only)
 
 
 @transaction.atomic
-def _handle_batch(handle_all: Callable[[Sequence[TelegramUpdate]], int], *, urgent_only: bool) -> int:
-    """The oldest updates of a few chats that nobody else is at work for; answers how many were handled."""
+def _handle_batch(
+    handle_all: Callable[[Sequence[TelegramUpdate]], None], waiting: set[int], *, urgent_only: bool
+) -> int:
+    """The oldest updates of a few chats that nobody else is at work for."""
     with connection.cursor() as cursor:
         cursor.execute(
-            _HEADS, {"urgent_only": urgent_only, "look_ahead": LOOK_AHEAD, "locks": CHAT_LOCKS, "batch": BATCH}
+            _HEADS,
+            {
+                "urgent_only": urgent_only,
+                "waiting": list(waiting),
+                "look_ahead": LOOK_AHEAD,
+                "locks": CHAT_LOCKS,
+                "batch": BATCH,
+            },
         )
         chats = [row[0] for row in cursor.fetchall()]
     if not chats:
         return 0
     # Read again under the locks: another process may have handled some since the first look.
-    waiting = TelegramUpdate.objects.filter(chat_id__in=chats, status=TelegramUpdate.Status.NEW)
+    due = TelegramUpdate.objects.filter(chat_id__in=chats, status=TelegramUpdate.Status.NEW)
     if urgent_only:
-        waiting = waiting.filter(is_urgent=True)
-    updates = list(waiting.order_by("update_id")[: BATCH * 2])
-    return handle_all(updates)
+        due = due.filter(is_urgent=True)
+    updates = list(due.order_by("update_id")[: BATCH * 2])
+    handle_all(updates)
+    return len(updates)
 
 
-def _handle_together(updates: Sequence[TelegramUpdate]) -> int:
+def _handle_together(updates: Sequence[TelegramUpdate]) -> None:
     ended: dict[str, list[int]] = defaultdict(list)
     for update in updates:
         ended[_handle_one(update)].append(update.pk)
     for status, ids in ended.items():
         TelegramUpdate.objects.filter(pk__in=ids).update(status=status, handled_at=clock.now())
-    return len(updates)
 
 
-def _handle_apart(updates: Sequence[TelegramUpdate]) -> int:
-    handled, without_prices = 0, False
+def _handle_apart(waiting: set[int], updates: Sequence[TelegramUpdate]) -> None:
     for update in updates:
-        if without_prices and not update.is_urgent:
+        if update.chat_id in waiting and not update.is_urgent:
             continue
         try:
             with transaction.atomic():
-                handled += _handle_together([update])
+                _handle_together([update])
         except (OperationalError, InterfaceError):
             raise
         except PricesUnreachable:
-            without_prices = True  # the row waits for Redis, and with it all but what closes or stops
+            waiting.add(update.chat_id)  # the row is the retry; what closes or stops does not wait for it
         except Exception as error:
             # A defect of ours: the trader is told, the row is kept for us, the chat goes on.
             log.exception("update_failed", update_id=update.update_id, error=type(error).__name__)
             _give_up(update, error)
-            handled += 1
-    return handled
 
 
 def _handle_one(update: TelegramUpdate) -> str:
