@@ -172,6 +172,8 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "invalid_leverage": lambda _: "This leverage is not one that can be traded (two decimals at most).",
     "invalid_stop": lambda _: "This stop is not a price.",
     "invalid_take_profit": lambda _: "This take-profit is not a price.",
+    "invalid_slippage": lambda _: "The slippage allowance is not a fraction; an admin has to look at the settings.",
+    "invalid_snapshot": lambda _: "Your account or this market cannot be read right now. Please tell an admin.",
     "trader_disabled": lambda _: "An admin has disabled openings for you. Closing works.",
 }
 
