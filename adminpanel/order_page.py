@@ -19,13 +19,12 @@ EXPLAINED = {"checks", "denials", "price"}
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something that happened to the order; `since` is the time since the first one, for people."""
+    """Something that happened to the order; what has a colour is a change of its state."""
 
     at: dt.datetime
     what: str
     detail: str = ""
-    colour: str = ""
-    since: str = ""
+    colour: str | None = None
 
 
 def order_story(chain: OrderChain) -> dict[str, Any]:
@@ -33,10 +32,10 @@ def order_story(chain: OrderChain) -> dict[str, Any]:
     order = chain.order
     transactions = list(order.ledger_transactions.order_by("pk").prefetch_related("entries"))
     return {
-        "moments": _with_distances(sorted(_moments(chain, transactions), key=lambda moment: moment.at)),
         "tables": [
             table
             for table in (
+                _timeline(sorted(_moments(chain, transactions), key=lambda moment: moment.at)),
                 _checks(order.decision.get("checks", []), order.decision.get("denials", [])),
                 _price(order.decision.get("price")),
                 _attempts(chain),
@@ -79,11 +78,17 @@ def _update_moments(order: Order) -> Iterator[Moment]:
     yield Moment(update.received_at, "Telegram update received", f"update {update.pk}, trace {update.trace_id}")
 
 
-def _with_distances(moments: Sequence[Moment]) -> list[Moment]:
-    return [
-        Moment(moment.at, moment.what, moment.detail, moment.colour, _distance(moment.at - moments[0].at))
+def _timeline(moments: Sequence[Moment]) -> Table:
+    rows = [
+        [
+            _clock_time(moment.at),
+            _distance(moment.at - moments[0].at),
+            moment.what if moment.colour is None else badge(moment.what, moment.colour),
+            moment.detail or NOTHING,
+        ]
         for moment in moments
     ]
+    return {"title": "What happened", "headers": ["time", "after", "what", "detail"], "rows": rows}
 
 
 def _distance(passed: dt.timedelta) -> str:
@@ -105,7 +110,7 @@ def _checks(checks: Sequence[Mapping[str, Any]], denials: Sequence[Mapping[str, 
     rows = [
         [
             str(check["code"]).replace("_", " "),
-            badge("passed", "success") if check.get("passed") else badge("denied", "danger"),
+            badge("no", "success") if check.get("passed") else badge("denied", "danger"),
             _number(check.get("measured")),
             _number(check.get("limit")),
             check.get("detail") or NOTHING,
@@ -113,7 +118,7 @@ def _checks(checks: Sequence[Mapping[str, Any]], denials: Sequence[Mapping[str, 
         ]
         for check in checks
     ]
-    headers = ["check", "result", "measured", "limit", "detail", "would pass"]
+    headers = ["reason to deny", "found", "measured", "limit", "detail", "would pass"]
     return {"title": "Risk checks", "headers": headers, "rows": rows}
 
 

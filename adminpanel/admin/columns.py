@@ -52,7 +52,7 @@ def link(row: Model | None, text: object = None) -> str:
 def pretty_json(value: Any) -> str:
     """JSON on several lines, as it is."""
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
-    return format_html('<pre class="text-xs whitespace-pre-wrap break-words max-w-4xl">{}</pre>', text)
+    return format_html('<pre class="v-json">{}</pre>', text)
 
 
 def money(value: Decimal | None) -> str:
@@ -61,7 +61,7 @@ def money(value: Decimal | None) -> str:
 
 
 def _figure(text: str) -> str:
-    return format_html('<span class="tabular-nums whitespace-nowrap">{}</span>', text)
+    return format_html('<span class="v-figure">{}</span>', text)
 
 
 def _column(name: str, title: str | None, show: Callable[[Any], Any]) -> Column:
@@ -91,6 +91,18 @@ def number_column(name: str, title: str | None = None, *, unit: str = "") -> Col
 def percent_column(name: str, title: str | None = None, decimals: int = 3) -> Column:
     """A fraction as percent."""
     return _column(name, title, lambda value: _figure(format_percent(value, decimals)))
+
+
+def text_column(name: str, title: str | None = None) -> Column:
+    """Words, without the help text of the model's field."""
+    return _column(name, title, lambda value: str(value).replace("_", " "))
+
+
+def time_column(name: str, title: str | None = None) -> Column:
+    """A UTC time to the second, on one line."""
+    return _column(
+        name, title, lambda value: format_html('<span class="v-time">{}</span>', f"{value:%Y-%m-%d %H:%M:%S}")
+    )
 
 
 def badge_column(name: str, colours: Mapping[str, str], title: str | None = None) -> Column:

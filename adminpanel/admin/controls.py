@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from adminpanel.admin.base import ReadOnlyAdmin, VantaAdmin
-from adminpanel.admin.columns import MODE_COLOURS, badge_column, json_column
+from adminpanel.admin.columns import MODE_COLOURS, badge_column, json_column, time_column
 from risk.models import ExecutionModeChange, RiskPolicy, TradingStateChange
 from vanta import audit
 from vanta.models import AuditEntry
@@ -91,7 +91,7 @@ class ExecutionModeChangeAdmin(ReadOnlyAdmin):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Who changed what; `manage.py verify_audit` proves that nobody edited it."""
 
-    list_display = ("seq", "created_at", "actor", "action", "subject", "reason", "trace_id")
+    list_display = ("seq", "created", "actor", "action", "subject", "reason", "trace_id")
     list_filter = ("action",)
     search_fields = ("actor", "action", "subject", "reason", "=trace_id")
     fieldsets = (
@@ -99,5 +99,6 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         ("Change", {"fields": (("before_shown", "after_shown"),)}),
         ("Chain", {"fields": ("previous_hmac", "hmac")}),
     )
+    created = time_column("created_at", "at")
     before_shown = json_column("before")
     after_shown = json_column("after")

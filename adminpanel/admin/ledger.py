@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from adminpanel.admin.columns import MODE_COLOURS, badge, badge_column, link_column, usd_column
+from adminpanel.admin.columns import MODE_COLOURS, badge, badge_column, link_column, time_column, usd_column
 from trading.models import LedgerEntry, LedgerTransaction
 from vanta.money import ZERO, format_usd
 
@@ -30,14 +30,16 @@ class EntryInline(ReadOnlyInline):
 class LedgerTransactionAdmin(ReadOnlyAdmin):
     """Reasons for money to move."""
 
-    list_display = ("id", "at", "kind_badge", "reference", "order_link", "free_change", "balance", "trace_id")
+    list_display = ("id", "booked_at", "kind_badge", "reference", "order_link", "free_change", "balance")
     list_display_links = ("id", "reference")
     list_filter = ("kind", "entries__mode")
     search_fields = ("reference", "=order__id", "=trace_id", "entries__trader__username", "entries__trader__first_name")
     list_select_related = ("order",)
     ordering = ("-id",)
     inlines = (EntryInline,)
+    list_before_template = "adminpanel/ledger_total.html"
     fieldsets = ((None, {"fields": (("kind_badge", "at"), ("reference", "order_link"), ("balance", "trace_id"))}),)
+    booked_at = time_column("at", "at")
     kind_badge = badge_column("kind", KIND_COLOURS, "kind")
     order_link = link_column("order")
 
@@ -61,5 +63,4 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> object:
         """The sum over all of the ledger stands above the list."""
         total = LedgerEntry.objects.aggregate(total=Sum("amount_usd"))["total"] or ZERO
-        subtitle = f"All entries sum to {format_usd(total)} USDC"
-        return super().changelist_view(request, {**(extra_context or {}), "subtitle": subtitle})
+        return super().changelist_view(request, {**(extra_context or {}), "ledger_total": total.normalize()})

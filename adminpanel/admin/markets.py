@@ -14,6 +14,7 @@ from adminpanel.admin.columns import (
     number_column,
     percent_column,
     price_column,
+    time_column,
     usd_column,
 )
 from feeds.models import LastMark, Market
@@ -35,7 +36,6 @@ class MarketAdmin(ReadOnlyAdmin):
         "min_notional",
         "interest_long",
         "interest_short",
-        "refreshed_at",
     )
     list_filter = ("is_listed", "is_open", "is_close_only", "is_upside", "group_name")
     search_fields = ("symbol", "coingecko_id")
@@ -101,10 +101,11 @@ class MarketAdmin(ReadOnlyAdmin):
 class LastMarkAdmin(ReadOnlyAdmin):
     """The last mark price of each price symbol; may close, never open."""
 
-    list_display = ("price_symbol", "price_shown", "uncertainty_shown", "as_of", "age", "from_sources")
+    list_display = ("price_symbol", "price_shown", "uncertainty_shown", "priced_at", "age", "from_sources")
     search_fields = ("price_symbol",)
     ordering = ("price_symbol",)
     fields = (*list_display, "updated_at")
+    priced_at = time_column("as_of")
     price_shown = price_column("price")
     uncertainty_shown = percent_column("uncertainty", decimals=4)
 

@@ -4,7 +4,7 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyAdmin
-from adminpanel.admin.columns import NOTHING, badge_column, json_column, link_column
+from adminpanel.admin.columns import NOTHING, badge_column, json_column, link_column, time_column
 from trading.models import OutboxMessage, TelegramUpdate
 
 OUTBOX_COLOURS = {"pending": "info", "sent": "success", "dead": "danger", "superseded": ""}
@@ -23,14 +23,14 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
 
     list_display = (
         "id",
-        "created_at",
+        "created",
         "status_badge",
         "chat_id",
         "text",
         "order_link",
         "attempts",
         "last_error",
-        "sent_at",
+        "sent",
     )
     list_filter = ("status", "method")
     search_fields = ("=id", "=chat_id", "=trace_id", "=order__id")
@@ -45,6 +45,8 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
         ("Content", {"fields": ("payload_shown",)}),
     )
     status_badge = badge_column("status", OUTBOX_COLOURS, "status")
+    created = time_column("created_at", "created")
+    sent = time_column("sent_at", "sent")
     order_link = link_column("order")
     payload_shown = json_column("payload")
 
@@ -60,7 +62,7 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
 class TelegramUpdateAdmin(ReadOnlyAdmin):
     """Updates as they came, stored before they were answered."""
 
-    list_display = ("update_id", "received_at", "status_badge", "user_id", "text", "attempts", "error", "trace_id")
+    list_display = ("update_id", "received", "status_badge", "user_id", "text", "attempts", "error", "trace_id")
     list_filter = ("status", "is_urgent")
     search_fields = ("=update_id", "=chat_id", "=user_id", "=trace_id")
     ordering = ("-update_id",)
@@ -70,6 +72,7 @@ class TelegramUpdateAdmin(ReadOnlyAdmin):
         ("Payload", {"fields": ("payload_shown",)}),
     )
     status_badge = badge_column("status", UPDATE_COLOURS, "status")
+    received = time_column("received_at", "received")
     payload_shown = json_column("payload")
 
     @display(description="text")  # type: ignore[untyped-decorator]

@@ -16,6 +16,8 @@ from adminpanel.admin.columns import (
     money,
     number_column,
     price_column,
+    text_column,
+    time_column,
     usd_column,
 )
 from adminpanel.order_page import order_story
@@ -30,7 +32,7 @@ class OrderAdmin(ReadOnlyAdmin):
 
     list_display = (
         "number",
-        "created_at",
+        "created",
         "trader_link",
         "market_link",
         "kind",
@@ -40,8 +42,7 @@ class OrderAdmin(ReadOnlyAdmin):
         "collateral",
         "times",
         "notional",
-        "reason",
-        "trace_id",
+        "why",
     )
     list_display_links = ("number",)
     list_filter = ("state", "kind", "side", "mode", "market", "created_at")
@@ -62,9 +63,9 @@ class OrderAdmin(ReadOnlyAdmin):
             "Order",
             {
                 "fields": (
-                    ("state_badge", "kind", "side_badge", "mode_badge"),
-                    ("trader_link", "market_link", "position_link"),
-                    ("reason", "trace_id", "update_id"),
+                    ("state_badge", "trader_link", "market_link"),
+                    ("kind", "side_badge", "mode_badge"),
+                    ("why", "position_link", "trace"),
                 )
             },
         ),
@@ -72,13 +73,14 @@ class OrderAdmin(ReadOnlyAdmin):
             "Size and prices",
             {
                 "fields": (
-                    ("collateral", "times", "notional", "worst_loss"),
+                    ("collateral", "times", "notional"),
                     ("quoted", "stop", "take"),
-                    ("created_at", "decided_at", "ended_at"),
+                    ("worst_loss", "created_at", "ended_at"),
                 )
             },
         ),
     )
+    created = time_column("created_at", "created")
     trader_link = link_column("trader")
     market_link = link_column("market")
     position_link = link_column("position")
@@ -88,6 +90,8 @@ class OrderAdmin(ReadOnlyAdmin):
     collateral = usd_column("collateral_usd")
     worst_loss = usd_column("worst_loss_usd")
     times = number_column("leverage", unit="x")
+    why = text_column("reason")
+    trace = text_column("trace_id")
     quoted = price_column("quoted_price", "mark price of the preview")
     stop = price_column("stop_loss")
     take = price_column("take_profit")

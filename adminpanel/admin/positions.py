@@ -11,6 +11,7 @@ from adminpanel.admin.columns import (
     link_column,
     number_column,
     price_column,
+    time_column,
     usd_column,
 )
 from trading.models import Fill, Order, Position
@@ -52,18 +53,17 @@ class PositionAdmin(ReadOnlyAdmin):
 
     list_display = (
         "id",
+        "opened",
         "trader_link",
         "market_link",
         "side_badge",
         "status_badge",
         "mode_badge",
         "collateral",
-        "notional",
         "times",
         "entry",
         "liquidation",
         "realised",
-        "opened_at",
     )
     list_display_links = ("id",)
     list_filter = ("status", "side", "mode", "market")
@@ -88,6 +88,7 @@ class PositionAdmin(ReadOnlyAdmin):
         ),
         ("Prices", {"fields": (("entry", "liquidation"), ("stop", "take"))}),
     )
+    opened = time_column("opened_at", "opened")
     trader_link = link_column("trader")
     market_link = link_column("market")
     side_badge = badge_column("side", SIDE_COLOURS, "side")
@@ -110,7 +111,7 @@ class FillAdmin(ReadOnlyAdmin):
 
     list_display = (
         "id",
-        "at",
+        "filled_at",
         "order_link",
         "position_link",
         "price_shown",
@@ -119,14 +120,14 @@ class FillAdmin(ReadOnlyAdmin):
         "fee",
         "accrued",
         "pnl",
-        "venue_fill_id",
     )
     list_display_links = ("id",)
     list_filter = ("order__kind", "order__mode", "order__market")
     search_fields = ("=venue_fill_id", "=order__id", "=order__trace_id", "order__trader__username")
     list_select_related = ("order", "position")
     ordering = ("-id",)
-    fields = list_display
+    fields = (*list_display[1:], "venue_fill_id")
+    filled_at = time_column("at", "at")
     order_link = link_column("order")
     position_link = link_column("position")
     price_shown = price_column("price")

@@ -19,6 +19,7 @@ from adminpanel.admin.columns import (
     money,
     number_column,
     price_column,
+    time_column,
     usd_column,
 )
 from trading import selectors
@@ -86,7 +87,7 @@ class OpenPositionInline(ReadOnlyInline):
 class TraderAdmin(VantaAdmin):
     """`is_active` and `policy` may be changed, with an audit entry each; the rest comes from Telegram and services."""
 
-    list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "policy", "created_at")
+    list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "policy", "since")
     list_filter = ("is_active", "execution_mode", "policy")
     search_fields = ("first_name", "username", "=telegram_id", "=chat_id")
     list_select_related = ("policy",)
@@ -100,6 +101,7 @@ class TraderAdmin(VantaAdmin):
     )
     readonly_fields = ("telegram_id", "chat_id", "first_name", "username", "created_at", "mode", "history")
     mode = badge_column("execution_mode", MODE_COLOURS)
+    since = time_column("created_at", "since")
     free_dry = usd_column("free_dry_usd", "free balance, DRY")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trader]:

@@ -126,6 +126,15 @@ def test_an_orders_page_tells_its_whole_story(admin_client: Client) -> None:
         assert told in html, told
 
 
+def test_the_ledger_says_what_all_its_entries_sum_to(admin_client: Client) -> None:
+    filled_order()
+
+    html = " ".join(admin_client.get(address(LedgerTransaction, "changelist")).content.decode().split())
+
+    assert "All entries of the ledger sum to" in html
+    assert ">0 USDC<" in html
+
+
 def test_a_denied_order_says_what_would_pass(admin_client: Client) -> None:
     denial = {"code": "account_risk", "measured": "1500.000000", "limit": "1000.000000", "max_collateral_usd": "1000"}
     check = {"code": "account_risk", "passed": False, "measured": "1500.000000", "limit": "1000.000000"}
