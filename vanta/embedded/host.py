@@ -1,5 +1,6 @@
 """What the host gives: free ports, an unprivileged user where we are root, and death together with the parent."""
 
+import contextlib
 import ctypes
 import hashlib
 import logging
@@ -82,19 +83,25 @@ def postgres_home(state_dir: Path, account: Account | None) -> Path:
     return make_private(make_private(SHARED_HOME) / name) / "postgres"
 
 
-def reachable_binaries(directory: Path, account: Account | None) -> Path:
-    """`directory` (holding bin/, lib/, share/), or for root a copy under /var/lib that `account` may enter."""
-    if account is None or account.can_enter(directory / "bin"):
-        return directory
-    stamp = (directory / "bin" / "postgres").stat()
+def reachable_binaries(install: Path, account: Account | None) -> Path:
+    """`install` (bin/, lib/, share/ in a wheel's package), or for root a copy under /var/lib that `account` may enter.
+
+    The programs find the shared libraries beside the package by a relative path, so the copy keeps the arrangement.
+    """
+    if account is None or account.can_enter(install / "bin"):
+        return install
+    package = install.parent
+    stamp = (install / "bin" / "postgres").stat()
     copy = make_private(SHARED_HOME) / f"postgresql-{stamp.st_size}-{int(stamp.st_mtime)}"
     if not copy.exists():
         staging = Path(tempfile.mkdtemp(dir=SHARED_HOME))
-        shutil.copytree(directory, staging / "install", symlinks=True)
+        shutil.copytree(install, staging / package.name / install.name, symlinks=True)
+        shutil.copytree(package.parent / f"{package.name}.libs", staging / f"{package.name}.libs", symlinks=True)
         _open_to_all(staging)
-        (staging / "install").rename(copy)
-        staging.rmdir()
-    return copy
+        with contextlib.suppress(OSError):  # another process has just put the same copy there
+            staging.rename(copy)
+        shutil.rmtree(staging, ignore_errors=True)
+    return copy / package.name / install.name
 
 
 def _open_to_all(directory: Path) -> None:
