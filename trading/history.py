@@ -1,5 +1,6 @@
 """Moving orders from state to state: the conditional update, its event, and the metrics, always together."""
 
+import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ from psycopg2.extras import Json, execute_values
 from trading.models import Order, OrderEvent
 from trading.order_state import TERMINAL, OrderState, require_transition
 from vanta import clock, metrics, tracing
+
+Details = Mapping[int, Mapping[str, Any]]  # by order id
 
 _INSERT_EVENTS = """
     INSERT INTO trading_orderevent (order_id, sequence, from_state, to_state, detail, trace_id, at)
@@ -32,12 +35,23 @@ def transition(order: Order, following: OrderState, detail: Mapping[str, Any] | 
 def transition_all(
     orders: Sequence[Order],
     following: OrderState,
-    details: Mapping[int, Mapping[str, Any]] | None = None,
+    details: Details | None = None,
     **changes: Any,
+) -> list[Order]:
+    """Move orders with the same `changes` for each; see `move_each`."""
+    for order in orders:
+        for name, value in changes.items():
+            setattr(order, name, value)
+    return move_each(orders, following, details, columns=tuple(changes))
+
+
+def move_each(
+    orders: Sequence[Order], following: OrderState, details: Details | None = None, *, columns: Sequence[str]
 ) -> list[Order]:
     """Move each order whose row still is in the state that the object has; the others are left out of the answer.
 
-    All of `orders` are in one state. Writes the event in the caller's transaction. Raises IllegalTransition.
+    All of `orders` are in one state. Stores what each object has in `columns`, and writes the events, in the caller's
+    transaction. Raises IllegalTransition.
     """
     if not orders:
         return []
@@ -45,27 +59,32 @@ def transition_all(
     require_transition(current, following)
     now = clock.now()
     if following in TERMINAL:
-        changes.setdefault("ended_at", now)
-    claimed = set(_update(orders, current, following, changes))
+        columns = [*columns, "ended_at"]
+        for order in orders:
+            order.ended_at = now
+    claimed = set(_update(orders, current, following, columns))
     moved = [order for order in orders if order.pk in claimed]
     _insert_events(moved, current, following, details or {}, now)
     for order in moved:
         order.state = following
-        for name, value in changes.items():
-            setattr(order, name, value)
         metrics.orders.labels(following, order.mode).inc()
     return moved
 
 
-def _update(orders: Sequence[Order], current: OrderState, following: OrderState, changes: dict[str, Any]) -> list[int]:
-    names = ["state", *changes]
-    assignments = ", ".join(f'"{name}" = %s' for name in names)
+def _update(orders: Sequence[Order], current: OrderState, following: OrderState, columns: Sequence[str]) -> list[int]:
+    assignments = "".join(f', "{name}" = v."{name}"::{_type(name)}' for name in columns)
+    names = "".join(f', "{name}"' for name in columns)
+    statement = (
+        f"UPDATE trading_order o SET state = '{following.value}'{assignments} FROM (VALUES %s) AS v (id{names}) "  # noqa: S608
+        f"WHERE o.id = v.id AND o.state = '{current.value}' RETURNING o.id"
+    )
+    rows = [(order.pk, *(_as_column(getattr(order, name)) for name in columns)) for order in orders]
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE trading_order SET {assignments} WHERE id = ANY(%s) AND state = %s RETURNING id",  # noqa: S608
-            [following, *map(_as_column, changes.values()), [order.pk for order in orders], current],
-        )
-        return [row[0] for row in cursor.fetchall()]
+        return [row[0] for row in execute_values(cursor.cursor, statement, rows, fetch=True)]
+
+
+def _type(column: str) -> str:
+    return str(Order._meta.get_field(column).db_type(connection))
 
 
 def _as_column(value: Any) -> Any:
@@ -76,8 +95,8 @@ def _insert_events(
     orders: Sequence[Order],
     current: OrderState,
     following: OrderState,
-    details: Mapping[int, Mapping[str, Any]],
-    now: Any,
+    details: Details,
+    now: dt.datetime,
 ) -> None:
     if not orders:
         return

@@ -1,6 +1,8 @@
 """Owing messages: rows written with what they tell of, sent later by whoever drains the outbox."""
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from trading.models import Order, OutboxMessage
@@ -11,17 +13,41 @@ from vanta.wake import wake_on_commit
 ORDER_CARD = "order_card"
 
 
-def owe(chat_id: int, method: str, payload: Mapping[str, Any], *, order: Order | None = None) -> OutboxMessage:
+_together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Store what is owed inside the block at its end, in one statement and in the same order."""
+    rows: list[OutboxMessage] = []
+    token = _together.set(rows)
+    try:
+        yield
+    finally:
+        _together.reset(token)
+    _store(rows)
+
+
+def _store(rows: Sequence[OutboxMessage]) -> None:
+    if rows:
+        OutboxMessage.objects.bulk_create(rows)
+        wake_on_commit("messages")
+
+
+def owe(chat_id: int, method: str, payload: Mapping[str, Any], *, order: Order | None = None) -> None:
     """Owe one call of the Bot API to a chat, in the caller's transaction."""
-    row = OutboxMessage.objects.create(
+    row = OutboxMessage(
         chat_id=chat_id,
         method=method,
         payload=dict(payload),
         order=order,
         trace_id=order.trace_id if order else tracing.current_trace_id(),
     )
-    wake_on_commit("messages")
-    return row
+    waiting = _together.get()
+    if waiting is None:
+        _store([row])
+    else:
+        waiting.append(row)
 
 
 def owe_order_cards(orders: Iterable[Order]) -> None:
@@ -37,6 +63,8 @@ def owe_order_cards(orders: Iterable[Order]) -> None:
         for order in orders
         if order.chat_id is not None
     ]
-    if rows:
-        OutboxMessage.objects.bulk_create(rows)
-        wake_on_commit("messages")
+    waiting = _together.get()
+    if waiting is None:
+        _store(rows)
+    else:
+        waiting.extend(rows)

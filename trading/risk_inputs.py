@@ -1,9 +1,11 @@
 """Assembling what the risk checks take: values from rows, read under the trader's lock by whoever decides."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Self
 
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice, NoConsensus
@@ -29,15 +31,56 @@ class Holdings:
     marks: Marks
 
 
-def holdings(trader: Trader, mode: str, *, also: Sequence[str] = ()) -> Holdings:
-    """Read everything that a decision needs; `also` names markets whose marks are wanted besides the positions'."""
-    account = Account.objects.filter(trader=trader, mode=mode).first()
-    positions = list(with_market(Position.objects.filter(trader=trader, mode=mode, status="open")))
-    openings = Order.objects.filter(trader=trader, mode=mode, kind=Order.Kind.OPEN, state__in=PENDING)
-    pending = list(with_market(openings).defer("decision"))
-    symbols = {position.market.symbol for position in positions} | set(also)
-    marks = feeds.mark_prices(sorted(symbols)) if symbols else {}
-    return Holdings(account.free_balance_usd if account else ZERO, positions, pending, marks)
+AccountKey = tuple[int, str]  # trader id and execution mode
+
+
+class Desk:
+    """What decisions on some orders need, all their accounts in four reads; approved orders are added as they come."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._free: dict[AccountKey, Decimal] = {}
+        self._positions: dict[AccountKey, list[Position]] = defaultdict(list)
+        self._pending: dict[AccountKey, list[Order]] = defaultdict(list)
+
+    @classmethod
+    def read(cls, orders: Sequence[Order]) -> Self:
+        """The accounts of the traders of `orders` as they are now, with the marks of every market concerned."""
+        return cls.of({order.trader_id for order in orders}, also={order.market.symbol for order in orders})
+
+    @classmethod
+    def of(cls, trader_ids: Collection[int], *, also: Collection[str] = ()) -> Self:
+        """The accounts of some traders; `also` names markets whose marks are wanted besides their positions'."""
+        open_positions = Position.objects.filter(trader__in=trader_ids, status=Position.Status.OPEN)
+        positions = list(with_market(open_positions)) if trader_ids else []
+        symbols = {position.market.symbol for position in positions} | set(also)
+        desk = cls(feeds.mark_prices(sorted(symbols)) if symbols else {})
+        for position in positions:
+            desk._positions[position.trader_id, position.mode].append(position)
+        openings = Order.objects.filter(trader__in=trader_ids, kind=Order.Kind.OPEN, state__in=PENDING)
+        for order in with_market(openings).defer("decision") if trader_ids else []:
+            desk.reserve(order)
+        accounts = Account.objects.filter(trader__in=trader_ids).values_list("trader_id", "mode", "free_balance_usd")
+        desk._free = {(trader_id, mode): free for trader_id, mode, free in accounts}
+        return desk
+
+    def reserve(self, order: Order) -> None:
+        """Count an opening as pending from now on."""
+        self._pending[order.trader_id, order.mode].append(order)
+
+    def holdings(self, order: Order) -> Holdings:
+        """What the account that `order` would be booked on holds."""
+        return self.account(order.trader_id, order.mode)
+
+    def account(self, trader_id: int, mode: str) -> Holdings:
+        """What one account holds; an account that does not exist holds nothing."""
+        key = (trader_id, mode)
+        return Holdings(self._free.get(key, ZERO), self._positions[key], self._pending[key], self._marks)
+
+
+def holdings(trader: Trader, mode: str) -> Holdings:
+    """What one account holds."""
+    return Desk.of([trader.pk]).account(trader.pk, mode)
 
 
 def account_snapshot(held: Holdings, market: Market) -> AccountSnapshot:

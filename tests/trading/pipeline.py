@@ -8,7 +8,7 @@ from django.db.models import Sum
 from tests.trading.people import Person
 from trading import execution
 from trading.models import Account, LedgerEntry, LedgerTransaction, Order, Position
-from trading.services import orders
+from trading.services import orders, placing
 from trading.services.orders import Origin
 from vanta.money import ONE, ZERO
 
@@ -16,7 +16,7 @@ from vanta.money import ONE, ZERO
 def approve(person: Person, text: str) -> Order:
     """Type an opening and confirm it."""
     order = person.drafts(text)
-    placed = orders.place(trader=person.trader, order_id=order.pk)
+    placed = placing.place(trader=person.trader, order_id=order.pk)
     assert placed.state == "APPROVED", placed.reason
     return placed
 

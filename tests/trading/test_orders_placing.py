@@ -15,7 +15,7 @@ from tests.trading.people import Person, buttons, toast, words
 from trading import risk_inputs
 from trading.errors import PricesUnreachable
 from trading.models import Order
-from trading.services import orders
+from trading.services import orders, placing
 from vanta import clock
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ D = Decimal
 
 
 def place(person: Person, order: Order) -> Order:
-    return orders.place(trader=person.trader, order_id=order.pk)
+    return placing.place(trader=person.trader, order_id=order.pk)
 
 
 def codes(order: Order) -> list[str]:

@@ -12,6 +12,7 @@ from risk.checks import CheckResult, Denial, OpeningRequest, RiskDecision
 from risk.margin import Side
 from trading import risk_inputs
 from trading.models import Order, Trader
+from trading.risk_inputs import Desk
 from vanta import clock
 from vanta.money import quantize_usdc
 
@@ -29,18 +30,19 @@ def opening_request(order: Order) -> OpeningRequest:
     )
 
 
-def decide_opening(order: Order, trader: Trader) -> tuple[RiskDecision, MarkPrice | NoConsensus]:
-    """All checks on an opening, now. To bind, it must be called under the lock on the trader's row."""
-    held = risk_inputs.holdings(trader, order.mode, also=[order.market.symbol])
+def decide_opening(
+    order: Order, trader: Trader, desk: Desk, state: trading_state.TradingState
+) -> tuple[RiskDecision, MarkPrice | NoConsensus]:
+    """All checks on an opening, now. To bind, `desk` must have been read under the lock on the trader's row."""
+    held = desk.holdings(order)
     mark = held.marks[order.market.symbol]
-    now = clock.now()
     decision = checks.evaluate(
         order=opening_request(order),
         account=risk_inputs.account_snapshot(held, order.market),
-        market=risk_inputs.market_rules(order.market, Side(order.side), now, order.leverage),
+        market=risk_inputs.market_rules(order.market, Side(order.side), clock.now(), order.leverage),
         mark=mark,
         limits=policies.limits_for(trader.policy),
-        trading_state=trading_state.current(),
+        trading_state=state,
         now_ms=clock.now_ms(),
     )
     return decision, mark

@@ -1,21 +1,68 @@
 """From an update to the handler of its command or tap; every one gets an answer."""
 
 import difflib
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from feeds.selectors import UnknownMarket
 from trading import outbox
-from trading.models import TelegramUpdate
+from trading.models import TelegramUpdate, Trader
+from trading.services import placing
 from trading.services.traders import register_trader
 from trading.telegram import commands, messages, taps
 from trading.telegram.context import Context
 from trading.telegram.parsing import Command, Mistake, parse_command
+from vanta import tracing
 
 MAX_TEXT = 4096
 BIGINT = 2**63
+_CONFIRM = re.compile(r"confirm:[0-9]{1,18}")
 GROUP = "I only talk in private chats, where nobody reads your trades."
 FORWARDED = "This card was sent to somebody else's chat. Its buttons only work in your own chat with me."
 OUT_OF_USE = "This button is not in use any more."
+
+
+def handle_all(updates: Sequence[TelegramUpdate]) -> list[str]:
+    """Carry out updates, each chat's in order; confirmations that a chat begins with are decided together."""
+    confirmed = _confirm_all(_leading_confirmations(updates))
+    outcomes = []
+    for update in updates:
+        with tracing.bind_trace(update.trace_id, update_id=update.update_id):
+            outcomes.append(confirmed.get(update.update_id) or handle(update))
+    return outcomes
+
+
+def _leading_confirmations(updates: Sequence[TelegramUpdate]) -> list[tuple[TelegramUpdate, str]]:
+    """Taps on [Confirm] in the tapper's own chat, with nothing but such before them in the batch."""
+    found, others = [], set()
+    for update in updates:
+        tap = update.payload.get("callback_query")
+        data = tap.get("data") if isinstance(tap, dict) and isinstance(tap.get("id"), str) else None
+        is_confirmation = isinstance(data, str) and _CONFIRM.fullmatch(data) and update.chat_id == update.user_id
+        if is_confirmation and update.chat_id not in others:
+            found.append((update, str(data).partition(":")[2]))
+        else:
+            others.add(update.chat_id)
+    return found
+
+
+def _confirm_all(taps_found: Sequence[tuple[TelegramUpdate, str]]) -> dict[int, str]:
+    """Outcomes by update id."""
+    if len(taps_found) < 2:
+        return {}  # alone it costs the same the usual way
+    traders = Trader.objects.in_bulk([update.user_id for update, _ in taps_found], field_name="telegram_id")
+    known = [(update, argument) for update, argument in taps_found if update.user_id in traders]
+    contexts, confirmations = [], []
+    for update, argument in known:
+        with tracing.bind_trace(update.trace_id):
+            context = _tap_context(update, traders[update.user_id], update.payload["callback_query"])
+            contexts.append(context)
+            confirmations.append(taps.confirmation(context, argument))
+    for (update, _), context, placed in zip(known, contexts, placing.place_all(confirmations), strict=True):
+        with tracing.bind_trace(update.trace_id, update_id=update.update_id):
+            taps.answer_confirmation(context, placed)
+    return {update.update_id: "tap_confirm" for update, _ in known}
 
 
 def handle(update: TelegramUpdate) -> str:
@@ -87,14 +134,18 @@ def _context(update: TelegramUpdate, sender: object, tap: dict[str, Any] | None 
         username=_text(user.get("username")),
         first_name=_text(user.get("first_name")),
     )
-    shown = (tap or {}).get("message")
+    return _tap_context(update, trader, tap) if tap else Context(trader, update.user_id, update.update_id)
+
+
+def _tap_context(update: TelegramUpdate, trader: Trader, tap: dict[str, Any]) -> Context:
+    shown = tap.get("message")
     shown_id = shown.get("message_id") if isinstance(shown, dict) else None
     is_id = isinstance(shown_id, int) and not isinstance(shown_id, bool) and 0 < shown_id < BIGINT
     return Context(
         trader=trader,
         chat_id=update.user_id,
         update_id=update.update_id,
-        tap_id=tap["id"] if tap else None,
+        tap_id=tap["id"],
         message_id=shown_id if is_id else None,
     )
 

@@ -6,10 +6,12 @@ from trading import selectors
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
 from trading.models import Order, Position
 from trading.order_state import OrderState
-from trading.services import orders
+from trading.services import orders, placing
+from trading.services.placing import Confirmation, Placed
 from trading.telegram import cards, commands, pages
 from trading.telegram.context import Context
 from trading.telegram.parsing import parse_order_id, parse_share
+from vanta import tracing
 
 NOT_YOURS = "This card belongs to somebody else, or is gone."
 _GONE = {
@@ -23,13 +25,26 @@ _GONE = {
 
 def confirm(context: Context, argument: str) -> None:
     """Confirm a draft: decided now, at the current price."""
-    try:
-        order = orders.place(trader=context.trader, order_id=parse_order_id(argument), message_id=context.message_id)
-    except OrderNotFound:
+    answer_confirmation(context, placing.place_all([confirmation(context, argument)])[0])
+
+
+def confirmation(context: Context, argument: str) -> Confirmation:
+    """What a tap on [Confirm] says. Raises Mistake."""
+    return Confirmation(
+        telegram_id=context.trader.telegram_id,
+        order_id=parse_order_id(argument),
+        message_id=context.message_id,
+        trace_id=tracing.current_trace_id(),
+    )
+
+
+def answer_confirmation(context: Context, order: Placed) -> None:
+    """Tell what became of a confirmed draft."""
+    if isinstance(order, OrderNotFound):
         context.toast(NOT_YOURS, alert=True)
         return
-    except DraftGone as error:
-        context.toast(_GONE.get(OrderState(error.state), "Already on its way."))
+    if isinstance(order, DraftGone):
+        context.toast(_GONE.get(OrderState(order.state), "Already on its way."))
         return
     if order.state == OrderState.APPROVED:
         context.toast("On its way.")

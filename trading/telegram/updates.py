@@ -15,11 +15,11 @@ from trading import outbox
 from trading.errors import PricesUnreachable
 from trading.models import TelegramUpdate
 from trading.telegram import messages
-from trading.telegram.router import handle
+from trading.telegram.router import handle_all
 from vanta import clock, metrics, tracing
 
 log = structlog.get_logger(__name__)
-BATCH = 10
+BATCH = 20
 LOOK_AHEAD = 200
 MAX_ATTEMPTS = 3
 CHAT_LOCKS = 7001  # the advisory locks' class: one lock a chat
@@ -90,9 +90,16 @@ def _handle_batch(
 
 
 def _handle_together(updates: Sequence[TelegramUpdate]) -> None:
+    started = clock.monotonic()
+    with outbox.together():
+        outcomes = handle_all(updates)
+    duration_ms = round((clock.monotonic() - started) * 1000 / max(1, len(updates)), 1)
     ended: dict[str, list[int]] = defaultdict(list)
-    for update in updates:
-        ended[_handle_one(update)].append(update.pk)
+    for update, outcome in zip(updates, outcomes, strict=True):
+        ended[TelegramUpdate.Status.DONE if outcome else TelegramUpdate.Status.IGNORED].append(update.pk)
+        metrics.commands.labels(outcome or "ignored").inc()
+        with tracing.bind_trace(update.trace_id, update_id=update.update_id):
+            log.info("update_handled", command=outcome, duration_ms=duration_ms)
     for status, ids in ended.items():
         TelegramUpdate.objects.filter(pk__in=ids).update(status=status, handled_at=clock.now())
 
@@ -112,16 +119,6 @@ def _handle_apart(waiting: set[int], updates: Sequence[TelegramUpdate]) -> None:
             # A defect of ours: the trader is told, the row is kept for us, the chat goes on.
             log.exception("update_failed", update_id=update.update_id, error=type(error).__name__)
             _give_up(update, error)
-
-
-def _handle_one(update: TelegramUpdate) -> str:
-    """The status that the update ends in."""
-    started = clock.monotonic()
-    with tracing.bind_trace(update.trace_id, update_id=update.update_id):
-        outcome = handle(update)
-        metrics.commands.labels(outcome or "ignored").inc()
-        log.info("update_handled", command=outcome, duration_ms=round((clock.monotonic() - started) * 1000, 1))
-    return TelegramUpdate.Status.DONE if outcome else TelegramUpdate.Status.IGNORED
 
 
 def _give_up(update: TelegramUpdate, error: Exception) -> None:

@@ -1,0 +1,178 @@
+"""Deciding on confirmed drafts, many at once: every trader's row locked, one reading for all, one writing for all.
+
+A decision sees what the decisions before it in the same batch have reserved, as if each had been alone.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+
+from feeds.consensus import MarkPrice, NoConsensus
+from risk import trading_state
+from risk.checks import RiskDecision
+from trading.errors import DraftGone, OrderNotFound, PricesUnreachable
+from trading.history import move_each, transition
+from trading.models import Order, Trader
+from trading.models.loading import with_market
+from trading.order_state import OrderState
+from trading.risk_inputs import Desk
+from trading.services import decisions
+from trading.transactions import joined
+from vanta import clock, metrics, tracing
+from vanta.wake import wake_on_commit
+
+log = structlog.get_logger(__name__)
+DECIDED = ("decision", "reason", "quoted_price", "card_message_id", "trace_id", "decided_at", "next_check_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A trader's yes to a draft. `message_id` is the card that was tapped."""
+
+    telegram_id: int
+    order_id: int
+    message_id: int | None = None
+    trace_id: str = ""
+
+
+Placed = Order | OrderNotFound | DraftGone
+
+
+def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Order:
+    """Decide on one draft. Raises what `place_all` answers with, and PricesUnreachable."""
+    confirmation = Confirmation(trader.telegram_id, order_id, message_id, tracing.current_trace_id())
+    placed = place_all([confirmation])[0]
+    if isinstance(placed, Order):
+        return placed
+    raise placed
+
+
+@joined
+def place_all(confirmations: Sequence[Confirmation]) -> list[Placed]:
+    """Decide on drafts that their traders confirmed; answers in the order of `confirmations`.
+
+    An order's state says what became of it: APPROVED and on its way, DENIED, EXPIRED, or still DRAFT where the price
+    has drifted and it was quoted anew. OrderNotFound: no such order of this trader. DraftGone: confirmed, canceled or
+    expired before. Raises PricesUnreachable, with nothing written, where Redis cannot say what the prices are.
+    """
+    started = clock.monotonic()
+    orders = lock_orders([confirmation.order_id for confirmation in confirmations])
+    desk = Desk.read(list(orders.values()))
+    batch = _Batch(desk, trading_state.current())
+    answers = [batch.decide(orders.get(confirmation.order_id), confirmation) for confirmation in confirmations]
+    batch.write()
+    if confirmations:
+        metrics.decision_seconds.observe((clock.monotonic() - started) / len(confirmations))
+    return answers
+
+
+def lock_orders(order_ids: Sequence[int]) -> dict[int, Order]:
+    """Orders and their traders' rows, locked together: decisions on one trader's orders are made one at a time."""
+    rows = with_market(Order.objects.filter(pk__in=order_ids), "trader__policy").select_for_update(
+        of=("self", "trader")
+    )
+    return {order.pk: order for order in rows.order_by("trader_id", "pk")}
+
+
+def has_drifted(order: Order, mark: MarkPrice) -> bool:
+    """Whether the price has left the band around the preview's price in which a confirmation counts."""
+    return abs(mark.price - order.quoted_price) > order.quoted_price * settings.DRAFT_MAX_DRIFT_PCT
+
+
+class _Batch:
+    """What has been decided so far and is still to be written."""
+
+    def __init__(self, desk: Desk, state: trading_state.TradingState) -> None:
+        self._desk = desk
+        self._state = state
+        self._decided: dict[OrderState, list[Order]] = defaultdict(list)
+        self._ends: dict[int, OrderState] = {}
+
+    def decide(self, order: Order | None, confirmation: Confirmation) -> Placed:
+        """One confirmation; nothing is written yet but a new quote."""
+        if order is None or order.trader.telegram_id != confirmation.telegram_id:
+            return OrderNotFound(order_id=confirmation.order_id)
+        state = self._ends.get(order.pk, OrderState(order.state))
+        if state != OrderState.DRAFT:
+            return DraftGone(state, order.pk)
+        order.card_message_id = confirmation.message_id or order.card_message_id
+        order.trace_id = confirmation.trace_id or order.trace_id
+        if clock.now() > order.valid_until:
+            self._end(order, OrderState.EXPIRED, "draft_expired")
+            return order
+        decision, mark = decisions.decide_opening(order, order.trader, self._desk, self._state)
+        if isinstance(mark, NoConsensus) and mark.reason == "no_quotes":
+            raise PricesUnreachable(order_id=order.pk)
+        if isinstance(mark, MarkPrice):
+            if has_drifted(order, mark):
+                _quote_anew(order, mark)
+                return order
+            order.quoted_price = mark.price  # slippage counts from the price that the decision was made on
+        order.decision = decisions.as_json(decision, mark)
+        self._conclude(order, decision)
+        return order
+
+    def _conclude(self, order: Order, decision: RiskDecision) -> None:
+        if not order.trader.is_active:
+            self._end(order, OrderState.DENIED, "trader_disabled")
+        elif decision.approved:
+            self._end(order, OrderState.APPROVED)
+            self._desk.reserve(order)
+        else:
+            self._end(order, OrderState.DENIED, ",".join(decision.codes)[:200])
+
+    def _end(self, order: Order, state: OrderState, reason: str = "") -> None:
+        order.reason = reason
+        order.next_check_at = clock.now()
+        if state != OrderState.EXPIRED:  # nobody decided on it
+            order.decided_at = order.next_check_at
+        self._ends[order.pk] = state
+        self._decided[state].append(order)
+
+    def write(self) -> None:
+        """Store the decisions, a statement for each kind."""
+        for state, orders in self._decided.items():
+            details = {order.pk: {"codes": order.reason.split(",")} for order in orders if order.reason}
+            move_each(orders, state, details, columns=DECIDED)
+            for order in orders:
+                tell(order)
+        if self._decided[OrderState.APPROVED]:
+            wake_on_commit("orders")
+
+
+def _quote_anew(order: Order, mark: MarkPrice) -> None:
+    order.quoted_price = mark.price
+    order.valid_until = clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S)
+    order.worst_loss_usd = decisions.worst_loss(order, mark.price)
+    order.save(update_fields=["quoted_price", "valid_until", "worst_loss_usd", "card_message_id"])
+    log.info("draft_quoted_anew", order_id=order.pk, price=mark.price)
+
+
+def approve(order: Order) -> None:
+    """Let an order out that needs no confirmation."""
+    now = clock.now()
+    transition(order, OrderState.APPROVED, decision=order.decision, decided_at=now, next_check_at=now)
+    tell(order)
+    wake_on_commit("orders")
+
+
+def deny(order: Order, codes: Sequence[str]) -> None:
+    """Refuse an order, with every reason."""
+    reason = ",".join(codes)[:200]
+    transition(
+        order, OrderState.DENIED, {"codes": list(codes)}, decision=order.decision, decided_at=clock.now(), reason=reason
+    )
+    tell(order)
+
+
+def tell(order: Order) -> None:
+    """Log a decision and count its denials."""
+    codes = order.reason.split(",") if order.state == OrderState.DENIED else []
+    for code in codes:
+        metrics.denials.labels(code).inc()
+    with tracing.bind_trace(order.trace_id):
+        log.info("order_" + order.state.lower(), order_id=order.pk, codes=codes or None)
