@@ -181,4 +181,4 @@ def test_an_expired_draft_is_not_decided(ada: Person, eth: Market) -> None:
     order = ada.drafts("/long ETH 100 10x")
     Order.objects.filter(pk=order.pk).update(valid_until=clock.now() - dt.timedelta(milliseconds=1))
     ended = place(ada, order)
-    assert (ended.state, ended.reason, ended.decided_at) == ("EXPIRED", "draft_expired", None)
+    assert (ended.state, ended.reason, ended.decision["denials"]) == ("EXPIRED", "draft_expired", [])
