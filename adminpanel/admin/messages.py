@@ -1,6 +1,9 @@
 """Messages: what came from Telegram and what is owed to it."""
 
+from html import unescape
+
 from django.contrib import admin
+from django.utils.html import strip_tags
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyAdmin
@@ -9,7 +12,7 @@ from trading.models import OutboxMessage, TelegramUpdate
 
 OUTBOX_COLOURS = {"pending": "info", "sent": "success", "dead": "danger", "superseded": ""}
 UPDATE_COLOURS = {"new": "info", "done": "success", "ignored": "", "failed": "danger"}
-PREVIEW = 80
+PREVIEW = 60
 
 
 def _preview(text: str) -> str:
@@ -55,7 +58,7 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
         """The beginning of what the trader reads; the method's name where that is no text."""
         payload = message.payload if isinstance(message.payload, dict) else {}
         words = payload.get("text") or payload.get("caption")
-        return _preview(str(words)) if words else message.method
+        return _preview(unescape(strip_tags(str(words)))) if words else message.method
 
 
 @admin.register(TelegramUpdate)

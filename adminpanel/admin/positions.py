@@ -134,5 +134,5 @@ class FillAdmin(ReadOnlyAdmin):
     collateral = usd_column("collateral_usd")
     notional = usd_column("notional_usd")
     fee = usd_column("fee_usd")
-    accrued = usd_column("accrued_usd", "rollover and funding paid")
+    accrued = usd_column("accrued_usd", "accrued paid")
     pnl = usd_column("pnl_usd", "realised PnL")

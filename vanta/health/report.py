@@ -19,7 +19,7 @@ from vanta.health.slots import Outcome, Slots
 from vanta.health.surroundings import Blockchain, Disk, Memory, Reachable, Supervisor
 
 log = structlog.get_logger(__name__)
-TIMEOUT_S = 1.7
+TIMEOUT_S = 1.5
 KEPT_S = 1.0
 WORKERS_MAX_AGE_S = 15
 DISPATCHER_MAX_AGE_S = 5
