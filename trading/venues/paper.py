@@ -19,10 +19,11 @@ from risk.margin import Side
 from trading.models import Intent, Order, PaperExecution, Position
 from trading.venues import avantis
 from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown
-from vanta import clock, redis
+from vanta import clock
 from vanta.money import ZERO, quantize_price, quantize_usdc
 
 LIQUIDATION = "liquidation"
+LATE = dt.timedelta(seconds=2)  # when nothing is down, a message is submitted within milliseconds
 
 
 class PaperVenue:
@@ -52,12 +53,11 @@ class PaperVenue:
     def submit(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
         """Journal a result for each nonce that has none, then answer from the journal alone.
 
-        Without Redis nobody knows the price: openings get no answer, and are submitted again.
+        An opening whose price is away for a moment gets no answer, and is submitted again.
         """
         symbols = {intent.payload["market"] for intent in intents}
         markets = {market.symbol: market for market in Market.objects.filter(symbol__in=symbols)}
         marks = feeds.mark_prices(sorted(symbols))
-        may_open = not any(isinstance(mark, NoConsensus) for mark in marks.values()) or redis.is_reachable()
         now = clock.now()
         results = [
             PaperExecution(
@@ -66,7 +66,7 @@ class PaperVenue:
                 executed_at=now,
             )
             for intent in intents
-            if may_open or intent.payload["kind"] == Order.Kind.CLOSE
+            if not _waits_for_price(intent, marks[intent.payload["market"]], now)
         ]
         PaperExecution.objects.bulk_create(results, ignore_conflicts=True)
         journal = PaperExecution.objects.in_bulk([intent.nonce for intent in intents], field_name="nonce")
@@ -78,6 +78,15 @@ class PaperVenue:
         if execution is not None:
             return _outcome(execution)
         return Expired() if clock.now() > intent.deadline else Unknown("not_in_journal")
+
+
+def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.datetime) -> bool:
+    """Whether an opening's price is about to come back, until the deadline: Redis was away or emptied, or whatever
+    delayed this submission has delayed the feeds as well. A price that only stands still is refused at once."""
+    if isinstance(mark, MarkPrice) or intent.payload["kind"] != Order.Kind.OPEN or now > intent.deadline:
+        return False
+    is_late = now - intent.created_at > LATE
+    return mark.reason == "no_quotes" or (is_late and mark.reason == "no_fresh_quote")
 
 
 def accrued_now(position: Position, market: Market, now: dt.datetime) -> Decimal:
