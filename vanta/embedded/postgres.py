@@ -20,6 +20,7 @@ from vanta.embedded.host import (
 )
 from vanta.embedded.server import Server, process_at, run_as
 
+PID_FILE_STATUS = 7
 OWNER = "vanta"
 NOBODYS_PID = 2**22 + 1  # above the largest number that Linux or macOS gives a process
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -81,6 +82,8 @@ class Postgres(Server):
         return [str(self.install / "bin" / "postgres"), "-D", str(self.directory), *switches]
 
     def is_ready(self) -> bool:
+        if not self._says_ready():
+            return False  # whoever answers at our port before that is somebody else
         try:
             connection = self._connect()
         except psycopg2.OperationalError as error:
@@ -94,6 +97,14 @@ class Postgres(Server):
         finally:
             connection.close()
         return True
+
+    def _says_ready(self) -> bool:
+        """Whether our own server has written into its pid file that it accepts connections: the eighth line."""
+        try:
+            lines = (self.directory / "postmaster.pid").read_text().split("\n")
+        except OSError:
+            return False  # not there yet
+        return len(lines) > PID_FILE_STATUS and lines[PID_FILE_STATUS].strip() == "ready"
 
     def leftover(self) -> psutil.Process | None:
         process = process_at(self.directory / "postmaster.pid")
