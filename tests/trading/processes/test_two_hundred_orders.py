@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from tests.trading.processes.system import System, assert_books_balance, confirmation, filled
+from tests.trading.processes.outside import assert_books_balance, confirmation, filled, new_trader
+from tests.trading.processes.system import System
 from tests.waiting import wait_until
-from trading.models import Fill, Intent, Order, OutboxMessage, PaperExecution, Position, TelegramUpdate
+from trading.models import Fill, Intent, Order, OutboxMessage, PaperExecution, Position, TelegramUpdate, Trader
 
 TRADERS, ORDERS_EACH, DELIVERIES = 50, 4, 3
 ORDERS = TRADERS * ORDERS_EACH
@@ -18,7 +19,7 @@ QUEUES = 40  # Telegram's connections: deliveries of different queues overtake e
 @pytest.mark.timeout(120)
 def test_two_hundred_confirmed_orders_each_fill_exactly_once(vanta: System) -> None:
     vanta.control("POST", "/freeze", {"frozen": True})
-    traders = [vanta.trader() for _ in range(TRADERS)]
+    traders = [new_trader() for _ in range(TRADERS)]
     drafts = [vanta.draft(trader) for trader in traders for _ in range(ORDERS_EACH)]
     wanted = [order.pk for order in drafts]
     confirmations = [confirmation(order) for order in drafts]
@@ -47,13 +48,13 @@ def test_two_hundred_confirmed_orders_each_fill_exactly_once(vanta: System) -> N
     assert TelegramUpdate.objects.filter(update_id__in=[u["update_id"] for u in confirmations]).count() == ORDERS
     assert_books_balance()
     for trader in traders:
-        assert_told_of_every_fill(vanta, trader.chat_id, [order.pk for order in drafts if order.trader == trader])
+        assert_told_of_every_fill(vanta, trader, [order.pk for order in drafts if order.trader == trader])
 
 
-def assert_told_of_every_fill(vanta: System, chat_id: int, wanted: list[int]) -> None:
+def assert_told_of_every_fill(vanta: System, trader: Trader, wanted: list[int]) -> None:
     """The chat's cards say, each once, that its order is filled."""
-    assert not OutboxMessage.objects.filter(chat_id=chat_id).exclude(status="sent").exists()
-    shown = [message["text"] for message in vanta.control("GET", f"/messages?chat_id={chat_id}")["messages"]]
+    assert not OutboxMessage.objects.filter(chat_id=trader.chat_id).exclude(status="sent").exists()
+    shown = vanta.messages(trader)
     assert sorted(shown.count(text) for text in shown) == [1] * len(wanted)
     for number in wanted:
         assert any("Filled" in text and f"order #{number}" in text.splitlines()[0] for text in shown), shown
