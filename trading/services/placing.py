@@ -26,17 +26,19 @@ from vanta import clock, metrics, tracing
 from vanta.wake import wake_on_commit
 
 log = structlog.get_logger(__name__)
+LATE = dt.timedelta(seconds=2)  # when nothing is down, a confirmation is decided within milliseconds
 DECIDED = ("decision", "reason", "quoted_price", "card_message_id", "trace_id", "decided_at", "next_check_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A trader's yes to a draft. `message_id` is the card that was tapped."""
+    """A trader's yes to a draft. `message_id` is the card that was tapped, `came_at` when Vanta heard of it."""
 
     telegram_id: int
     order_id: int
     message_id: int | None = None
     trace_id: str = ""
+    came_at: dt.datetime | None = None
 
 
 Placed = Order | OrderNotFound | DraftGone
@@ -105,7 +107,7 @@ class _Batch:
             self._end(order, OrderState.EXPIRED, "draft_expired")
             return order
         decision, mark = decisions.decide_opening(order, order.trader, self._desk, self._state)
-        if isinstance(mark, NoConsensus) and mark.reason == "no_quotes":
+        if isinstance(mark, NoConsensus) and _is_coming_back(mark, confirmation):
             raise PricesUnreachable(order_id=order.pk)
         if isinstance(mark, MarkPrice):
             if has_drifted(order, mark):
@@ -142,6 +144,13 @@ class _Batch:
                 tell(order)
         if self._decided[OrderState.APPROVED]:
             wake_on_commit("orders")
+
+
+def _is_coming_back(mark: NoConsensus, confirmation: Confirmation) -> bool:
+    """Whether the price is only away for a moment: Redis cannot be read or was emptied, or what delayed this
+    confirmation has delayed the feeds as well. The draft's end bounds the wait; a price that stands still is refused."""
+    is_late = confirmation.came_at is not None and clock.now() - confirmation.came_at > LATE
+    return mark.reason == "no_quotes" or (is_late and mark.reason == "no_fresh_quote")
 
 
 def _quote_anew(order: Order, mark: MarkPrice) -> None:

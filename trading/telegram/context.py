@@ -1,5 +1,6 @@
 """Who says something where, and the ways to answer; every answer is a row in the outbox."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 from risk import trading_state
@@ -21,6 +22,7 @@ class Context:
     update_id: int
     tap_id: str | None = None
     message_id: int | None = None
+    came_at: dt.datetime | None = None
 
     @property
     def origin(self) -> Origin:

@@ -147,6 +147,7 @@ def _tap_context(update: TelegramUpdate, trader: Trader, tap: dict[str, Any]) ->
         update_id=update.update_id,
         tap_id=tap["id"],
         message_id=shown_id if is_id else None,
+        came_at=update.received_at,
     )
 
 

@@ -35,6 +35,7 @@ def confirmation(context: Context, argument: str) -> Confirmation:
         order_id=parse_order_id(argument),
         message_id=context.message_id,
         trace_id=tracing.current_trace_id(),
+        came_at=context.came_at,
     )
 
 
