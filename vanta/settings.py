@@ -10,10 +10,12 @@ from pathlib import Path
 import environ
 from environ.fileaware_mapping import FileAwareMapping
 
+from adminpanel.look import LOOK
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
 from trading.schedule import BEAT_SCHEDULE as TRADING_SCHEDULE
 from vanta.logging import logging_config
 from vanta.preconditions import refuse_unsafe_production, require_fraction
+from vanta.schedule import BEAT_SCHEDULE as VANTA_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -135,7 +137,7 @@ DATABASES = {"default": env.db_url_config(DATABASE_URL or "postgres://127.0.0.1:
 DATABASES["default"].update(
     CONN_MAX_AGE=60,
     CONN_HEALTH_CHECKS=True,
-    OPTIONS={"connect_timeout": 3, "application_name": "vanta"},
+    OPTIONS={"connect_timeout": 3, "application_name": "vanta", "keepalives_idle": 10, "tcp_user_timeout": 5000},
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -162,7 +164,7 @@ CELERY_BEAT_SCHEDULER = "redbeat.RedBeatScheduler"
 CELERY_REDBEAT_REDIS_URL = REDIS_URL
 CELERY_REDBEAT_LOCK_TIMEOUT = 6
 CELERY_BEAT_MAX_LOOP_INTERVAL = 2
-CELERY_BEAT_SCHEDULE = {**FEEDS_SCHEDULE, **TRADING_SCHEDULE}
+CELERY_BEAT_SCHEDULE = {**FEEDS_SCHEDULE, **TRADING_SCHEDULE, **VANTA_SCHEDULE}
 
 # --- Telegram ---------------------------------------------------------------------------------------------------------
 TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")
@@ -219,14 +221,8 @@ LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "vanta.logging.configure"
 LOGGING = logging_config(json=LOG_JSON, level=LOG_LEVEL)
 
-UNFOLD = {
-    "SITE_TITLE": "Vanta",
-    "SITE_HEADER": "Vanta",
-    "SITE_SUBHEADER": "Leveraged perpetuals, self-hosted",
-    "SITE_SYMBOL": "candlestick_chart",
-    "SHOW_VIEW_ON_SITE": False,
-    "DASHBOARD_CALLBACK": "adminpanel.dashboard.context",
-}
+UNFOLD = LOOK
+FORMAT_MODULE_PATH = ["adminpanel.formats"]
 
 require_fraction(
     MAX_ACCOUNT_RISK_PCT=MAX_ACCOUNT_RISK_PCT,
