@@ -11,7 +11,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 SECRET_NAMES = re.compile(r"(secret|token|password|private|signature|api_?key|authorization|hmac)", re.IGNORECASE)
 # A bot token in a URL, a 32-byte key in hexadecimal, credentials in a connection string.
-SECRET_VALUES = re.compile(r"bot\d+:[\w-]{20,}|\b\d{6,}:[\w-]{30,}|\b(?:0x)?[0-9a-fA-F]{64}\b|(?<=://)[^/@\s]*:[^/@\s]+(?=@)")
+SECRET_VALUES = re.compile(
+    r"bot\d+:[\w-]{20,}|\b\d{6,}:[\w-]{30,}|\b(?:0x)?[0-9a-fA-F]{64}\b|(?<=://)[^/@\s]*:[^/@\s]+(?=@)"
+)
 REDACTED = "[redacted]"
 
 
