@@ -35,7 +35,6 @@ class ReadyView(View):
         report = reporter.report()
         body = report.as_json(with_details=_may_see_details(request))
         response = JsonResponse(body, status=200 if report.is_ready else 503, json_dumps_params={"indent": 1})
-        response._has_been_logged = True  # type: ignore[attr-defined]  # Django would call each 503 an error; we log changes
         # The report has logged what changed; Django would log every 503 of every probe as an error.
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response
