@@ -11,7 +11,10 @@ from risk.trading_state import TradingState
 from tests.factories import make_market, make_order, make_position
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person, buttons, words
+from tests.trading.pipeline import open_position
 from trading.models import Order, Trader
+from trading.telegram.commands import HANDLERS
+from trading.telegram.menu import MENU
 from vanta import clock
 
 pytestmark = pytest.mark.django_db
@@ -239,8 +242,25 @@ def test_why_tells_the_whole_chain_of_a_denied_order(ada: Person, eth: Market) -
     ada.types("/long ETH 1500 10x")
     order = ada.orders[0]
     shown = ada.answer(f"/why {order.pk}")
-    for part in (order.trace_id, "DRAFT → <b>DENIED</b>", "✗ account_risk", "✓ leverage", "from avantis"):
+    for part in (
+        order.trace_id,
+        "<b>DENIED</b>",
+        "because of account risk",
+        "✗ account_risk: worst loss  1,500.00 &gt; 1,000.00",
+        "✓ leverage  10x ≤ 75x",
+        "trading state",
+        "mark 3,000.00 from avantis",
+    ):
         assert part in shown
+
+
+def test_why_tells_what_was_sent_and_filled(ada: Person, eth: Market) -> None:
+    open_position(ada)
+    order = ada.orders[0]
+    shown = ada.answer(f"/why #{order.pk}")
+    for part in ("<b>SUBMITTING</b>", f"nonce <code>paper-{order.pk}</code>", "attempt 1 answered", "at 3,000.30"):
+        assert part in shown
+    assert shown.index("DRAFT") < shown.index("APPROVED") < shown.index("FILLED")
 
 
 def test_status_tells_how_trading_stands(ada: Person) -> None:
@@ -285,3 +305,7 @@ def test_in_a_group_the_bot_shows_nothing_of_anybody(ada: Person, eth: Market) -
     assert "private chats" in row.payload["text"]
     assert not Trader.objects.exists()
     assert not Order.objects.exists()
+
+
+def test_the_menu_shows_every_command_but_start() -> None:
+    assert {*MENU, "start"} == set(HANDLERS)

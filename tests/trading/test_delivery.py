@@ -1,11 +1,13 @@
 """The outbox: every message arrives, a chat's in order, or is kept as dead; against a real Bot API process."""
 
 import datetime as dt
+import io
 import threading
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
@@ -18,6 +20,7 @@ from trading import outbox
 from trading.models import Order, OutboxMessage
 from trading.telegram import delivery
 from trading.telegram.client import bot_loop
+from trading.telegram.menu import MENU
 from vanta import clock
 from vanta.embedded.host import free_port
 
@@ -319,3 +322,25 @@ def test_many_senders_at_once_send_every_message_once_and_in_order(api: BotApi) 
     delivery.drain()
     for each in chats:
         assert api.texts(each) == [str(number) for number in range(6)]
+
+
+def test_registering_the_bot_gives_telegram_its_menu(api: BotApi, settings: Settings) -> None:
+    call_command("register_bot", stdout=io.StringIO())
+    delivery.drain()
+    told = api.client.post(f"/telegram/bot{settings.TELEGRAM_BOT_TOKEN}/getMyCommands").json()["result"]
+    assert {command["command"]: command["description"] for command in told} == MENU
+
+
+def test_registering_the_bot_sets_the_webhook_where_the_address_is_https(api: BotApi, settings: Settings) -> None:
+    settings.PUBLIC_BASE_URL = "https://vanta.example/"
+    said = io.StringIO()
+    call_command("register_bot", stdout=said)
+    assert "webhook https://vanta.example/telegram/webhook/" in said.getvalue()
+    assert api.client.get("/control/state").json()["webhook"]["url"] == "https://vanta.example/telegram/webhook/"
+
+
+def test_registering_the_bot_fails_loudly_where_telegram_refuses(api: BotApi, settings: Settings) -> None:
+    settings.PUBLIC_BASE_URL = "https://vanta.example"
+    api.fault("status", status=401, count=1)
+    with pytest.raises(CommandError, match="Telegram did not take the webhook"):
+        call_command("register_bot", stdout=io.StringIO())

@@ -15,7 +15,7 @@ from trading.models import Order, Position
 from trading.models.traders import Mode
 from trading.services import orders
 from trading.services.orders import OpeningWish
-from trading.telegram import cards, messages, pages
+from trading.telegram import cards, messages, pages, story
 from trading.telegram.context import Context
 from trading.telegram.parsing import (
     Level,
@@ -212,7 +212,7 @@ def why(context: Context, words: Words) -> None:
     except OrderNotFound:
         context.reply_text("You have no such order. /orders lists them.")
         return
-    context.reply(cards.text(pages.why(chain)))
+    context.reply(cards.text(story.why(chain)))
 
 
 def status(context: Context, _words: Words) -> None:

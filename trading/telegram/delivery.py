@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from telegram import Bot, InlineKeyboardMarkup, Message
+from telegram import Bot, BotCommand, InlineKeyboardMarkup, Message
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from risk import trading_state
@@ -35,6 +35,7 @@ _TAKE = """
                       WHERE e.status = 'pending' AND e.chat_id = m.chat_id AND e.id < m.id)
     ORDER BY m.id LIMIT %s FOR UPDATE SKIP LOCKED
 """
+NOT_ABOUT_A_CHAT = frozenset({"answerCallbackQuery", "setMyCommands"})
 Call = tuple[str, dict[str, Any]]
 
 
@@ -122,14 +123,17 @@ def _bot_method(bot: Bot, method: str) -> Callable[..., Awaitable[Any]]:
         "sendMessage": bot.send_message,
         "editMessageText": bot.edit_message_text,
         "answerCallbackQuery": bot.answer_callback_query,
+        "setMyCommands": bot.set_my_commands,
     }
     return methods[method]
 
 
 def _typed(method: str, arguments: dict[str, Any], bot: Bot) -> dict[str, Any]:
     typed = dict(arguments)
-    if method == "answerCallbackQuery":
+    if method in NOT_ABOUT_A_CHAT:
         typed.pop("chat_id", None)
+    if "commands" in typed:
+        typed["commands"] = [BotCommand(**command) for command in typed["commands"]]
     if "reply_markup" in typed:
         typed["reply_markup"] = InlineKeyboardMarkup.de_json(typed["reply_markup"], bot)
     return typed

@@ -1,24 +1,22 @@
 """Pages: the longer answers that are not about one order. HTML of the Bot API."""
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
-from typing import Any
 
 from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
 from trading.models import Order, Trader
 from trading.order_state import OrderState
-from trading.selectors import Balance, OrderChain, SystemStatus
+from trading.selectors import Balance, SystemStatus
 from trading.telegram import messages
 from trading.telegram.cards import Payload, text
+from trading.telegram.menu import MENU
 from vanta import clock
 from vanta.money import format_number, format_percent, format_price, format_usd
 
 PAGE_OF_MARKETS = 25
 MAX_WANTED = 12  # its UTF-8 must fit a button's 64 bytes
-MAX_MESSAGE = 4000
 _DOTS = {
     OrderState.FILLED: "✅",
     OrderState.DENIED: "⛔",
@@ -44,18 +42,18 @@ def welcome(trader: Trader, free_usd: Decimal) -> Payload:
 def help_page() -> Payload:
     lines = [
         "<b>Open</b>",
-        f"{messages.OPENING_EXAMPLE}",
+        messages.OPENING_EXAMPLE,
         "<code>/short BTC 250 5x sl=2% tp=58000</code>",
-        "The first number is collateral in USDC (<code>100</code>, <code>1.5k</code>). "
-        "A level is a price (<code>2900</code>), a move of the price (<code>2%</code>) "
-        "or an amount (<code>$50</code>).",
+        "market · collateral in USDC (<code>100</code>, <code>1.5k</code>) · leverage",
+        "<code>sl=</code> stop and <code>tp=</code> take-profit: a price (<code>2900</code>), "
+        "a move of the price (<code>2%</code>) or an amount (<code>$50</code>)",
+        "You get a preview first; nothing happens until you confirm it.",
         "",
         "<b>Close</b>",
-        f"{messages.CLOSING_EXAMPLE} · <code>/close all</code> · /cancel",
+        f"{messages.CLOSING_EXAMPLE}  or  <code>/close all</code>",
         "",
-        "<b>Look</b>",
-        "/positions · /orders · /balance · <code>/price ETH</code> · /markets · /status",
-        "<code>/why 12</code> shows everything that happened to order 12",
+        "<b>All commands</b>",
+        *(f"/{name}  {about}" for name, about in MENU.items()),
     ]
     return text("\n".join(lines))
 
@@ -144,62 +142,6 @@ def order_list(orders: Sequence[Order]) -> Payload:
         )
     lines += ["", f"<code>/why {orders[0].pk}</code> shows everything that happened to one."]
     return text("\n".join(lines))
-
-
-def why(chain: OrderChain) -> str:
-    """The whole chain of one order with times, within Telegram's length."""
-    order = chain.order
-    lines = [
-        f"🔎 <b>Order #{order.pk}</b> {order.kind} {order.side} {escape(order.market.symbol)} · {order.mode}",
-        f"{format_usd(order.collateral_usd)} USDC at {format_number(order.leverage.normalize())}x",
-        f"trace <code>{order.trace_id}</code> · update {order.update_id or '—'}",
-        "",
-        "<b>What happened</b>",
-    ]
-    begin = order.created_at
-    lines += [
-        f"{_offset(begin, event.at)}  {event.from_state or '·'} → <b>{event.to_state}</b>" for event in chain.events
-    ]
-    if chain.intent is not None:
-        lines += ["", f"<b>Sent</b>  nonce <code>{escape(chain.intent.nonce)}</code>"]
-        lines += [f"{_offset(begin, a.started_at)}  attempt {a.number} {a.outcome or 'open'}" for a in chain.attempts]
-    for fill in chain.fills:
-        lines += [
-            "",
-            f"<b>Filled</b> at {format_price(fill.price)} · fee {format_usd(fill.fee_usd)} "
-            f"· <code>{escape(fill.venue_fill_id)}</code>",
-        ]
-    lines += _checks(order.decision)
-    sent = [row for row in chain.messages if row.telegram_message_id]
-    if sent:
-        lines += ["", f"<b>Told you</b>  {len(sent)} times, last {_offset(begin, sent[-1].sent_at or begin)}"]
-    return "\n".join(lines)[:MAX_MESSAGE]
-
-
-def _offset(begin: dt.datetime, at: dt.datetime) -> str:
-    milliseconds = round((at - begin).total_seconds() * 1000)
-    return f"<code>{at:%H:%M:%S} +{milliseconds} ms</code>"
-
-
-def _checks(decision: Mapping[str, Any]) -> list[str]:
-    checks = decision.get("checks", [])
-    if not checks:
-        return []
-    lines = ["", "<b>Checks</b>"]
-    for check in checks:
-        numbers = ""
-        if "measured" in check and "limit" in check:
-            numbers = f"  {_short(check['measured'])} / {_short(check['limit'])}"
-        lines.append(f"{'✓' if check['passed'] else '✗'} {check['code']}{numbers}")
-    quote = decision.get("price")
-    if quote:
-        lines.append(f"mark {format_price(Decimal(quote['mark']))} from {', '.join(quote['sources'])}")
-    return lines
-
-
-def _short(value: str) -> str:
-    number = Decimal(value)
-    return f"{number:,.2f}" if abs(number) >= 100 else f"{number:.6f}".rstrip("0").rstrip(".")
 
 
 def status(now: SystemStatus) -> str:

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from trading.errors import OrderNotFound
 from trading.selectors import order_chain
-from trading.telegram import pages
+from trading.telegram import story
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
             chain = order_chain(options["order"])
         except OrderNotFound as error:
             raise CommandError(f"There is no order {options['order']}.") from error
-        self.stdout.write(unescape(re.sub(r"<[^>]+>", "", pages.why(chain))))
+        self.stdout.write(unescape(re.sub(r"<[^>]+>", "", story.why(chain))))
         for row in chain.messages:
             self.stdout.write(
                 f"message {row.pk}: {row.method} {row.status}, attempts {row.attempts}, "

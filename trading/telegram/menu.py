@@ -1,0 +1,25 @@
+"""The bot's commands with one line about each: Telegram's menu and /help show the same."""
+
+from trading import outbox
+
+MENU = {
+    "long": "open a position that gains when the price rises",
+    "short": "open one that gains when it falls",
+    "positions": "what is open, with its profit and buttons to close it",
+    "close": "close all or a part of a position",
+    "orders": "your last orders",
+    "cancel": "withdraw an order that has not left yet",
+    "balance": "equity, free balance, what positions hold",
+    "price": "a price, its age and where it comes from",
+    "markets": "what can be traded, with how much leverage",
+    "why": "everything that happened to an order",
+    "status": "how trading stands",
+    "help": "how to write orders",
+}
+NOBODY = 0  # the chat of calls that are about the bot itself
+
+
+def owe_menu() -> None:
+    """Owe the menu to Telegram, through the outbox: it is retried until Telegram is up."""
+    commands = [{"command": name, "description": about} for name, about in MENU.items()]
+    outbox.owe(NOBODY, "setMyCommands", {"commands": commands})

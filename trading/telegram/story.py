@@ -1,0 +1,136 @@
+"""The story of one order for /why: every event with its time, what was sent, what was checked. HTML of the Bot API."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from html import escape
+from typing import Any
+
+from trading.selectors import OrderChain
+from trading.telegram import messages
+from vanta.money import format_number, format_percent, format_price, format_usd
+
+MAX_MESSAGE = 4000
+
+
+def _count(number: Decimal) -> str:
+    return format_number(number.normalize())
+
+
+def _leverage(number: Decimal) -> str:
+    return f"{format_number(number.normalize())}x"
+
+
+def _rate(number: Decimal) -> str:
+    return format_percent(number, 3)
+
+
+def _seconds(number: Decimal) -> str:
+    return f"{number:.1f} s"
+
+
+# What a check measures, its unit, and how the measured value relates to the limit when it passes.
+_CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
+    "too_many_positions": ("positions here", _count, "≤"),
+    "price_stale": ("age of the price", _seconds, "≤"),
+    "price_uncertain": ("uncertainty of the price", _rate, "≤"),
+    "leverage": ("leverage", _leverage, "≤"),
+    "min_notional": ("notional", format_usd, "≥"),
+    "position_size": ("exposure here", format_usd, "≤"),
+    "headroom": ("notional, room at the venue", format_usd, "≤"),
+    "margin": ("collateral and fee", format_usd, "≤"),
+    "account_risk": ("worst loss", format_usd, "≤"),
+    "spread_too_wide": ("spread", _rate, "≤"),
+    "spread_loss": ("cost of the spread", _rate, "≤"),
+    "liquidation_buffer": ("distance to liquidation", _rate, "≥"),
+    "stop_wrong_side": ("stop against entry", format_price, "·"),
+    "stop_beyond_liquidation": ("stop against liquidation", format_price, "·"),
+    "stop_too_far": ("loss at the stop", _rate, "≤"),
+    "stop_too_close": ("loss at the stop", _rate, "≥"),
+    "take_profit_wrong_side": ("take-profit against entry", format_price, "·"),
+    "take_profit_too_far": ("gain at the take-profit", _rate, "≤"),
+}
+
+
+def why(chain: OrderChain) -> str:
+    """The whole chain of one order with times, within Telegram's length."""
+    order = chain.order
+    name = escape(order.market.symbol.removesuffix("/USD"))
+    lines = [
+        f"🔎 <b>Order #{order.pk}</b>  {order.kind} {order.side} {name} · {order.mode}",
+        f"{format_usd(order.collateral_usd)} USDC at {format_number(order.leverage.normalize())}x",
+        f"trace <code>{order.trace_id}</code> · update {order.update_id or '—'}",
+        "",
+        "<b>What happened</b>",
+    ]
+    begin = order.created_at
+    lines += [f"{_offset(begin, event.at)}  <b>{event.to_state}</b>" for event in chain.events]
+    if order.reason:
+        lines.append(_reason(order.state, order.reason))
+    if chain.intent is not None:
+        lines += ["", f"<b>Sent</b>  nonce <code>{escape(chain.intent.nonce)}</code>"]
+        lines += [f"{_offset(begin, a.started_at)}  attempt {a.number} {a.outcome or 'open'}" for a in chain.attempts]
+    for fill in chain.fills:
+        lines += [
+            "",
+            f"<b>Filled</b> at {format_price(fill.price)} · fee {format_usd(fill.fee_usd)} "
+            f"· <code>{escape(fill.venue_fill_id)}</code>",
+        ]
+    lines += _checks(order.decision)
+    sent = [row for row in chain.messages if row.telegram_message_id]
+    if sent:
+        lines += ["", f"<b>Told you</b>  {_times(len(sent))}, last {_offset(begin, sent[-1].sent_at or begin)}"]
+    return _within_length(lines)
+
+
+def _reason(state: str, reason: str) -> str:
+    """A denied order's reasons are in its checks."""
+    return f"because of {escape(reason.replace('_', ' '))}" if state == "DENIED" else messages.reason(reason)
+
+
+def _within_length(lines: Sequence[str]) -> str:
+    """Whole lines only, so that no tag is left open."""
+    kept: list[str] = []
+    length = 0
+    for line in lines:
+        length += len(line) + 1
+        if length > MAX_MESSAGE:
+            return "\n".join([*kept, "…"])
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def _offset(begin: dt.datetime, at: dt.datetime) -> str:
+    milliseconds = round((at - begin).total_seconds() * 1000)
+    return f"<code>{at:%H:%M:%S} +{milliseconds} ms</code>"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _checks(decision: Mapping[str, Any]) -> list[str]:
+    """Failed checks first, then those with numbers, then the rest in one line."""
+    checks = decision.get("checks", [])
+    if not checks:
+        return []
+    failed = [check for check in checks if not check["passed"]]
+    measured = [check for check in checks if check["passed"] and "measured" in check and "limit" in check]
+    others = [check["code"].replace("_", " ") for check in checks if check["passed"] and check not in measured]
+    lines = ["", "<b>Checks</b>", *(f"✗ {_check(check)}" for check in failed), *(f"✓ {_check(c)}" for c in measured)]
+    if others:
+        lines.append(f"✓ {escape(', '.join(others))}: asked, nothing against it")
+    quote = decision.get("price")
+    if quote:
+        lines.append(f"mark {format_price(Decimal(quote['mark']))} from {escape(', '.join(quote['sources']))}")
+    return lines
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    code = str(check["code"])
+    label, shown, relation = _CHECKS.get(code, (code.replace("_", " "), _count, "·"))
+    name = f"{escape(code)}: {label}" if not check["passed"] else label
+    if "measured" not in check or "limit" not in check:
+        return name
+    relation = relation if check["passed"] or relation == "·" else {"≤": "&gt;", "≥": "&lt;"}[relation]
+    return f"{name}  {shown(Decimal(check['measured']))} {relation} {shown(Decimal(check['limit']))}"
