@@ -147,8 +147,11 @@ class _Batch:
 
 
 def _is_coming_back(mark: NoConsensus, confirmation: Confirmation) -> bool:
-    """Whether the price is only away for a moment: Redis cannot be read or was emptied, or what delayed this
-    confirmation has delayed the feeds as well. The draft's end bounds the wait; a price that stands still is refused."""
+    """Whether the price is only away for a moment; the draft's end bounds the wait.
+
+    Redis cannot be read or was emptied, or what delayed this confirmation has delayed the feeds as well. A price that
+    stands still while nothing is delayed is refused.
+    """
     is_late = confirmation.came_at is not None and clock.now() - confirmation.came_at > LATE
     return mark.reason == "no_quotes" or (is_late and mark.reason == "no_fresh_quote")
 
