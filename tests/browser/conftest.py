@@ -1,0 +1,55 @@
+"""Headless Chromium on the whole running system."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.test import override_settings
+from playwright.sync_api import Page, sync_playwright
+
+from feeds.services import refresh_markets
+from feeds.sources import close_sources
+from tests.stack import Stack
+from vanta.supervision.environment import sandbox_urls
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PROCESSES = ("sandbox", "web", "worker-feeds", "worker-trading", "worker-messages", "beat", "dispatcher")
+ADMIN, PASSWORD = "walker", "a long walk through the admin"
+
+
+@pytest.fixture
+def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
+    """Every process, with the sandbox's markets and a super admin; slow to start, so a test walks far with it."""
+    if not CHROMIUM.exists() and os.environ.get("CI") != "true":
+        pytest.skip(f"{CHROMIUM} is missing: the walk is NOT tested; install chromium")
+    get_user_model().objects.create_superuser(ADMIN, password=PASSWORD)
+    with Stack(*PROCESSES, log_dir=tmp_path) as running:
+        with override_settings(**sandbox_urls(running.sandbox_url)):
+            close_sources()
+            refresh_markets()
+            close_sources()
+        call_command("register_bot", verbosity=0)
+        yield running
+
+
+@pytest.fixture
+def page(stack: Stack, tmp_path: Path) -> Iterator[Page]:
+    """A page; while it is open its thread must leave Django's models alone. A picture of its end is kept."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        opened = browser.new_page(viewport={"width": 1100, "height": 1000})
+        yield opened
+        opened.screenshot(path=tmp_path / "end.png")
+        browser.close()
