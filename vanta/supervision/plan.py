@@ -46,7 +46,7 @@ class Plan:
             redis=not self.production and not has_redis,
         )
 
-    def environment(self, services: DevServices) -> dict[str, str]:
+    def environment(self, services: DevServices, *, on_terminal: bool = False) -> dict[str, str]:
         """The environment of every process; outside production it is also written to run.env for other terminals."""
         own = {MARKER: str(self.state_dir), "PYTHONUNBUFFERED": "1"}
         if self.production:
@@ -59,6 +59,7 @@ class Plan:
             **services.environment(),
             "PROMETHEUS_MULTIPROC_DIR": str(self._empty_directory("metrics")),
             "VANTA_STATE_DIR": str(self.state_dir),
+            "LOG_JSON": "false" if on_terminal else "true",
         }
         filled = {name: value for name, value in filled.items() if name not in self.chosen}
         write_environment(self.state_dir / "run.env", filled)

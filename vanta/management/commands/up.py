@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
 def run(plan: Plan, services: DevServices, *, without: list[str]) -> None:
     """Start everything and supervise it until a stop signal. Raises CommandError when it cannot start."""
-    environment = plan.environment(services)
+    environment = plan.environment(services, on_terminal=sys.stdout.isatty())
     programs = [program for program in plan.programs(environment) if program.name not in without]
     console = Console(sys.stdout, width=max(len(program.name) for program in programs))
     supervisor = Supervisor(
