@@ -4,9 +4,11 @@ import os
 from typing import Any
 
 import structlog
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.signals import before_task_publish, setup_logging, task_postrun, task_prerun
+from celery.worker import state
 from kombu import Exchange, Queue
+from kombu.transport import virtual
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vanta.settings")
 
@@ -28,6 +30,46 @@ app.conf.task_default_routing_key = "maintenance"
 app.autodiscover_tasks(["vanta", "feeds", "trading"])
 
 _started: dict[str, float] = {}
+
+
+class ReleaseStuckMessages(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Reconnects a consumer that waits for room although it has nothing to do.
+
+    Where Redis hangs while a message is acknowledged, kombu counts the message for ever, and a worker with a prefetch
+    of one takes no other. Reconnecting gives the message back; a second delivery is harmless.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    CHECK_S = 2.0
+
+    def __init__(self, consumer: Any, **_: Any) -> None:
+        self._stuck_before = False
+        self._timer: Any = None
+
+    def start(self, consumer: Any) -> None:
+        """Look every two seconds, in the consumer's own loop."""
+        self._stuck_before = False
+        self._timer = consumer.timer.call_repeatedly(self.CHECK_S, self.check, (consumer,))
+
+    def stop(self, consumer: Any) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def check(self, consumer: Any) -> None:
+        """Raises ConnectionResetError, which Celery answers by reconnecting, when it was so at two looks."""
+        channel = consumer.task_consumer.channel
+        is_stuck = isinstance(channel, virtual.Channel) and _unacknowledged(channel) > len(state.reserved_requests)
+        if is_stuck and self._stuck_before:
+            raise ConnectionResetError("messages were handled but could not be acknowledged")
+        self._stuck_before = is_stuck
+
+
+def _unacknowledged(channel: virtual.Channel) -> int:
+    return len(channel.qos._delivered) - len(channel.qos._dirty)
+
+
+app.steps["consumer"].add(ReleaseStuckMessages)
 
 
 @setup_logging.connect
