@@ -98,6 +98,15 @@ class Supervisor:
         """End `run`; the second call does not wait for tasks. Signal handlers call it: it writes nothing."""
         self._stops, self._stop_reason = self._stops + 1, reason
 
+    def running_since(self) -> dict[str, float]:
+        """When each process that runs was started, by the monotonic clock."""
+        return {name: watch.started_at for name, watch in self.watches.items() if watch.state == "running"}
+
+    def kill(self, name: str, why: str) -> None:
+        """SIGKILL a process that is of no use any more; it is started again like any that died."""
+        self.note(f"{name} {why}: killed", alarm=True)
+        self.children[name].kill_rest()
+
     def show(self, child: Child) -> None:
         """Forward the output of a process that is not supervised, as far as it has come."""
         for line in child.read() or ():

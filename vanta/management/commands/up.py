@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from vanta.devservices import DevServices, ServiceFailed
 from vanta.supervision.console import Console
 from vanta.supervision.leftovers import end_leftovers
+from vanta.supervision.liveness import Liveness, broker_ping, node_of
 from vanta.supervision.plan import INDEPENDENT, Plan
 from vanta.supervision.screen import ready_screen
 from vanta.supervision.startup import Startup
@@ -67,7 +69,15 @@ def run(plan: Plan, services: DevServices, *, without: list[str]) -> None:
         readyz_url=f"http://127.0.0.1:{environment['PORT']}/readyz",
         on_ready=show_screen,
     )
-    supervisor.on_tick = lambda: startup.tick(supervisor)
+    nodes = {program.name: node for program in programs if (node := node_of(program.argv))}
+    liveness = Liveness(nodes, broker_ping(environment["CELERY_BROKER_URL"]))
+
+    def on_tick() -> None:
+        startup.tick(supervisor)
+        for name in liveness.silent(time.monotonic(), started_at=supervisor.running_since()):
+            supervisor.kill(name, "has not answered for more than a minute")
+
+    supervisor.on_tick = on_tick
     try:
         supervisor.run()
     finally:
