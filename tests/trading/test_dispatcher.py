@@ -96,15 +96,14 @@ def test_only_one_dispatcher_leads() -> None:
         looks.append(1)
         return len(looks) > 1
 
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [dispatcher.LEADER_LOCK])
-        follower = Dispatcher(stop_after_one_look)
-        follower.run()
-        assert not follower._is_leader
+            follower = Dispatcher(stop_after_one_look)
+            follower.run()
+            assert not follower._is_leader
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [dispatcher.LEADER_LOCK])
     finally:
         other.close()
     looks.clear()
