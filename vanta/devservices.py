@@ -128,6 +128,7 @@ class DevServices:
         shutil.rmtree(self.state_dir, ignore_errors=True)
 
     def _start_servers(self) -> None:
+        is_new = not (self.state_dir / "passwords.json").exists()
         words = self._passwords()
         want_postgres, want_redis = self._wanted
         if want_postgres:
@@ -137,6 +138,9 @@ class DevServices:
                 superuser_password=words["postgres"],
                 durable=self.durable,
             )
+            if is_new and not self._postgres.directory.is_relative_to(self.state_dir):
+                self._postgres.reclaim()
+                self._postgres.remove()  # of a state directory that `make clean` has deleted since
         if want_redis:
             self._redis = RedisServer(state_dir=self.state_dir, password=words["redis"], durable=self.durable)
         for server in self.servers:

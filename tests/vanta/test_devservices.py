@@ -281,3 +281,8 @@ def test_root_may_work_in_a_checkout_that_postgresqls_user_may_not_enter(
         assert services.postgres.install.is_relative_to(shared_home)
         assert services.postgres.directory.is_relative_to(shared_home)
         assert execute(services, "SELECT 1") == [(1,)]
+        state_dir = services.state_dir
+
+    shutil.rmtree(state_dir)  # as `make clean` does
+    with DevServices(state_dir) as services:
+        assert execute(services, "SELECT 1") == [(1,)]
