@@ -141,7 +141,7 @@ def _filled(order: Order) -> Payload:
         f"Entry  <b>{format_price(fill.price)}</b>",
         f"Collateral  {format_usd(fill.collateral_usd)} USDC · notional {format_usd(fill.notional_usd)}",
         f"Fee  {format_usd(fill.fee_usd)} USDC",
-        f"Liquidation  {format_price(position.liquidation_price)}",
+        _liquidation(position, fill.price),
     ]
     if position.stop_loss is not None:
         lines.append(f"Stop  {format_price(position.stop_loss)}")
@@ -179,6 +179,12 @@ def position_buttons(position: Position) -> list[list[tuple[str, str]]]:
     return [[(label, f"close:{position.pk}:{share}") for label, share in shares]]
 
 
+def _liquidation(position: Position, price: Decimal | None) -> str:
+    """Where the position dies, and how far that is from `price`."""
+    line = f"Liquidation  <b>{format_price(position.liquidation_price)}</b>"
+    return f"{line}  ({format_percent(abs(ONE - position.liquidation_price / price))} away)" if price else line
+
+
 def position_card(position: Position, mark: Decimal | None, pnl: Decimal) -> Payload:
     """One open position at its mark."""
     sign = "🟩 +" if pnl >= 0 else "🟥 "
@@ -188,10 +194,7 @@ def position_card(position: Position, mark: Decimal | None, pnl: Decimal) -> Pay
         f"Entry  {format_price(position.entry_price)} → mark {format_price(mark) if mark else '—'}",
         f"Collateral  {format_usd(position.collateral_usd)} · notional {format_usd(position.notional_usd)} USDC",
     ]
-    liquidation = f"Liquidation  {format_price(position.liquidation_price)}"
-    if mark:
-        liquidation += f"  ({format_percent(abs(ONE - position.liquidation_price / mark))} away)"
-    lines.append(liquidation)
+    lines.append(_liquidation(position, mark))
     if position.stop_loss is not None:
         lines.append(f"Stop  {format_price(position.stop_loss)}")
     if position.take_profit is not None:
