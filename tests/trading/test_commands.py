@@ -269,9 +269,7 @@ def test_status_tells_how_trading_stands(ada: Person) -> None:
     assert "DRY (system) · DRY (you)" in shown
 
 
-@pytest.mark.parametrize(
-    ("state", "line"), [(TradingState.REDUCING, "being wound down"), (TradingState.HALTED, "halted")]
-)
+@pytest.mark.parametrize(("state", "line"), [(TradingState.REDUCING, "Winding down"), (TradingState.HALTED, "halted")])
 def test_every_answer_carries_the_state_while_trading_is_not_active(
     ada: Person, eth: Market, state: TradingState, line: str
 ) -> None:

@@ -126,7 +126,11 @@ def _leverage(n: Numbers) -> str:
 
 
 _DENIALS: dict[str, Callable[[Numbers], str]] = {
-    "trading_state": lambda n: f"Trading is {n.get('detail', 'stopped')}: no openings now. Closing works.",
+    "trading_state": lambda n: (
+        "Trading is halted: nothing is sent to the venue."
+        if n.get("detail") == "halted"
+        else "Trading is being wound down: no openings now. Closing works."
+    ),
     "market_not_listed": lambda _: "The venue does not list this market any more.",
     "market_close_only": lambda _: "The venue only takes closings in this market.",
     "market_closed": lambda n: closed(n.get("detail", "")),
@@ -220,8 +224,8 @@ def reason(code: str) -> str:
 
 
 _BANNERS = {
-    TradingState.REDUCING: "🟠 <b>Trading is being wound down</b>: positions can be closed, not opened.",
-    TradingState.HALTED: "🔴 <b>Trading is halted</b>: nothing is sent to the venue.",
+    TradingState.REDUCING: "🟠 <b>Winding down</b>: you can close, not open.",
+    TradingState.HALTED: "🔴 <b>Trading is halted</b>: nothing is sent.",
 }
 
 

@@ -50,6 +50,15 @@ _CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
     "take_profit_wrong_side": ("take-profit against entry", format_price, "·"),
     "take_profit_too_far": ("gain at the take-profit", _rate, "≤"),
 }
+# Checks that measure nothing: what they ask about.
+_PLAIN = {
+    "trading_state": "trading state",
+    "market_not_listed": "listing",
+    "market_close_only": "openings taken",
+    "market_closed": "hours",
+    "previous_order_unresolved": "earlier orders",
+    "price_unavailable": "price",
+}
 
 
 def why(chain: OrderChain) -> str:
@@ -59,7 +68,8 @@ def why(chain: OrderChain) -> str:
     lines = [
         f"🔎 <b>Order #{order.pk}</b>  {order.kind} {order.side} {name} · {order.mode}",
         f"{format_usd(order.collateral_usd)} USDC at {format_number(order.leverage.normalize())}x",
-        f"trace <code>{order.trace_id}</code> · update {order.update_id or '—'}",
+        f"trace <code>{order.trace_id}</code>",
+        *([f"update <code>{order.update_id}</code>"] if order.update_id else []),
         "",
         "<b>What happened</b>",
     ]
@@ -116,19 +126,23 @@ def _checks(decision: Mapping[str, Any]) -> list[str]:
         return []
     failed = [check for check in checks if not check["passed"]]
     measured = [check for check in checks if check["passed"] and "measured" in check and "limit" in check]
-    others = [check["code"].replace("_", " ") for check in checks if check["passed"] and check not in measured]
+    others = [_plain(check["code"]) for check in checks if check["passed"] and check not in measured]
     lines = ["", "<b>Checks</b>", *(f"✗ {_check(check)}" for check in failed), *(f"✓ {_check(c)}" for c in measured)]
     if others:
-        lines.append(f"✓ {escape(', '.join(others))}: asked, nothing against it")
+        lines.append(f"✓ {escape(', '.join(others))}: nothing against it")
     quote = decision.get("price")
     if quote:
         lines.append(f"mark {format_price(Decimal(quote['mark']))} from {escape(', '.join(quote['sources']))}")
     return lines
 
 
+def _plain(code: str) -> str:
+    return _PLAIN.get(code, code.replace("_", " "))
+
+
 def _check(check: Mapping[str, Any]) -> str:
     code = str(check["code"])
-    label, shown, relation = _CHECKS.get(code, (code.replace("_", " "), _count, "·"))
+    label, shown, relation = _CHECKS.get(code, (_plain(code), _count, "·"))
     name = f"{escape(code)}: {label}" if not check["passed"] else label
     if "measured" not in check or "limit" not in check:
         return name
