@@ -19,7 +19,7 @@ from trading.history import transition_all
 from trading.models import Attempt, Intent, Order
 from trading.models.loading import with_market
 from trading.order_state import OrderState
-from trading.venues.base import Expired, Filled, Outcome, Rejected, Unknown
+from trading.venues.base import Expired, Filled, Outcome, Rejected, Unknown, Waiting
 from trading.venues.registry import VENUES
 from vanta import clock, metrics, tracing
 
@@ -163,6 +163,10 @@ def _expire(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
     outbox.owe_order_cards(transition_all(orders, OrderState.EXPIRED, reason="never_executed"))
 
 
+def _look_again(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(next_check_at=clock.now() + RECHECK)
+
+
 def _keep_unknown(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     due = clock.now() + RECHECK
     known_unknown = [order for order in orders if order.state == OrderState.UNKNOWN]
@@ -179,4 +183,5 @@ _SETTLERS: dict[type[Outcome], Callable[[Sequence[Order], Mapping[int, Outcome]]
     Rejected: _reject,
     Expired: _expire,
     Unknown: _keep_unknown,
+    Waiting: _look_again,
 }

@@ -12,7 +12,7 @@ from tests.factories import make_order, make_position
 from tests.trading.conftest import SetPrice
 from trading.models import Intent, Order, PaperExecution
 from trading.venues import avantis
-from trading.venues.base import Expired, Filled, Rejected, Unknown
+from trading.venues.base import Expired, Filled, Rejected, Unknown, Waiting
 from trading.venues.paper import PaperVenue
 from vanta import clock
 
@@ -81,13 +81,13 @@ def test_an_opening_without_a_price_is_rejected_even_where_one_is_remembered(
     assert submit(make_order(market=eth)) == Rejected("no_price", {})
 
 
-def test_without_redis_an_opening_gets_no_answer_and_a_closing_is_filled(
+def test_without_redis_an_opening_waits_and_a_closing_is_filled(
     eth: Market, last_known: SetPrice, redis_down: None
 ) -> None:
     last_known("ETH/USD", "3000")
     opening, closing = intent_of(make_order(market=eth)), intent_of(make_order(market=eth, kind="close"))
     answers = venue.submit([opening, closing])
-    assert opening.nonce not in answers
+    assert isinstance(answers[opening.nonce], Waiting)
     assert isinstance(answers[closing.nonce], Filled)
 
 

@@ -52,7 +52,14 @@ class Unknown:
     reason: str
 
 
-Outcome = Filled | Rejected | Expired | Unknown
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The venue says that it has done nothing yet: the identical message is submitted again before its deadline."""
+
+    reason: str
+
+
+Outcome = Filled | Rejected | Expired | Unknown | Waiting
 
 
 class Venue(Protocol):

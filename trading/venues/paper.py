@@ -18,7 +18,7 @@ from risk import margin
 from risk.margin import Side
 from trading.models import Intent, Order, PaperExecution, Position
 from trading.venues import avantis
-from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown
+from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown, Waiting
 from vanta import clock
 from vanta.money import ZERO, quantize_price, quantize_usdc
 
@@ -53,12 +53,13 @@ class PaperVenue:
     def submit(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
         """Journal a result for each nonce that has none, then answer from the journal alone.
 
-        An opening whose price is away for a moment gets no answer, and is submitted again.
+        An opening whose price is away for a moment is left waiting.
         """
         symbols = {intent.payload["market"] for intent in intents}
         markets = {market.symbol: market for market in Market.objects.filter(symbol__in=symbols)}
         marks = feeds.mark_prices(sorted(symbols))
         now = clock.now()
+        waiting = {intent.nonce for intent in intents if _waits_for_price(intent, marks[intent.payload["market"]], now)}
         results = [
             PaperExecution(
                 nonce=intent.nonce,
@@ -66,11 +67,12 @@ class PaperVenue:
                 executed_at=now,
             )
             for intent in intents
-            if not _waits_for_price(intent, marks[intent.payload["market"]], now)
+            if intent.nonce not in waiting
         ]
         PaperExecution.objects.bulk_create(results, ignore_conflicts=True)
         journal = PaperExecution.objects.in_bulk([intent.nonce for intent in intents], field_name="nonce")
-        return {nonce: _outcome(execution) for nonce, execution in journal.items()}
+        answers: dict[str, Outcome] = dict.fromkeys(waiting, Waiting("no_price"))
+        return answers | {nonce: _outcome(execution) for nonce, execution in journal.items()}
 
     def find(self, intent: Intent) -> Outcome:
         """The journal's answer; none and the deadline past proves that it was never executed."""
