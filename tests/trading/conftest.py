@@ -11,7 +11,10 @@ from feeds.models import LastMark, Market
 from feeds.price_terms import forget_price_terms
 from feeds.quote_store import write_quotes
 from tests.factories import make_market
+from tests.trading.bot_api import BotApi, running_bot_api
+from tests.trading.owed import new_chat
 from tests.trading.people import Person
+from trading.telegram.client import bot_loop
 from vanta import clock, redis, wake
 from vanta.embedded.host import free_port
 
@@ -101,3 +104,25 @@ def redis_down(settings: Settings) -> Iterator[None]:
     redis.client.cache_clear()
     yield
     redis.client.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def bot_api_process() -> Iterator[BotApi]:
+    with running_bot_api() as running:
+        yield running
+
+
+@pytest.fixture
+def api(bot_api_process: BotApi, settings: Settings) -> Iterator[BotApi]:
+    """A Bot API without faults, which deliveries go to."""
+    settings.TELEGRAM_API_BASE_URL = f"{bot_api_process.url}/telegram/bot"
+    bot_loop.cache_clear()
+    yield bot_api_process
+    bot_api_process.heal()
+    bot_loop.cache_clear()
+
+
+@pytest.fixture
+def chat() -> int:
+    """A chat that nobody has written to yet."""
+    return new_chat()

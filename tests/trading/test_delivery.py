@@ -1,70 +1,22 @@
 """The outbox: every message arrives, a chat's in order, or is kept as dead; against a real Bot API process."""
 
 import datetime as dt
-import io
 import threading
-from collections.abc import Iterator
-from itertools import count
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from feeds.models import Market
-from risk import trading_state
-from risk.trading_state import TradingState
-from tests.factories import make_message, make_order
-from tests.trading.bot_api import BotApi, running_bot_api
-from trading import outbox
-from trading.models import Order, OutboxMessage
+from tests.factories import make_message
+from tests.trading.bot_api import BotApi
+from tests.trading.owed import make_due, new_chat, owe, state, waits_s
+from trading.models import OutboxMessage
 from trading.telegram import delivery
 from trading.telegram.client import bot_loop
-from trading.telegram.menu import MENU
 from vanta import clock
 from vanta.embedded.host import free_port
 
 pytestmark = pytest.mark.django_db
-_chats = count(9001)
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[BotApi]:
-    with running_bot_api() as api:
-        yield api
-
-
-@pytest.fixture
-def api(process: BotApi, settings: Settings) -> Iterator[BotApi]:
-    settings.TELEGRAM_API_BASE_URL = f"{process.url}/telegram/bot"
-    bot_loop.cache_clear()
-    yield process
-    process.heal()
-    bot_loop.cache_clear()
-
-
-@pytest.fixture
-def chat() -> int:
-    return next(_chats)
-
-
-def owe(chat_id: int, *texts: str) -> list[OutboxMessage]:
-    return [make_message(chat_id=chat_id, payload={"text": text}) for text in texts]
-
-
-def state(row: OutboxMessage) -> tuple[str, int]:
-    row.refresh_from_db()
-    return row.status, row.attempts
-
-
-def make_due() -> None:
-    """The waiting time of every row is over."""
-    OutboxMessage.objects.filter(status="pending").update(next_attempt_at=clock.now() - dt.timedelta(seconds=1))
-
-
-def waits_s(row: OutboxMessage) -> float:
-    row.refresh_from_db()
-    return (row.next_attempt_at - clock.now()).total_seconds()
 
 
 def test_a_message_is_sent_once_and_its_id_is_kept(api: BotApi, chat: int) -> None:
@@ -85,7 +37,7 @@ def test_the_messages_of_a_chat_arrive_in_the_order_in_which_they_were_owed(api:
 
 
 def test_many_chats_are_served_at_once(api: BotApi) -> None:
-    chats = [next(_chats) for _ in range(45)]
+    chats = [new_chat() for _ in range(45)]
     for each in chats:
         owe(each, "first", "second")
     assert delivery.drain() == 90
@@ -119,7 +71,7 @@ def test_too_many_requests_wait_as_long_as_telegram_says_and_nothing_overtakes(a
 def test_a_chat_that_waits_holds_up_no_other(api: BotApi, chat: int) -> None:
     waiting = owe(chat, "waits")[0]
     OutboxMessage.objects.filter(pk=waiting.pk).update(next_attempt_at=clock.now() + dt.timedelta(hours=1))
-    other = next(_chats)
+    other = new_chat()
     owe(other, "goes on")
     delivery.drain()
     assert api.texts(other) == ["goes on"]
@@ -128,7 +80,7 @@ def test_a_chat_that_waits_holds_up_no_other(api: BotApi, chat: int) -> None:
 
 def test_a_chat_that_blocked_the_bot_gets_dead_letters_and_holds_up_no_other(api: BotApi, chat: int) -> None:
     api.block(chat)
-    dead, other = owe(chat, "unwanted")[0], next(_chats)
+    dead, other = owe(chat, "unwanted")[0], new_chat()
     owe(other, "wanted")
     delivery.drain()
     assert state(dead) == ("dead", 1)
@@ -192,79 +144,6 @@ def test_a_message_that_telegram_refuses_for_good_is_dead_and_the_chat_goes_on(a
     assert api.texts(chat) == ["next"]
 
 
-def edit(chat_id: int, message_id: int, text: str) -> OutboxMessage:
-    payload = {"text": text, "message_id": message_id}
-    return make_message(chat_id=chat_id, method="editMessageText", payload=payload)
-
-
-def test_an_edit_changes_the_message(api: BotApi, chat: int) -> None:
-    (row,) = owe(chat, "before")
-    delivery.drain()
-    row.refresh_from_db()
-    edit(chat, row.telegram_message_id or 0, "after")
-    delivery.drain()
-    assert api.texts(chat) == ["after"]
-
-
-def test_an_edit_that_changes_nothing_counts_as_sent(api: BotApi, chat: int) -> None:
-    (row,) = owe(chat, "the same")
-    delivery.drain()
-    row.refresh_from_db()
-    again = edit(chat, row.telegram_message_id or 0, "the same")
-    delivery.drain()
-    assert state(again) == ("sent", 1)
-    assert api.texts(chat) == ["the same"]
-
-
-def test_an_edit_of_a_message_that_is_gone_becomes_a_new_one(api: BotApi, chat: int) -> None:
-    row = edit(chat, 123_456, "still worth reading")
-    delivery.drain()
-    assert state(row) == ("sent", 1)
-    assert api.texts(chat) == ["still worth reading"]
-    assert row.telegram_message_id == api.messages(chat)[0]["id"]
-
-
-def test_an_orders_card_is_sent_once_and_edited_from_then_on(api: BotApi, chat: int, eth: Market) -> None:
-    order = make_order(market=eth, chat_id=chat, state="APPROVED")
-    outbox.owe_order_cards([order])
-    delivery.drain()
-    order.refresh_from_db()
-    assert "On its way" in api.texts(chat)[0]
-    assert order.card_message_id == api.messages(chat)[0]["id"]
-    Order.objects.filter(pk=order.pk).update(state="CANCELED", reason="canceled_by_trader")
-    order.refresh_from_db()
-    outbox.owe_order_cards([order])
-    delivery.drain()
-    (only,) = api.texts(chat)
-    assert "Nothing was sent" in only
-
-
-def test_a_card_tells_the_latest_even_when_it_was_owed_earlier(api: BotApi, chat: int, eth: Market) -> None:
-    order = make_order(market=eth, chat_id=chat, state="SUBMITTING")
-    outbox.owe_order_cards([order])
-    Order.objects.filter(pk=order.pk).update(state="REJECTED", reason="slippage_exceeded")
-    outbox.owe_order_cards([order])
-    delivery.drain()
-    (only,) = api.texts(chat)
-    assert "The price moved further than you allowed" in only
-    assert set(OutboxMessage.objects.filter(order=order).values_list("status", flat=True)) == {"sent"}
-
-
-def test_a_card_that_was_deleted_in_the_chat_comes_as_a_new_message(api: BotApi, chat: int, eth: Market) -> None:
-    order = make_order(market=eth, chat_id=chat, state="EXPIRED", card_message_id=123_456)
-    outbox.owe_order_cards([order])
-    delivery.drain()
-    order.refresh_from_db()
-    assert order.card_message_id == api.messages(chat)[0]["id"]
-
-
-def test_cards_carry_the_state_while_trading_is_not_active(api: BotApi, chat: int, eth: Market) -> None:
-    trading_state.change(TradingState.HALTED, actor="test", reason="a test")
-    outbox.owe_order_cards([make_order(market=eth, chat_id=chat, state="CANCELED")])
-    delivery.drain()
-    assert api.texts(chat)[0].startswith("🔴 Trading is halted")
-
-
 def test_the_answer_to_a_tap_that_telegram_has_forgotten_is_given_up(api: BotApi, chat: int) -> None:
     payload = {"callback_query_id": "unknown", "text": "On its way.", "show_alert": False}
     row = make_message(chat_id=chat, method="answerCallbackQuery", payload=payload)
@@ -304,7 +183,7 @@ def test_a_sender_that_dies_between_sending_and_storing_loses_nothing(
 
 @pytest.mark.django_db(transaction=True)
 def test_many_senders_at_once_send_every_message_once_and_in_order(api: BotApi) -> None:
-    chats = [next(_chats) for _ in range(8)]
+    chats = [new_chat() for _ in range(8)]
     for each in chats:
         owe(each, *[str(number) for number in range(6)])
 
@@ -322,25 +201,3 @@ def test_many_senders_at_once_send_every_message_once_and_in_order(api: BotApi) 
     delivery.drain()
     for each in chats:
         assert api.texts(each) == [str(number) for number in range(6)]
-
-
-def test_registering_the_bot_gives_telegram_its_menu(api: BotApi, settings: Settings) -> None:
-    call_command("register_bot", stdout=io.StringIO())
-    delivery.drain()
-    told = api.client.post(f"/telegram/bot{settings.TELEGRAM_BOT_TOKEN}/getMyCommands").json()["result"]
-    assert {command["command"]: command["description"] for command in told} == MENU
-
-
-def test_registering_the_bot_sets_the_webhook_where_the_address_is_https(api: BotApi, settings: Settings) -> None:
-    settings.PUBLIC_BASE_URL = "https://vanta.example/"
-    said = io.StringIO()
-    call_command("register_bot", stdout=said)
-    assert "webhook https://vanta.example/telegram/webhook/" in said.getvalue()
-    assert api.client.get("/control/state").json()["webhook"]["url"] == "https://vanta.example/telegram/webhook/"
-
-
-def test_registering_the_bot_fails_loudly_where_telegram_refuses(api: BotApi, settings: Settings) -> None:
-    settings.PUBLIC_BASE_URL = "https://vanta.example"
-    api.fault("status", status=401, count=1)
-    with pytest.raises(CommandError, match="Telegram did not take the webhook"):
-        call_command("register_bot", stdout=io.StringIO())
