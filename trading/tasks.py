@@ -8,7 +8,7 @@ from trading.telegram import delivery, updates
 from vanta import clock, heartbeat, redis, wake
 
 SHORT = {"ignore_result": True, "acks_late": True}
-TURN_S = 0.5  # under a steady stream of updates, orders, stops and liquidations must not wait for its end
+TURN_S = 1  # under a steady stream of updates, orders, stops and liquidations must not wait for its end
 
 
 @shared_task(**SHORT)

@@ -15,10 +15,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vanta.settings")
 from django.conf import settings
 from django.db import close_old_connections
 
-from vanta import clock, logging, tracing
+from vanta import clock, logging, metrics, tracing
 
 log = structlog.get_logger(__name__)
 TRACE_HEADER = "vanta_trace_id"
+TICKS = frozenset(tick["task"] for tick in settings.CELERY_BEAT_SCHEDULE.values())
 QUEUE_NAMES = ("updates", "orders", "messages", "feeds", "maintenance")
 
 app = Celery("vanta")
@@ -94,8 +95,10 @@ def _begin_task(task_id: str, task: Any, **_: Any) -> None:
 
 @task_postrun.connect
 def _end_task(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
-    duration_ms = (clock.monotonic() - _started.pop(task_id, clock.monotonic())) * 1000
+    seconds = clock.monotonic() - _started.pop(task_id, clock.monotonic())
     if task.name.startswith("celery."):  # Celery's own chores
         return
-    write = log.info if state == "SUCCESS" else log.warning
-    write("task_finished", task=task.name, state=state, duration_ms=round(duration_ms, 1))
+    metrics.task_seconds.labels(task.name, state).observe(seconds)
+    is_routine = state == "SUCCESS" and task.name in TICKS  # several a second: the metric tells about them
+    write = log.debug if is_routine else log.info if state == "SUCCESS" else log.warning
+    write("task_finished", task=task.name, state=state, duration_ms=round(seconds * 1000, 1))

@@ -15,6 +15,9 @@ fill_seconds = Histogram("vanta_fill_seconds", "Time from the decision to the fi
 notify_seconds = Histogram(
     "vanta_notify_seconds", "Time from a message's row to its delivery.", buckets=LATENCY_BUCKETS
 )
+task_seconds = Histogram(
+    "vanta_task_seconds", "Time of a task, by name and outcome.", ["task", "state"], buckets=LATENCY_BUCKETS
+)
 wake_failures = Counter("vanta_wake_failures_total", "Wakes that could not be published.")
 messages = Counter("vanta_messages_total", "Telegram messages by outcome.", ["outcome"])
 feed_errors = Counter("vanta_feed_errors_total", "Failed polls by source and error.", ["source", "error"])

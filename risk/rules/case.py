@@ -48,6 +48,7 @@ class Resulting:
 
     @property
     def liquidation_price(self) -> Decimal:
+        """In USD, by this position's own collateral and accrued fees."""
         return margin.liquidation_price(
             side=self.side,
             entry_price=self.entry_price,

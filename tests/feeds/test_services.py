@@ -65,14 +65,6 @@ def puppet(monkeypatch: pytest.MonkeyPatch) -> Puppet:
     return source
 
 
-@pytest.fixture
-def redis_down(settings: Settings) -> Iterator[None]:
-    settings.REDIS_URL = "redis://127.0.0.1:9/1"
-    redis.client.cache_clear()
-    yield
-    redis.client.cache_clear()
-
-
 def fresh(symbol: str = "ETH/USD", price: str = "3000", **changes: Any) -> Quote:
     now_ms = clock.now_ms()
     return replace(quote(price, market=symbol), timestamp_ms=now_ms - 200, received_at_ms=now_ms, **changes)
@@ -290,18 +282,3 @@ def test_an_unknown_market_is_answered_with_suggestions(markets: int) -> None:
     with pytest.raises(selectors.UnknownMarket) as caught:
         selectors.find_market("ETHH")
     assert "ETH/USD" in caught.value.suggestions
-
-
-def test_the_status_of_the_feeds_goes_from_failed_to_ok(markets: int, sandbox: Sandbox) -> None:
-    assert selectors.feed_status().state == "failed"
-    services.poll_source("avantis")
-    assert selectors.feed_status().state == "degraded"  # CoinGecko has not been heard yet
-    services.poll_source("coingecko")
-    status = selectors.feed_status()
-    assert (status.state, status.unpriced, status.priced_markets) == ("ok", (), status.open_markets)
-    assert status.oldest_mark_age_ms is not None
-
-
-def test_the_status_of_the_feeds_without_redis_is_failed_and_not_an_exception(markets: int, redis_down: None) -> None:
-    status = selectors.feed_status()
-    assert (status.state, status.sources) == ("failed", ())

@@ -1,0 +1,47 @@
+"""Start every process, take the figures, print a table, write `.bench/latest.json`."""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402  (models can be imported from here on)
+from django.db import connection  # noqa: E402
+
+from feeds import selectors  # noqa: E402
+from feeds.consensus import MarkPrice  # noqa: E402
+from tests.bench.figures import Bench, Figure, figures  # noqa: E402
+from tests.stack import Stack  # noqa: E402
+from tests.waiting import wait_until  # noqa: E402
+
+PROCESSES = ("sandbox", "web", "worker-trading", "worker-messages", "worker-feeds", "beat", "dispatcher")
+RESULTS = Path(".bench") / "latest.json"
+
+
+def measure() -> dict[str, Figure]:
+    """All figures, with the processes of production on an empty database."""
+    call_command("migrate", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bench_row (id bigserial PRIMARY KEY, payload text NOT NULL)")
+    with tempfile.TemporaryDirectory() as logs, Stack(*PROCESSES, log_dir=Path(logs)) as stack:
+        wait_until(
+            lambda: isinstance(selectors.mark_prices(["ETH/USD"])["ETH/USD"], MarkPrice), 60, "there is a price for ETH"
+        )
+        return figures(Bench(stack, os.environ["TELEGRAM_WEBHOOK_SECRET"]))
+
+
+def main() -> None:
+    taken = measure()
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"figures": {name: asdict(figure) for name, figure in taken.items()}}, indent=2))
+    for name, figure in taken.items():
+        print(f"{name:36} {figure.value:10.2f} {figure.unit:12} {figure.baseline}")
+
+
+if __name__ == "__main__":
+    main()
