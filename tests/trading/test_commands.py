@@ -144,6 +144,17 @@ def test_positions_show_pnl_and_the_way_to_liquidation(ada: Person, eth: Market,
     assert buttons(owed)["50%"] == f"close:{position.pk}:50"
 
 
+def test_a_position_without_a_trusted_price_says_how_old_its_mark_is(
+    ada: Person, eth: Market, price: SetPrice, last_known: SetPrice
+) -> None:
+    ada.types("/start")
+    make_position(trader=ada.trader, market=eth)
+    price("ETH/USD", "3000", age_ms=60_000)
+    assert "mark —" in ada.answer("/positions")
+    last_known("ETH/USD", "2990")
+    assert "mark 2,990.00  (last known, 0." in ada.answer("/positions")
+
+
 def test_orders_are_listed_newest_first(ada: Person, eth: Market) -> None:
     assert "no orders yet" in ada.answer("/orders")
     older, newer = (make_order(trader=ada.trader, market=eth, state="FILLED") for _ in range(2))
@@ -153,7 +164,10 @@ def test_orders_are_listed_newest_first(ada: Person, eth: Market) -> None:
 
 def test_an_order_is_canceled_by_its_number(ada: Person, eth: Market) -> None:
     order = ada.drafts("/long ETH 100 10x")
-    assert "Canceled" in ada.answer(f"/cancel {order.pk}")
+    Order.objects.filter(pk=order.pk).update(card_message_id=5)
+    said, card = ada.types(f"/cancel {order.pk}")
+    assert "is canceled. Nothing was sent." in said.payload["text"]
+    assert (card.method, card.order_id) == ("order_card", order.pk)
     assert "cannot be canceled any more: it is canceled" in ada.answer(f"/cancel #{order.pk}")
 
 

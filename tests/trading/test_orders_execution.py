@@ -16,7 +16,7 @@ from tests.trading.pipeline import approve, assert_books_balance, close, open_po
 from trading import execution, reconciliation
 from trading.errors import NoOpenPosition
 from trading.history import transition_all
-from trading.models import Attempt, Fill, Intent, Order, OutboxMessage, PaperExecution, Position
+from trading.models import Attempt, Fill, Intent, Order, OutboxMessage, PaperExecution, Position, Trader
 from trading.order_state import OrderState
 from trading.venues.base import Unknown
 from trading.venues.registry import VENUES
@@ -92,6 +92,24 @@ def test_closes_go_through_while_trading_is_wound_down(ada: Person, eth: Market)
     position.refresh_from_db()
     assert position.status == "closed"
     assert_books_balance()
+
+
+def test_a_disabled_trader_can_still_close(ada: Person, eth: Market) -> None:
+    position = open_position(ada)
+    Trader.objects.update(is_active=False)
+    ada.types("/close ETH")
+    execution.drain()
+    position.refresh_from_db()
+    assert position.status == "closed"
+
+
+def test_drafts_and_waiting_orders_can_be_canceled_during_a_halt(ada: Person, eth: Market) -> None:
+    draft, waiting = ada.drafts("/long ETH 100 10x"), approve(ada, "/long ETH 100 10x")
+    stop(TradingState.HALTED)
+    for order in (draft, waiting):
+        ada.types(f"/cancel {order.pk}")
+        order.refresh_from_db()
+        assert (order.state, order.reason) == ("CANCELED", "canceled_by_trader")
 
 
 def test_nothing_leaves_while_trading_is_halted(ada: Person, eth: Market) -> None:

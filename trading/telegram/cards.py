@@ -185,13 +185,14 @@ def _liquidation(position: Position, price: Decimal | None) -> str:
     return f"{line}  ({format_percent(abs(ONE - position.liquidation_price / price))} away)" if price else line
 
 
-def position_card(position: Position, mark: Decimal | None, pnl: Decimal) -> Payload:
-    """One open position at its mark."""
+def position_card(position: Position, mark: Decimal | None, pnl: Decimal, *, last_known: str = "") -> Payload:
+    """One open position at its mark; `last_known` says how old a mark is that nobody vouches for any more."""
+    old = f"  (last known, {last_known} old)" if mark and last_known else ""
     sign = "🟩 +" if pnl >= 0 else "🟥 "
     lines = [
         f"{heading(position)}  ·  #{position.pk}",
         f"PnL  {sign}<b>{format_usd(pnl)}</b> USDC  ({format_percent(pnl / position.collateral_usd)})",
-        f"Entry  {format_price(position.entry_price)} → mark {format_price(mark) if mark else '—'}",
+        f"Entry  {format_price(position.entry_price)} → mark {format_price(mark) if mark else '—'}{old}",
         f"Collateral  {format_usd(position.collateral_usd)} · notional {format_usd(position.notional_usd)} USDC",
     ]
     lines.append(_liquidation(position, mark))

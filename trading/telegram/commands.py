@@ -9,7 +9,7 @@ from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
 from risk import margin
 from risk.margin import Side
-from trading import risk_inputs, selectors
+from trading import outbox, risk_inputs, selectors
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
 from trading.models import Order, Position
 from trading.models.traders import Mode
@@ -157,9 +157,16 @@ def positions(context: Context, _words: Words) -> None:
     marks = feeds.mark_prices(sorted({position.market.symbol for position in held}))
     for position in held[:MAX_CARDS]:
         mark = risk_inputs.price_or_last(position.market, marks)
-        context.reply(cards.position_card(position, mark, risk_inputs.unrealised_pnl(position, marks)))
+        pnl = risk_inputs.unrealised_pnl(position, marks)
+        context.reply(cards.position_card(position, mark, pnl, last_known=_age_of_last(position.market, marks)))
     if len(held) > MAX_CARDS:
         context.reply_text(f"… and {len(held) - MAX_CARDS} more. /close takes a market's or a position's name.")
+
+
+def _age_of_last(market: Market, marks: risk_inputs.Marks) -> str:
+    """How old the price is that stands in for a missing mark; empty where there is a mark."""
+    last = feeds.last_mark(market.symbol) if isinstance(marks[market.symbol], NoConsensus) else None
+    return messages.age(clock.now_ms() - last.as_of_ms) if last else ""
 
 
 def close(context: Context, words: Words) -> None:
@@ -201,7 +208,8 @@ def cancel(context: Context, words: Words) -> None:
     except DraftGone as error:
         context.reply_text(f"Order #{error.order_id} cannot be canceled any more: it is {error.state.lower()}.")
     else:
-        context.reply(cards.order_card(order), order)
+        context.reply_text(f"✖️ Order #{order.pk} is canceled. Nothing was sent.")
+        outbox.owe_order_cards([order] if order.card_message_id else [])  # its buttons go
 
 
 def why(context: Context, words: Words) -> None:

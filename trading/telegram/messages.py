@@ -91,6 +91,12 @@ def no_price(symbol: str, reason: str) -> str:
     )
 
 
+def age(milliseconds: int) -> str:
+    """`0.7 s`, `12 min`."""
+    seconds = Decimal(max(0, milliseconds)) / 1000
+    return f"{seconds:.1f} s" if seconds < 120 else f"{int(seconds // 60)} min"
+
+
 def moment(at: dt.datetime) -> str:
     """`Mon 23 Nov 08:57 UTC`."""
     return f"{at.astimezone(dt.UTC):%a %d %b %H:%M} UTC"

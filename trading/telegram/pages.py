@@ -106,7 +106,7 @@ def price(market: Market, mark: MarkPrice | NoConsensus, last: MarkPrice | None,
     if isinstance(mark, MarkPrice):
         lines += [
             f"<b>{format_price(mark.price)}</b>  ± {format_percent(mark.uncertainty, 3)}",
-            f"{_age(now_ms - mark.as_of_ms)} old · from {', '.join(mark.sources)}",
+            f"{messages.age(now_ms - mark.as_of_ms)} old · from {', '.join(mark.sources)}",
         ]
     else:
         is_open = market.is_open_at(clock.from_ms(now_ms))
@@ -116,22 +116,16 @@ def price(market: Market, mark: MarkPrice | NoConsensus, last: MarkPrice | None,
             else messages.closed(market.next_open_at)
         )
         if last is not None:
-            lines.append(
-                f"Last known <b>{format_price(last.price)}</b>, {_age(now_ms - last.as_of_ms)} old. It may only close."
-            )
+            age = messages.age(now_ms - last.as_of_ms)
+            lines.append(f"Last known <b>{format_price(last.price)}</b>, {age} old. It may only close.")
     lines += [f"{escape(left_out.source)} left out: {left_out.reason.replace('_', ' ')}" for left_out in mark.excluded]
     return text("\n".join(lines))
-
-
-def _age(milliseconds: int) -> str:
-    seconds = Decimal(max(0, milliseconds)) / 1000
-    return f"{seconds:.1f} s" if seconds < 120 else f"{int(seconds // 60)} min"
 
 
 def order_list(orders: Sequence[Order]) -> Payload:
     if not orders:
         return text(f"You have no orders yet. Open one: {messages.OPENING_EXAMPLE}")
-    lines = ["🧾 <b>Your last orders</b>", ""]
+    lines = ["🧾 <b>Your last orders</b> (times in UTC)", ""]
     for order in orders:
         dot = _DOTS.get(OrderState(order.state), "⏳")
         name = escape(order.market.symbol.removesuffix("/USD"))

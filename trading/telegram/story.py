@@ -71,7 +71,7 @@ def why(chain: OrderChain) -> str:
         f"trace <code>{order.trace_id}</code>",
         *([f"update <code>{order.update_id}</code>"] if order.update_id else []),
         "",
-        "<b>What happened</b>",
+        "<b>What happened</b> (UTC)",
     ]
     begin = order.created_at
     lines += [f"{_offset(begin, event.at)}  <b>{event.to_state}</b>" for event in chain.events]
