@@ -32,6 +32,7 @@ def markets(eth: Market, price: SetPrice) -> None:
     ("typed", "parts"),
     [
         ("/long", ["Which market?", "For example"]),
+        ("/long 100 ETH 10x", ["<code>100</code>: The market comes first"]),
         ("/long ETH", ["Understood: <code>ETH</code>", "How much collateral?"]),
         ("/long ETH 100", ["<code>100 USDC</code>", "How much leverage?"]),
         ("/long ETH lots 10x", ["<code>ETH</code> · <code>10x</code>", "<code>lots</code>: This is not an amount"]),

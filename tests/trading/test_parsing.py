@@ -139,6 +139,8 @@ def test_the_words_after_the_market_come_in_any_order(text: str) -> None:
     ("text", "problem", "shown", "understood"),
     [
         ("", "missing_market", "", ()),
+        ("100 ETH 10x", "market_first", "100", ()),
+        ("10x ETH 100", "market_first", "10x", ()),
         ("ETH", "missing_collateral", "", ("ETH",)),
         ("ETH 10x", "missing_collateral", "", ("ETH", "10x")),
         ("ETH 100", "missing_leverage", "", ("ETH", "100 USDC")),

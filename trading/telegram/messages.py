@@ -17,6 +17,7 @@ MAX_QUOTED = 60
 
 _MISTAKES: dict[str, str] = {
     "missing_market": "Which market? A symbol comes first.",
+    "market_first": "The market comes first.",
     "missing_collateral": "How much collateral? An amount in USDC is missing.",
     "missing_leverage": "How much leverage? Something like <code>10x</code> is missing.",
     "not_understood": "I do not understand this part.",

@@ -132,6 +132,8 @@ def parse_opening(words: tuple[str, ...]) -> OpeningText:
     """The market, then collateral, leverage, sl= and tp= in any order. Raises Mistake, which says what was clear."""
     if not words:
         raise Mistake("missing_market")
+    if _AMOUNT.match(words[0]) or _LEVERAGE.match(words[0]):
+        raise Mistake("market_first", words[0])
     opening = _Opening(words[0])
     first: Mistake | None = None
     for word in words[1:]:
