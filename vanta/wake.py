@@ -3,12 +3,14 @@
 A wake carries nothing: the due rows in PostgreSQL are the work, and the dispatcher finds whatever no wake announced.
 """
 
-from functools import partial
+from functools import cache, partial
 
 import structlog
 from celery import current_app
 from django.db import connection, transaction
-from kombu.exceptions import OperationalError
+from kombu import Connection
+from kombu.exceptions import InconsistencyError, LimitExceeded, OperationalError
+from kombu.pools import producers
 
 from vanta import clock, metrics, redis
 
@@ -20,8 +22,9 @@ DRAINS = {
 }
 CHANNEL = "vanta_wake"
 MARK_MS = 1000  # a wake that was lost on the way is forgotten after this time
+WITHIN_S = 0.2
 PAUSE_S = 1.0  # after a failed publish, so that a burst does not wait for a dead broker again and again
-_Unreachable = (*redis.RedisDown, OperationalError, OSError)
+_Unreachable = (*redis.RedisDown, OperationalError, InconsistencyError, LimitExceeded, OSError)
 _paused_until = {"broker": 0.0}
 
 
@@ -38,13 +41,21 @@ def publish(kind: str) -> bool:
         return False
     try:
         if redis.client().set(f"wake:{kind}", 1, nx=True, px=MARK_MS):
-            current_app.send_task(DRAINS[kind], queue=kind, retry=False, expires=30)
+            with producers[_broker()].acquire(block=True, timeout=WITHIN_S) as producer:
+                current_app.send_task(DRAINS[kind], queue=kind, retry=False, expires=30, producer=producer)
     except _Unreachable as error:
         _paused_until["broker"] = clock.monotonic() + PAUSE_S
         metrics.wake_failures.inc()
         log.warning("wake_failed", kind=kind, error=type(error).__name__)
         return False
     return True
+
+
+@cache
+def _broker() -> Connection:
+    """What the pool of connections for wakes is made after: Celery's own waits seconds for a hung broker."""
+    bounds = {"socket_timeout": WITHIN_S, "socket_connect_timeout": WITHIN_S, "max_retries": 0}
+    return current_app.connection_for_write(transport_options=bounds)
 
 
 def begin(kind: str) -> None:
