@@ -47,20 +47,22 @@ def wait_for_price(stack: Stack) -> None:
     wait_until(is_ready, 40, "the system is ready, with prices")
 
 
-def trade(chat: Chat) -> None:
-    """An order previewed, confirmed, filled, half of it closed, and explained."""
+def trade(chat: Chat) -> str:
+    """An order previewed, confirmed, filled, half of it closed, and explained; its number."""
     chat.says("/long ETH 100 10x sl=2900")
     chat.shows("LONG ETH 10x", "Notional", "1,000.00", "Fees", "Liquidation", "% away", "you lose at most", "valid")
     chat.taps("Confirm")
-    chat.shows("Filled", "LONG ETH 10x", "Stop", within_ms=FILLED_WITHIN_MS)
+    filled = chat.shows("Filled", "LONG ETH 10x", "Stop", within_ms=FILLED_WITHIN_MS).inner_text()
+    number = filled.partition("order #")[2].split()[0]
     chat.says("/positions")
     chat.shows("LONG ETH 10x", "PnL", "Entry", "mark")
     chat.says("/close ETH 50%")
     chat.shows("Partly closed", "Still open", "50.00 USDC")
     chat.says("/balance")
     chat.shows("Equity", "In positions", "50.00 USDC", "(1 open)")
-    chat.says("/why 1")
-    chat.shows("Order #1", "DRAFT", "APPROVED", "SUBMITTING", "FILLED", "nonce", "leverage", "Told you")
+    chat.says(f"/why {number}")
+    chat.shows(f"Order #{number}", "DRAFT", "APPROVED", "SUBMITTING", "FILLED", "nonce", "leverage", "Told you")
+    return number
 
 
 def ask_wrongly(chat: Chat) -> None:
@@ -81,7 +83,7 @@ def price_shown(page: Page) -> str:
     return page.get_by_test_id("ticker").inner_text()
 
 
-def find_in_admin(page: Page, stack: Stack) -> None:
+def find_in_admin(page: Page, stack: Stack, number: str) -> None:
     """The trader, the order with its events, the position and the ledger."""
     page.goto(f"{stack.url}/admin/")
     page.get_by_label(re.compile("username", re.IGNORECASE)).fill(ADMIN)
@@ -98,8 +100,8 @@ def find_in_admin(page: Page, stack: Stack) -> None:
         page.goto(f"{stack.url}/admin/{path}")
         for part in parts:
             expect(page.locator("#result_list")).to_contain_text(re.compile(part, re.IGNORECASE))
-    page.goto(f"{stack.url}/admin/trading/order/1/change/")
-    for part in ("DRAFT", "APPROVED", "SUBMITTING", "FILLED", "paper-1"):
+    page.goto(f"{stack.url}/admin/trading/order/{number}/change/")
+    for part in ("DRAFT", "APPROVED", "SUBMITTING", "FILLED", f"paper-{number}"):
         expect(page.locator("body")).to_contain_text(re.compile(part, re.IGNORECASE))
 
 
@@ -110,10 +112,10 @@ def test_a_first_evening_with_vanta(page: Page, stack: Stack) -> None:
     before = price_shown(page)
     chat.says("/start")
     chat.shows("Welcome", "10,000.00")
-    trade(chat)
+    number = trade(chat)
     ask_wrongly(chat)
     assert price_shown(page) != before  # prices move
     page.get_by_test_id("commands-button").click()
     expect(page.get_by_test_id("command-menu")).to_contain_text("/positions")
     assert chat.problems == []
-    find_in_admin(page, stack)
+    find_in_admin(page, stack, number)

@@ -99,12 +99,12 @@ class Postgres(Server):
         return True
 
     def _says_ready(self) -> bool:
-        """Whether our own server has written into its pid file that it accepts connections: the eighth line."""
+        """Whether the server that we started has written into its pid file that it accepts connections."""
         try:
             lines = (self.directory / "postmaster.pid").read_text().split("\n")
         except OSError:
             return False  # not there yet
-        return len(lines) > PID_FILE_STATUS and lines[PID_FILE_STATUS].strip() == "ready"
+        return lines[0] == str(self.pid) and len(lines) > PID_FILE_STATUS and lines[PID_FILE_STATUS].strip() == "ready"
 
     def leftover(self) -> psutil.Process | None:
         process = process_at(self.directory / "postmaster.pid")

@@ -20,3 +20,4 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=1)
         if not settings.PRODUCTION:
             call_command("seed")
+        call_command("register_bot")
