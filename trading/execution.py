@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from risk import trading_state
@@ -51,7 +52,7 @@ def _claim(*, reductions_only: bool) -> list[Order]:
         .select_for_update(of=("self",), skip_locked=True)
         .order_by("id")[:BATCH]
     )
-    allowed = _stop_the_forbidden(orders)
+    allowed = _end_the_late(_stop_the_forbidden(orders))
     claimed = transition_all(allowed, OrderState.SUBMITTING, next_check_at=clock.now() + LEASE)
     return prepare(claimed)
 
@@ -63,6 +64,14 @@ def _stop_the_forbidden(orders: Sequence[Order]) -> list[Order]:
     canceled = transition_all(forbidden, OrderState.CANCELED, reason=f"trading_{state.value}")
     outbox.owe_order_cards(canceled)
     return [order for order in orders if order not in forbidden]
+
+
+def _end_the_late(orders: Sequence[Order]) -> list[Order]:
+    """Expire openings approved so long ago that their traders do not expect them any more; the rest is returned."""
+    oldest = clock.now() - dt.timedelta(seconds=settings.INTENT_VALID_S)
+    late = [o for o in orders if o.kind == Order.Kind.OPEN and o.decided_at is not None and o.decided_at < oldest]
+    outbox.owe_order_cards(transition_all(late, OrderState.EXPIRED, reason="approval_expired"))
+    return [order for order in orders if order not in late]
 
 
 def may_leave(order: Order, state: TradingState) -> bool:

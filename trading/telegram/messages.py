@@ -215,6 +215,7 @@ def denials(decision: Mapping[str, Any], reason: str) -> str:
 
 _REASONS = {
     "draft_expired": "The preview's time was over. Nothing was sent.",
+    "approval_expired": "It could not be sent in time. Nothing was sent.",
     "canceled_by_trader": "You canceled it. Nothing was sent.",
     "slippage_exceeded": "The price moved further than you allowed. Nothing was opened.",
     "no_price": "There was no price to trust. Nothing was changed.",

@@ -3,6 +3,7 @@
 The rows are written here instead of killing at the right microsecond: what a kill leaves is what was committed.
 """
 
+import datetime as dt
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import transaction
 
 from tests.trading.processes.outside import confirmation, new_trader
 from tests.trading.processes.system import System
+from tests.waiting import wait_until
 from trading import execution, history
 from trading.models import Attempt, Fill, Intent, Order, PaperExecution, TelegramUpdate
 from trading.order_state import OrderState
@@ -73,3 +75,15 @@ def test_an_order_whose_worker_was_killed_there_is_filled_once(
     events = list(order.events.order_by("sequence").values_list("sequence", "to_state"))
     assert [number for number, _ in events] == list(range(1, len(events) + 1))
     assert events[-1][1] == "FILLED"
+
+
+@pytest.mark.processes
+def test_an_approval_found_minutes_later_ends_and_nothing_is_sent(vanta: System) -> None:
+    order = vanta.draft(new_trader())
+    long_ago = clock.now() - dt.timedelta(minutes=5)
+    history.transition(order, OrderState.APPROVED, next_check_at=clock.now(), decided_at=long_ago)
+
+    wait_until(lambda: Order.objects.filter(pk=order.pk, state="EXPIRED").exists(), 10, "the order has ended")
+    vanta.wait_quiet()
+    assert not Intent.objects.filter(order=order).exists()
+    assert "Nothing was sent" in vanta.messages(order.trader)[-1]
