@@ -24,6 +24,7 @@ class Booking:
     order: Order
     filled: Filled
     position: Position = field(init=False)
+    left_usd: Decimal = field(init=False)
 
 
 def book_openings(bookings: Sequence[Booking]) -> None:
@@ -50,6 +51,7 @@ def book_openings(bookings: Sequence[Booking]) -> None:
     movements = []
     for booking, position in zip(bookings, positions, strict=True):
         booking.order.position = booking.position = position
+        booking.left_usd = position.collateral_usd
         collateral, fee = booking.order.collateral_usd, booking.filled.fee_usd
         movements.append((K.OPEN, {A.FREE: -collateral - fee, A.COLLATERAL: collateral, A.FEES: fee}))
     _set_positions([booking.order for booking in bookings])
@@ -63,6 +65,7 @@ def book_closings(bookings: Sequence[Booking]) -> None:
     for booking in bookings:
         order, filled = booking.order, booking.filled
         booking.position = _reduce_position(order, filled)
+        booking.left_usd = booking.position.collateral_usd
         movements.append(
             (
                 K.LIQUIDATION if order.reason == LIQUIDATION else K.CLOSE,
@@ -117,6 +120,7 @@ def _create_fills(bookings: Sequence[Booking]) -> None:
                 fee_usd=booking.filled.fee_usd,
                 accrued_usd=booking.filled.accrued_usd,
                 pnl_usd=booking.filled.pnl_usd,
+                left_usd=booking.left_usd,
                 at=booking.filled.executed_at,
             )
             for booking in bookings

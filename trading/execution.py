@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import QuerySet
 
 from risk import trading_state
 from risk.trading_state import TradingState
@@ -18,8 +19,8 @@ from trading import bookkeeping, outbox
 from trading.bookkeeping import Booking
 from trading.history import transition_all
 from trading.models import Attempt, Intent, Order
-from trading.models.loading import with_market
-from trading.order_state import OrderState
+from trading.models.loading import lock_traders, with_market
+from trading.order_state import IN_FLIGHT, OrderState
 from trading.venues.base import Expired, Filled, Outcome, Rejected, Unknown, Waiting
 from trading.venues.registry import VENUES
 from vanta import clock, metrics, tracing
@@ -27,6 +28,7 @@ from vanta import clock, metrics, tracing
 log = structlog.get_logger(__name__)
 BATCH = 25
 LEASE = dt.timedelta(seconds=6)  # after which an order that is still being submitted is looked at by reconciliation
+SET_ASIDE = dt.timedelta(seconds=60)  # for an order that breaks our own code
 RECHECK = dt.timedelta(seconds=2)  # between two looks at an order whose fate is unknown
 MAX_STATE_AGE_S = 1  # no submission starts later than this after the trading state was read
 
@@ -34,18 +36,40 @@ MAX_STATE_AGE_S = 1  # no submission starts later than this after the trading st
 def drain(*, reductions_only: bool = False) -> int:
     """Carry out every approved order there is; harmless to call at any time, from any number of processes."""
     count = 0
-    while orders := _claim(reductions_only=reductions_only):
+    while orders := claim(reductions_only=reductions_only):
         carry_out(orders)
         count += len(orders)
     return count
 
 
-@transaction.atomic
-def _claim(*, reductions_only: bool) -> list[Order]:
-    """Take a batch of approved orders for this process and commit their messages."""
-    due = Order.objects.filter(state=OrderState.APPROVED)
+def claim(*, reductions_only: bool) -> list[Order]:
+    """A batch; where one of it cannot be prepared, each apart, so that it stops only itself."""
+    due = Order.objects.filter(state=OrderState.APPROVED, next_check_at__lte=clock.now())
     if reductions_only:
         due = due.filter(kind=Order.Kind.CLOSE)
+    try:
+        return _claim(due)
+    except (OperationalError, InterfaceError):
+        raise  # the database went away: the rows stay as they were, the next drain retries
+    except Exception as error:
+        log.warning("claim_split", error=type(error).__name__)
+        return [order for pk in due.order_by("id").values_list("pk", flat=True)[:BATCH] for order in _claim_apart(pk)]
+
+
+def _claim_apart(order_id: int) -> list[Order]:
+    try:
+        return _claim(Order.objects.filter(pk=order_id, state=OrderState.APPROVED))
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("claim_failed", order_id=order_id)
+        Order.objects.filter(pk=order_id).update(next_check_at=clock.now() + SET_ASIDE)
+        return []
+
+
+@transaction.atomic
+def _claim(due: QuerySet[Order]) -> list[Order]:
+    """Take a batch of approved orders for this process and commit their messages."""
     orders = list(
         with_market(due, "position")
         .defer("decision")
@@ -104,26 +128,39 @@ def carry_out(orders: Sequence[Order]) -> None:
         if clock.monotonic() - read_at > MAX_STATE_AGE_S:
             log.warning("submission_paused", orders=[order.pk for order in group])  # reconciliation takes them up
             continue
-        intents = [order.intent for order in group]
-        outcomes = VENUES[mode].submit(intents)
-        settle(group, {order.pk: outcomes.get(order.intent.nonce, Unknown("no_answer")) for order in group})
+        outcomes = submit(mode, [order.intent for order in group])
+        settle(group, {order.pk: outcomes[order.intent.nonce] for order in group})
+
+
+def submit(mode: str, intents: Sequence[Intent]) -> dict[str, Outcome]:
+    """Submit to the mode's venue; whatever breaks on the way, nobody can say what left: UNKNOWN."""
+    unknown: dict[str, Outcome] = {intent.nonce: Unknown("no_answer") for intent in intents}
+    try:
+        return unknown | VENUES[mode].submit(intents)
+    except Exception:
+        log.exception("submission_failed", nonces=list(unknown))
+        return unknown
 
 
 def settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     """Book outcomes in one transaction; where that fails, one by one, so that a bad row stops only itself."""
     try:
         _settle(orders, outcomes)
-    except DatabaseError as error:
+    except Exception as error:
         if len(orders) == 1:
             log.exception("settlement_failed", order_id=orders[0].pk, error=str(error))
-            return
+            return  # its evidence is stored: reconciliation settles it
         log.warning("settlement_split", orders=len(orders), error=type(error).__name__)
-        for order in orders:
-            settle([with_market(Order.objects.all(), "position").get(pk=order.pk)], outcomes)
+        still = with_market(
+            Order.objects.filter(pk__in=[order.pk for order in orders], state__in=IN_FLIGHT), "position"
+        )
+        for order in still:
+            settle([order], outcomes)
 
 
 @transaction.atomic
 def _settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    lock_traders(order.trader_id for order in orders)
     now = clock.now()
     Attempt.objects.filter(intent__order__in=orders, outcome="").update(outcome="answered", finished_at=now)
     groups: dict[tuple[type[Outcome], str, str], list[Order]] = defaultdict(list)

@@ -18,7 +18,7 @@ from trading.models.traders import Mode
 from trading.order_state import PENDING
 from trading.services import orders
 from trading.services.orders import Origin
-from vanta import tracing
+from vanta import clock, tracing
 from vanta.money import ONE
 
 log = structlog.get_logger(__name__)
@@ -61,11 +61,9 @@ def close_crossed() -> int:
     """
     if trading_state.current() is TradingState.HALTED:
         return 0
-    symbols = list(
-        Market.objects.filter(positions__status="open", positions__mode=Mode.DRY)
-        .values_list("symbol", flat=True)
-        .distinct()
-    )
+    held = Market.objects.filter(positions__status="open", positions__mode=Mode.DRY).distinct()
+    now = clock.now()
+    symbols = [market.symbol for market in held.defer("venue_params") if market.is_open_at(now)]
     marks = feeds.mark_prices(symbols) if symbols else {}
     return sum(_close_crossed_in(symbol, mark.price) for symbol, mark in marks.items() if isinstance(mark, MarkPrice))
 

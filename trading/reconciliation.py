@@ -3,7 +3,7 @@
 import datetime as dt
 
 import structlog
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
 from risk import trading_state
@@ -26,9 +26,18 @@ def drain() -> int:
     while orders := _claim_due():
         for order in orders:
             with tracing.bind_trace(order.trace_id, order_id=order.pk):
-                reconcile(order)
+                _reconcile_apart(order)
         count += len(orders)
     return count
+
+
+def _reconcile_apart(order: Order) -> None:
+    try:
+        reconcile(order)
+    except (OperationalError, InterfaceError):
+        raise  # the database went away
+    except Exception:
+        log.exception("reconciliation_failed")  # a defect of ours stops only this order; its turn comes again
 
 
 @transaction.atomic
@@ -65,4 +74,4 @@ def _resubmit(order: Order, intent: Intent) -> Outcome:
         return Unknown("held_back")
     last = Attempt.objects.filter(intent=intent).aggregate(last=Max("number"))["last"] or 0
     Attempt.objects.create(intent=intent, number=last + 1)
-    return VENUES[order.mode].submit([intent]).get(intent.nonce, Unknown("no_answer"))
+    return execution.submit(order.mode, [intent])[intent.nonce]

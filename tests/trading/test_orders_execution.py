@@ -34,7 +34,7 @@ def stop(state: TradingState) -> None:
 
 def claimed(order: Order) -> Order:
     """As a worker leaves an order that is killed between the claim and the submission."""
-    (taken,) = execution._claim(reductions_only=False)
+    (taken,) = execution.claim(reductions_only=False)
     assert taken.pk == order.pk
     return Order.objects.select_related("market", "position", "trader").get(pk=order.pk)
 
@@ -246,7 +246,7 @@ def test_an_unknown_order_expires_only_after_its_deadline_and_without_a_trace_at
         reconciliation.drain()
     order.refresh_from_db()
     assert (order.state, order.reason) == ("EXPIRED", "never_executed")
-    assert not PaperExecution.objects.exists()
+    assert PaperExecution.objects.get().result == {"expired": True}  # and its nonce is closed for good
 
 
 def test_an_order_that_stays_unknown_is_looked_at_again_without_a_second_event(ada: Person, eth: Market) -> None:

@@ -117,3 +117,24 @@ def test_partial_closes_of_the_same_positions_in_two_workers_are_all_booked(eth:
     execution.drain()
     assert set(Position.objects.values_list("status", flat=True)) == {"closed"}
     assert_books_balance()
+
+
+def test_closing_while_closings_are_booked_never_waits_in_a_circle(
+    ada: Person, eth: Market, caplog: pytest.LogCaptureFixture
+) -> None:
+    positions = [open_position(ada) for _ in range(3)]
+
+    def keep_closing() -> None:
+        for _ in range(8):
+            for position in positions:
+                close(ada, position, D("0.05"))
+
+    def keep_booking() -> None:
+        for _ in range(24):
+            execution.drain()
+
+    at_once(keep_closing, keep_booking, keep_booking)
+    execution.drain()
+    assert not [line for line in caplog.messages if "settlement" in line or "deadlock" in line]
+    assert set(Order.objects.filter(kind="close").values_list("state", flat=True)) == {"FILLED"}
+    assert_books_balance()

@@ -224,7 +224,7 @@ def test_a_price_that_moved_asks_for_a_second_look(ada: Person, eth: Market, pri
     assert "✅ Confirm" in buttons(owed)
     assert state(order) == "DRAFT"
     assert order.quoted_price == D(3010)
-    ada.taps(f"confirm:{order.pk}")
+    ada.taps(buttons(owed)["✅ Confirm"])
     assert state(order) == "APPROVED"
 
 

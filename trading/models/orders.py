@@ -37,6 +37,7 @@ class Order(models.Model):
     stop_loss = optional_price()
     take_profit = optional_price()
     quoted_price = price(help_text="The mark price that the preview showed.")
+    quote_number = models.PositiveSmallIntegerField(default=1, help_text="Only the newest quote can be confirmed.")
     worst_loss_usd = usd(default=0, help_text="Reserved against the trader's risk until the order ends.")
     decision = models.JSONField(default=dict, blank=True, help_text="Every check with its numbers.")
     reason = models.CharField(max_length=200, blank=True, help_text="Why it was denied, rejected, canceled or expired.")
@@ -131,6 +132,7 @@ class Fill(models.Model):
     fee_usd = usd(default=0)
     accrued_usd = usd(default=0, help_text="Rollover and funding paid with this fill.")
     pnl_usd = usd(default=0)
+    left_usd = usd(default=0, help_text="The position's collateral after this fill.")
     at = models.DateTimeField(default=clock.now)
 
     class Meta:

@@ -17,7 +17,7 @@ from trading import outbox
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
 from trading.history import record_draft, transition, transition_all
 from trading.models import Order, Position, Trader
-from trading.models.loading import with_market
+from trading.models.loading import lock_traders, with_market
 from trading.models.traders import Mode
 from trading.order_state import PENDING, OrderState
 from trading.risk_inputs import Desk
@@ -25,7 +25,7 @@ from trading.services import decisions, placing
 from trading.transactions import joined
 from trading.venues.registry import EXECUTABLE_MODES
 from vanta import clock, tracing
-from vanta.money import ONE, ZERO, quantize_usdc
+from vanta.money import ONE, USDC_QUANTUM, ZERO, quantize_usdc
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +108,7 @@ def close(
 
     What other closings already take out is left out. Raises NoOpenPosition where nothing is left to close.
     """
-    Trader.objects.select_for_update(of=("self",)).get(pk=trader.pk)
+    lock_traders([trader.pk])
     orders = [
         order for position in positions if (order := _close_one(trader, position.pk, share, origin, reason)) is not None
     ]
@@ -124,7 +124,7 @@ def _close_one(trader: Trader, position_id: int, share: Decimal, origin: Origin,
     if position is None:
         return None
     left = position.collateral_usd - _being_closed(position)
-    wanted = quantize_usdc(position.collateral_usd * min(share, ONE), rounding=ROUND_DOWN)
+    wanted = max(quantize_usdc(position.collateral_usd * min(share, ONE), rounding=ROUND_DOWN), USDC_QUANTUM)
     collateral = min(wanted, left)
     if collateral <= ZERO:
         return None

@@ -17,7 +17,7 @@ from risk.checks import RiskDecision
 from trading.errors import DraftGone, OrderNotFound, PricesUnreachable
 from trading.history import move_each, transition
 from trading.models import Order, Trader
-from trading.models.loading import with_market
+from trading.models.loading import lock_traders, with_market
 from trading.order_state import OrderState
 from trading.risk_inputs import Desk
 from trading.services import decisions
@@ -32,12 +32,13 @@ DECIDED = ("decision", "reason", "quoted_price", "card_message_id", "trace_id", 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A trader's yes to a draft. `message_id` is the card that was tapped, `came_at` when Vanta heard of it."""
+    """A trader's yes to a quote. `message_id` is the card that was tapped, `came_at` when Vanta heard of it."""
 
     telegram_id: int
     order_id: int
     message_id: int | None = None
     trace_id: str = ""
+    quote_number: int = 1
     came_at: dt.datetime | None = None
 
 
@@ -73,11 +74,11 @@ def place_all(confirmations: Sequence[Confirmation]) -> list[Placed]:
 
 
 def lock_orders(order_ids: Sequence[int]) -> dict[int, Order]:
-    """Orders and their traders' rows, locked together: decisions on one trader's orders are made one at a time."""
-    rows = with_market(Order.objects.filter(pk__in=order_ids), "trader__policy").select_for_update(
-        of=("self", "trader")
-    )
-    return {order.pk: order for order in rows.order_by("trader_id", "pk")}
+    """Orders, locked after their traders' rows: decisions on one trader's orders are made one at a time."""
+    wanted = Order.objects.filter(pk__in=order_ids)
+    lock_traders(wanted.values_list("trader_id", flat=True))
+    rows = with_market(wanted, "trader__policy").select_for_update(of=("self",))
+    return {order.pk: order for order in rows.order_by("pk")}
 
 
 def has_drifted(order: Order, mark: MarkPrice) -> bool:
@@ -106,6 +107,8 @@ class _Batch:
         if clock.now() > order.valid_until:
             self._end(order, OrderState.EXPIRED, "draft_expired")
             return order
+        if confirmation.quote_number != order.quote_number:
+            return order  # a yes to a price that is not on the card any more
         decision, mark = decisions.decide_opening(order, order.trader, self._desk, self._state)
         if isinstance(mark, NoConsensus) and _is_coming_back(mark, confirmation):
             raise PricesUnreachable(order_id=order.pk)
@@ -158,9 +161,10 @@ def _is_coming_back(mark: NoConsensus, confirmation: Confirmation) -> bool:
 
 def _quote_anew(order: Order, mark: MarkPrice) -> None:
     order.quoted_price = mark.price
+    order.quote_number += 1
     order.valid_until = clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S)
     order.worst_loss_usd = decisions.worst_loss(order, mark.price)
-    order.save(update_fields=["quoted_price", "valid_until", "worst_loss_usd", "card_message_id"])
+    order.save(update_fields=["quoted_price", "quote_number", "valid_until", "worst_loss_usd", "card_message_id"])
     log.info("draft_quoted_anew", order_id=order.pk, price=mark.price)
 
 

@@ -74,7 +74,9 @@ def preview(order: Order) -> Payload:
         lines.append(f"Take-profit  {format_price(order.take_profit)}")
     seconds = max(0, round((order.valid_until - clock.now()).total_seconds()))
     lines += ["", f"<i>Order #{order.pk} · valid {seconds} s</i>"]
-    return text("\n".join(lines), [("✅ Confirm", f"confirm:{order.pk}"), ("✖️ Cancel", f"cancel:{order.pk}")])
+    # A yes counts for the quote that it was given to: an older card's button says an older number.
+    quote = f":{order.quote_number}" if order.quote_number > 1 else ""
+    return text("\n".join(lines), [("✅ Confirm", f"confirm:{order.pk}{quote}"), ("✖️ Cancel", f"cancel:{order.pk}")])
 
 
 def _fees(order: Order, notional: Decimal) -> str:
@@ -153,7 +155,7 @@ def _filled(order: Order) -> Payload:
 def _closed(order: Order, fill: Fill, position: Position) -> Payload:
     net = fill.pnl_usd - fill.fee_usd - fill.accrued_usd
     sign = "🟩 +" if net >= 0 else "🟥 "
-    whole = position.status != Position.Status.OPEN
+    whole = fill.left_usd <= 0
     head = {
         "liquidation": "💥 <b>Liquidated</b>",
         "stop_loss": "🛑 <b>Stopped out</b>",
@@ -168,7 +170,7 @@ def _closed(order: Order, fill: Fill, position: Position) -> Payload:
         f"Fee  {format_usd(fill.fee_usd)} · rollover and funding {format_usd(fill.accrued_usd)}",
     ]
     if not whole:
-        lines.append(f"Still open  {format_usd(position.collateral_usd)} USDC of collateral")
+        lines.append(f"Still open  {format_usd(fill.left_usd)} USDC of collateral")
     return text("\n".join(lines), *(position_buttons(position) if not whole else []))
 
 

@@ -11,7 +11,8 @@ from telegram import Bot
 from telegram.request import HTTPXRequest
 
 T = TypeVar("T")
-TIMEOUT_S = 10
+TIMEOUT_S = 5
+FREE_CONNECTION_S = 2
 CONNECTIONS = 16
 
 
@@ -26,7 +27,7 @@ class BotLoop:
             connect_timeout=TIMEOUT_S,
             read_timeout=TIMEOUT_S,
             write_timeout=TIMEOUT_S,
-            pool_timeout=TIMEOUT_S,
+            pool_timeout=FREE_CONNECTION_S,
         )
         self.bot = Bot(settings.TELEGRAM_BOT_TOKEN, base_url=settings.TELEGRAM_API_BASE_URL, request=request)
 

@@ -37,6 +37,7 @@ _TAKE = """
 """
 NOT_ABOUT_A_CHAT = frozenset({"answerCallbackQuery", "setMyCommands"})
 Call = tuple[str, dict[str, Any]]
+UNRENDERABLE = "unrenderable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,15 @@ class Result:
     error: str = ""
 
 
-def drain() -> int:
-    """Send everything that is due; harmless to call at any time, from any number of processes."""
+def drain(may_go_on: Callable[[], bool] = lambda: True) -> int:
+    """Send what is due, as long as `may_go_on`; harmless to call at any time, from any number of processes."""
     count = 0
-    while rows := _take():
+    while may_go_on() and (rows := _take()):
         banner = messages.banner(trading_state.current())
-        calls = [_call(row, banner) for row in rows]
+        calls = [_rendered(row, banner) for row in rows]
         results = bot_loop().run(_send_all(bot_loop().bot, calls))
-        _store(rows, calls, results)
+        _store(rows, results)
+        _remember_cards(rows, calls, results)
         count += len(rows)
     return count
 
@@ -74,6 +76,14 @@ def _take() -> list[OutboxMessage]:
     return rows
 
 
+def _rendered(row: OutboxMessage, banner: str) -> Call:
+    try:
+        return _call(row, banner)
+    except Exception:
+        log.exception("message_unrenderable", outbox_id=row.pk)  # a defect of ours: only this row is dead
+        return UNRENDERABLE, {}
+
+
 def _call(row: OutboxMessage, banner: str) -> Call:
     """The Bot API call that a row stands for now."""
     if row.method != ORDER_CARD or row.order is None:
@@ -89,6 +99,8 @@ async def _send_all(bot: Bot, calls: Sequence[Call]) -> list[Result]:
 
 
 async def _send(bot: Bot, method: str, arguments: dict[str, Any]) -> Result:
+    if method == UNRENDERABLE:
+        return Result("dead", error=UNRENDERABLE)
     try:
         answer = await _bot_method(bot, method)(**_typed(method, arguments, bot))
     except RetryAfter as error:
@@ -104,6 +116,10 @@ async def _send(bot: Bot, method: str, arguments: dict[str, Any]) -> Result:
         return Result("retry", error=type(error).__name__)
     except TelegramError as error:
         return Result("retry", error=f"{type(error).__name__}: {error}"[:200])
+    except Exception as error:
+        # A defect of ours in one row must not hold up the other chats, nor send their messages again.
+        log.exception("message_broken", method=method)
+        return Result("dead", error=f"{type(error).__name__}: {error}"[:200])
     return Result("sent", message_id=answer.message_id if isinstance(answer, Message) else None)
 
 
@@ -140,9 +156,9 @@ def _typed(method: str, arguments: dict[str, Any], bot: Bot) -> dict[str, Any]:
 
 
 @transaction.atomic
-def _store(rows: Sequence[OutboxMessage], calls: Sequence[Call], results: Sequence[Result]) -> None:
+def _store(rows: Sequence[OutboxMessage], results: Sequence[Result]) -> None:
     now = clock.now()
-    for row, call, result in zip(rows, calls, results, strict=True):
+    for row, result in zip(rows, results, strict=True):
         row.attempts += 1
         row.last_error = result.error
         row.telegram_message_id = result.message_id
@@ -153,7 +169,6 @@ def _store(rows: Sequence[OutboxMessage], calls: Sequence[Call], results: Sequen
             row.status = OutboxMessage.Status.DEAD
         else:
             row.next_attempt_at = now + _backoff(row.attempts, result.retry_after_s)
-        _remember_card(row, call, result)
         _log(row, result)
     OutboxMessage.objects.bulk_update(
         rows, ["attempts", "last_error", "telegram_message_id", "status", "sent_at", "next_attempt_at"]
@@ -169,12 +184,16 @@ def _backoff(attempts: int, retry_after_s: float) -> dt.timedelta:
     return dt.timedelta(seconds=seconds)
 
 
-def _remember_card(row: OutboxMessage, call: Call, result: Result) -> None:
-    """The message that shows an order from now on is the one that was sent for it."""
-    if row.order_id is not None and result.message_id is not None and call[0] != "answerCallbackQuery":
-        Order.objects.filter(pk=row.order_id).exclude(card_message_id=result.message_id).update(
-            card_message_id=result.message_id
-        )
+def _remember_cards(rows: Sequence[OutboxMessage], calls: Sequence[Call], results: Sequence[Result]) -> None:
+    """The message that shows an order from now on is the one that was sent for it.
+
+    A statement each, outside any transaction: what was sent stays sent, and no order's row is held while another's is
+    waited for.
+    """
+    for row, (method, _), result in zip(rows, calls, results, strict=True):
+        if row.order_id is not None and result.message_id is not None and method != "answerCallbackQuery":
+            shown = Order.objects.filter(pk=row.order_id).exclude(card_message_id=result.message_id)
+            shown.update(card_message_id=result.message_id)
 
 
 def _log(row: OutboxMessage, result: Result) -> None:

@@ -17,7 +17,7 @@ from vanta import tracing
 
 MAX_TEXT = 4096
 BIGINT = 2**63
-_CONFIRM = re.compile(r"confirm:[0-9]{1,18}")
+_CONFIRM = re.compile(r"confirm:[0-9]{1,18}(:[0-9]{1,4})?")
 GROUP = "I only talk in private chats, where nobody reads your trades."
 FORWARDED = "This card was sent to somebody else's chat. Its buttons only work in your own chat with me."
 OUT_OF_USE = "This button is not in use any more."

@@ -30,9 +30,11 @@ def confirm(context: Context, argument: str) -> None:
 
 def confirmation(context: Context, argument: str) -> Confirmation:
     """What a tap on [Confirm] says. Raises Mistake."""
+    number, _, quote = argument.partition(":")
     return Confirmation(
         telegram_id=context.trader.telegram_id,
-        order_id=parse_order_id(argument),
+        order_id=parse_order_id(number),
+        quote_number=parse_order_id(quote) if quote else 1,
         message_id=context.message_id,
         trace_id=tracing.current_trace_id(),
         came_at=context.came_at,

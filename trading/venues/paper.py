@@ -75,11 +75,13 @@ class PaperVenue:
         return answers | {nonce: _outcome(execution) for nonce, execution in journal.items()}
 
     def find(self, intent: Intent) -> Outcome:
-        """The journal's answer; none and the deadline past proves that it was never executed."""
+        """The journal's answer. Past the deadline the nonce is closed first: a late submission finds it closed."""
+        now = clock.now()
+        if now > intent.deadline:
+            closed = PaperExecution(nonce=intent.nonce, result={"expired": True}, executed_at=now)
+            PaperExecution.objects.bulk_create([closed], ignore_conflicts=True)
         execution = PaperExecution.objects.filter(nonce=intent.nonce).first()
-        if execution is not None:
-            return _outcome(execution)
-        return Expired() if clock.now() > intent.deadline else Unknown("not_in_journal")
+        return Unknown("not_in_journal") if execution is None else _outcome(execution)
 
 
 def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.datetime) -> bool:
@@ -166,6 +168,8 @@ def _close(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[st
 
 def _outcome(execution: PaperExecution) -> Outcome:
     result = execution.result
+    if "expired" in result:
+        return Expired()
     if "rejected" in result:
         return Rejected(result["rejected"], {name: value for name, value in result.items() if name != "rejected"})
     liquidation = result.get("liquidation_price")
