@@ -1,8 +1,9 @@
 """Runs Vanta's processes and keeps them running; `manage.py up` is its command line.
 
 One thread, one loop: read the children's output, notice what died, restart what is due. A process that dies is started
-again after a growing pause (`vanta.supervision.backoff`); one that dies too often in a row is given up, loudly. State
-is in `supervisor.json` of the state directory, for `/readyz`. asyncio jobs: `vanta.supervision.jobs.supervise`.
+again after a growing pause (`vanta.supervision.backoff`). One that dies too often in a row raises the alarm: what is
+expendable is given up, everything else is tried every few seconds for ever. State is in `supervisor.json` of the state
+directory, for `/readyz`, which is degraded by both. asyncio jobs: `vanta.supervision.jobs.supervise`.
 """
 
 import json
@@ -11,6 +12,7 @@ import random
 import selectors
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -56,7 +58,7 @@ class Supervisor:
         self.stop_within_s = stop_within_s
         self.policy = policy or RestartPolicy()
         self.units: dict[str, Restartable] = {server.name: server for server in servers}
-        self.watches = {name: Watch(self.policy, random.random) for name in self.units}
+        self.watches = {name: self._watch(expendable=False) for name in self.units}
         for watch in self.watches.values():
             watch.begin(time.monotonic())
         self.children: dict[str, Child] = {}
@@ -85,6 +87,8 @@ class Supervisor:
         for name, watch in self.watches.items():
             if watch.state == "running" and not self.units[name].alive():
                 self._note_death(name, watch)
+            elif watch.forgive(now):
+                self.note(f"{name} has recovered: it has run for {now - watch.started_at:.0f} s")
         self._write_status()
         self.on_tick()
 
@@ -92,7 +96,7 @@ class Supervisor:
         """Supervise these as well; they start with the next turn."""
         for program in programs:
             self.units[program.name] = self.children[program.name] = Child(program)
-            self.watches[program.name] = Watch(self.policy, random.random)
+            self.watches[program.name] = self._watch(expendable=program.expendable)
 
     def stop(self, reason: str) -> None:
         """End `run`; the second call does not wait for tasks. Signal handlers call it: it writes nothing."""
@@ -115,6 +119,9 @@ class Supervisor:
     def note(self, text: str, *, alarm: bool = False) -> None:
         """A line of the supervisor's own."""
         self.console.line("supervisor", text, alarm=alarm)
+
+    def _watch(self, *, expendable: bool) -> Watch:
+        return Watch(replace(self.policy, gives_up=expendable), random.random)
 
     def _start(self, name: str, watch: Watch, now: float) -> None:
         watch.begin(now)
@@ -140,6 +147,9 @@ class Supervisor:
         if delay_s is None:
             self.note(f"{name} {reason}. GIVEN UP after {watch.failures} failures in a row: Vanta runs without it. "
                       "Find the cause above, then restart Vanta.", alarm=True)  # fmt: skip
+        elif watch.is_failing:
+            self.note(f"{name} {reason}. FAILING: {watch.failures} times in a row. Vanta needs it and goes on trying, "
+                      f"next in {delay_s:.1f} s. Find the cause above.", alarm=True)  # fmt: skip
         else:
             self.note(f"{name} {reason}; starting it again in {delay_s:.1f} s", alarm=True)
 

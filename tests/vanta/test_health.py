@@ -1,10 +1,13 @@
 """`/healthz` says that the process lives, `/readyz` whether orders can be taken; both say it soon, whatever hangs."""
 
+import json
+import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +24,7 @@ from vanta import blockchain, clock, heartbeat, redis
 from vanta.devservices import DevServices
 from vanta.embedded.host import free_port
 from vanta.health.dependencies import BEAT_LOCK_KEY
+from vanta.health.surroundings import SUPERVISOR_FILE
 from vanta.health.views import reporter
 
 ANSWERS_WITHIN_S = 2
@@ -193,6 +197,20 @@ def test_readyz_follows_a_redis_that_is_killed_and_comes_back(client: Client, se
 
     services.remove()
     assert (before, killed, after) == ("ok", "failed", "ok")
+
+
+@pytest.mark.usefixtures("healthy")
+def test_a_process_that_keeps_failing_degrades_though_it_runs_again_and_again(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.STATE_DIR = tmp_path
+    units = {"web": {"state": "running", "restarts": 0}, "beat": {"state": "failing", "restarts": 12}}
+    (tmp_path / SUPERVISOR_FILE).write_text(json.dumps({"pid": os.getppid(), "units": units}))
+
+    code, body, _ = ready(client)
+
+    assert (code, body["status"]) == (200, "degraded")
+    assert body["checks"]["supervisor"]["detail"] == "beat failing"
 
 
 @pytest.mark.usefixtures("healthy")

@@ -34,7 +34,10 @@ from vanta.supervision.console import Console
 from vanta.supervisor import Supervisor
 here = Path(sys.argv[1])
 environment = {{**os.environ, "{MARKER}": str(here)}}
-programs = [Program(path.stem, ["python", "-u", str(path)], environment, here) for path in sorted(here.glob("*.py"))]
+programs = [
+    Program(path.stem, ["python", "-u", str(path)], environment, here, expendable=path.stem == "bad")
+    for path in sorted(here.glob("*.py"))
+]
 policy = RestartPolicy(first_delay_s=0.05, longest_delay_s=0.2, give_up_after=4, healthy_after_s=60)
 Supervisor(programs=programs, console=Console(sys.stdout, width=4), state_dir=here, policy=policy,
            stop_within_s=float(sys.argv[2])).run()
@@ -131,7 +134,9 @@ def test_a_process_that_is_killed_is_started_again_and_the_others_do_not_notice(
     assert run.status("web")["restarts"] == 1
 
 
-def test_a_process_that_keeps_crashing_is_given_up_loudly_and_the_rest_runs_on(runs: list[Run], tmp_path: Path) -> None:
+def test_an_expendable_process_that_keeps_crashing_is_given_up_and_the_rest_runs_on(
+    runs: list[Run], tmp_path: Path
+) -> None:
     run = started(runs, tmp_path, bad=CRASHES, work=WAITS)
 
     run.says("bad ended with exit code 3. GIVEN UP after 4 failures in a row")
@@ -139,6 +144,18 @@ def test_a_process_that_keeps_crashing_is_given_up_loudly_and_the_rest_runs_on(r
     wait_until(lambda: run.status("bad").get("state") == "gave_up", 5, "the status file says so")
     assert run.status("bad")["restarts"] == 3
     assert run.status("work")["state"] == "running"
+
+
+def test_a_process_that_is_needed_is_never_given_up_but_its_failing_is_shouted(runs: list[Run], tmp_path: Path) -> None:
+    run = started(runs, tmp_path, beat=CRASHES)
+
+    run.says("beat ended with exit code 3. FAILING: 4 times in a row")
+
+    wait_until(lambda: run.status("beat").get("state") == "failing", 5, "the status file says so")
+    run.says("FAILING: 7 times in a row")
+    (tmp_path / "beat.py").write_text(WAITS)  # what it needs is back
+    run.says("beat | up")
+    assert "GIVEN UP" not in run.log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -262,7 +279,7 @@ class StoppedServer:
 
 def test_an_embedded_server_that_died_is_started_again_until_it_runs(tmp_path: Path) -> None:
     server, screen = StoppedServer(), io.StringIO()
-    policy = RestartPolicy(first_delay_s=0)
+    policy = RestartPolicy(first_delay_s=0, give_up_after=1, healthy_after_s=0)
     supervisor = Supervisor(
         programs=[], servers=[server], console=Console(screen, width=4), state_dir=tmp_path, policy=policy
     )
@@ -273,3 +290,4 @@ def test_an_embedded_server_that_died_is_started_again_until_it_runs(tmp_path: P
     assert server.alive()
     assert "Redis its port is still taken" in screen.getvalue()
     assert "Redis runs again" in screen.getvalue()
+    assert "Redis has recovered" in screen.getvalue()

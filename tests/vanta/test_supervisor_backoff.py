@@ -1,6 +1,7 @@
-"""Restarts wait ever longer, a healthy uptime forgives, and there is an end to trying."""
+"""Restarts wait ever longer, a healthy uptime forgives; trying ends only for what Vanta can do without."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,27 @@ def test_a_watch_is_due_after_its_delay_and_counts_restarts() -> None:
     watch.begin(106)
 
     assert watch.as_json() == {"state": "running", "failures": 1, "restarts": 1}
+
+
+def test_no_pause_is_longer_than_ten_seconds_so_that_all_is_back_soon_after_a_long_outage() -> None:
+    policy = RestartPolicy(gives_up=False)
+
+    assert policy.delay_s(10**6, chance=1) == 10
+
+
+def test_what_is_needed_counts_as_failing_after_too_many_failures_until_it_has_run_healthily() -> None:
+    watch = Watch(replace(POLICY, gives_up=False), lambda: MIDDLE)
+    states = []
+    for died_at in range(100, 170, 10):
+        watch.begin(died_at - 1)
+        states.append(watch.as_json()["state"])
+        assert watch.fail(died_at) is not None
+
+    assert states == ["running"] * 6 + ["failing"]  # it is started again, and still counts as failing
+    watch.begin(200)
+    assert (watch.forgive(229), watch.as_json()["state"]) == (False, "failing")
+    assert (watch.forgive(230), watch.as_json()["state"]) == (True, "running")
+    assert (watch.forgive(231), watch.as_json()["failures"]) == (False, 0)
 
 
 class Job:

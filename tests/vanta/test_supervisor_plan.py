@@ -101,6 +101,14 @@ def test_development_runs_the_procfile_without_its_release_and_with_the_sandbox(
     assert programs["sandbox"].argv[-1] == programs["sandbox"].environment["SANDBOX_URL"].rpartition(":")[2]
 
 
+def test_only_the_sandbox_and_flower_may_be_given_up(checkout: Path) -> None:
+    (checkout / "Procfile").write_text(PROCFILE + "beat: celery beat\nflower: celery flower\n")
+    development = plan(checkout)
+    programs = development.programs(environment(development))
+
+    assert {program.name for program in programs if program.expendable} == {"sandbox", "flower"}
+
+
 def test_production_starts_no_sandbox_no_embedded_server_and_invents_no_secret(
     checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,13 +16,17 @@ from vanta.supervision.console import LineBuffer
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `argv[0]` is looked up beside our Python, so that no activated virtualenv is needed."""
+    """What to run. `argv[0]` is looked up beside our Python, so that no activated virtualenv is needed.
+
+    Vanta works without what is `expendable`: that is given up when it fails too often in a row, nothing else is.
+    """
 
     name: str
     argv: Sequence[str]
     environment: Mapping[str, str]
     directory: Path
     stop_signal: signal.Signals = signal.SIGTERM
+    expendable: bool = False
 
     def command(self) -> list[str]:
         """The command line with its program resolved."""

@@ -17,6 +17,8 @@ from vanta.supervision.procfile import read_procfile
 PORTS = {"PORT": 8080, "SANDBOX_PORT": 8090, "FLOWER_PORT": 5555}
 # These need no database, so they start while it is prepared.
 INDEPENDENT = ("sandbox", "flower")
+# Orders are taken and carried out without these.
+EXPENDABLE = ("sandbox", "flower")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Plan:
         """A program that runs in the checkout."""
         # Flower has nothing to finish, and its own way to stop waits half a minute for workers that have gone.
         stop_signal = signal.SIGKILL if name == "flower" else signal.SIGTERM
-        return Program(name, argv, environment, self.checkout, stop_signal)
+        return Program(name, argv, environment, self.checkout, stop_signal, expendable=name in EXPENDABLE)
 
     def _port(self, name: str) -> int:
         if name not in self.chosen:
