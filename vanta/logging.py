@@ -4,6 +4,7 @@ import logging
 import logging.config
 import re
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -18,13 +19,26 @@ REDACTED = "[redacted]"
 
 
 def redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    """Replace values under secret-sounding names, and secret-looking text anywhere."""
-    for name, value in event.items():
-        if SECRET_NAMES.search(name) and name != "event":
-            event[name] = REDACTED
-        elif isinstance(value, str) and len(value) > 20:
-            event[name] = SECRET_VALUES.sub(REDACTED, value)
-    return event
+    """Replace values under secret-sounding names, and secret-looking text anywhere, however deep it lies.
+
+    What is neither text, number nor collection becomes text here, so that no renderer finds a secret in it later.
+    """
+    return {name: _clean(value) if name == "event" else _clean_item(name, value) for name, value in event.items()}
+
+
+def _clean_item(name: str, value: object) -> object:
+    return REDACTED if SECRET_NAMES.search(name) else _clean(value)
+
+
+def _clean(value: object) -> object:
+    """`value` without secrets; the caller's own collections stay as they are."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _clean_item(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    return SECRET_VALUES.sub(REDACTED, str(value))
 
 
 def _shared_processors() -> list[Processor]:
@@ -40,20 +54,25 @@ def _shared_processors() -> list[Processor]:
 def logging_config(*, json: bool, level: str) -> dict[str, Any]:
     """The `logging` configuration: one handler to stderr, JSON lines or coloured text."""
     renderer: Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(default=str)
         if json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=32)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), pad_event_to=32, exception_formatter=structlog.dev.plain_traceback
+        )
     )
-    final: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if json:
-        final.append(structlog.processors.format_exc_info)
+    final: list[Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,  # a traceback is text before secrets are taken out
+        redact,
+        renderer,
+    ]
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "vanta": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [*final, redact, renderer],
+                "processors": final,
                 "foreign_pre_chain": _shared_processors(),
             }
         },

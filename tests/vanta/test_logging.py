@@ -1,12 +1,17 @@
 """What a log line looks like, and what never gets into one."""
 
+import copy
 import json
 import logging
 import logging.config
 import secrets
+import warnings
+from collections.abc import Callable
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
+import httpx
 import pytest
 import structlog
 
@@ -57,9 +62,58 @@ def test_an_exception_is_part_of_its_json_line_with_secrets_taken_out() -> None:
     assert token not in json.dumps(line)
 
 
-def logged(write: Any) -> list[dict[str, Any]]:
-    """The lines that `write` logs under a bound trace id, through the real formatter."""
-    config = logging_config(json=True, level="INFO")
+def test_secrets_deep_inside_a_value_are_redacted_and_the_value_itself_is_left_alone() -> None:
+    token = f"{10**8}:{secrets.token_urlsafe(26)}"
+    update = {"chat": 5, "links": [f"https://api.telegram.org/bot{token}/x"], "headers": {"Authorization": "anything"}}
+    before = copy.deepcopy(update)
+
+    shown = rendered("update", update)
+
+    assert shown == {
+        "chat": 5,
+        "links": [f"https://api.telegram.org/{REDACTED}/x"],
+        "headers": {"Authorization": REDACTED},
+    }
+    assert update == before
+    assert token not in str(rendered("errors", (ValueError(token), {token.encode()}, {"a": (token,)})))
+
+
+@pytest.mark.parametrize("json_lines", [True, False], ids=["json", "text"])
+def test_a_traceback_never_shows_the_token_of_the_address_that_was_called(json_lines: bool) -> None:
+    token = f"{10**8}:{secrets.token_urlsafe(26)}"
+
+    def fail() -> None:
+        try:
+            raise httpx.ConnectError(f"no route to https://api.telegram.org/bot{token}/sendMessage")
+        except httpx.ConnectError as error:
+            logging.getLogger("somebody.else").exception("broken")
+            structlog.get_logger("somebody.else").exception("broken_too", error=error)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = written(fail, json_lines=json_lines)
+
+    assert text.count("Traceback (most recent call last)") == 2
+    assert text.count("ConnectError: no route to") == 2
+    assert token not in text
+
+
+def test_amounts_are_plain_numbers_in_text_form() -> None:
+    line = logged(lambda: structlog.get_logger("somebody.else").info("x", price=Decimal("3000.10"), all=[Decimal(1)]))[
+        0
+    ]
+
+    assert (line["price"], line["all"]) == ("3000.10", ["1"])
+
+
+def logged(write: Callable[[], None]) -> list[dict[str, Any]]:
+    """The JSON lines that `write` logs."""
+    return [json.loads(line) for line in written(write, json_lines=True).splitlines()]
+
+
+def written(write: Callable[[], None], *, json_lines: bool) -> str:
+    """What `write` logs under a bound trace id, through the real formatter."""
+    config = logging_config(json=json_lines, level="INFO")
     stream = StringIO()
     handler = logging.StreamHandler(stream)
     formatter = config["formatters"]["vanta"]
@@ -75,4 +129,4 @@ def logged(write: Any) -> list[dict[str, Any]]:
             write()
     finally:
         logger.removeHandler(handler)
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+    return stream.getvalue()
