@@ -61,12 +61,13 @@ PORT = env.int("PORT", default=8080)
 HEALTH_PORT = env.int("HEALTH_PORT", default=8080)
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/(healthz|readyz|health)$"
-CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL] if PUBLIC_BASE_URL.startswith("https://") else []
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL.rstrip("/")] if PUBLIC_BASE_URL.startswith("https://") else []
 ROOT_URLCONF = "vanta.urls"
 WSGI_APPLICATION = "vanta.wsgi.application"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+TRUST_PROXY_HEADERS = env.bool("TRUST_PROXY_HEADERS", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY_HEADERS else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_BASE_URL.startswith("https://")
 SESSION_COOKIE_AGE = 8 * 3600
 X_FRAME_OPTIONS = "DENY"
@@ -216,6 +217,7 @@ KEY_ENCRYPTION_KEYS = env.str("KEY_ENCRYPTION_KEYS", default="")
 HEALTH_CRITICAL = env.list("HEALTH_CRITICAL", default=["database", "redis", "broker", "workers", "feeds"])
 HEALTH_TOKEN = env.str("HEALTH_TOKEN", default="")
 FLOWER_URL = env.str("FLOWER_URL", default="http://127.0.0.1:5555/flower/")
+FLOWER_BASIC_AUTH = env.str("FLOWER_BASIC_AUTH", default="")
 LOG_JSON = env.bool("LOG_JSON", default=True)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "vanta.logging.configure"
@@ -245,7 +247,11 @@ refuse_unsafe_production(
         "TELEGRAM_BOT_TOKEN": TELEGRAM_BOT_TOKEN,
         "TELEGRAM_WEBHOOK_SECRET": TELEGRAM_WEBHOOK_SECRET,
         "AUDIT_HMAC_KEY": AUDIT_HMAC_KEY,
+        "FLOWER_BASIC_AUTH": FLOWER_BASIC_AUTH,
         "PUBLIC_BASE_URL": env.str("PUBLIC_BASE_URL", default=""),
     },
     forbidden={"SANDBOX_URL": SANDBOX_URL},
 )
+if PRODUCTION:
+    # Flower itself looks into the process environment only, and without a log-in it is open.
+    os.environ["FLOWER_BASIC_AUTH"] = FLOWER_BASIC_AUTH

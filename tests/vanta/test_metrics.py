@@ -91,6 +91,23 @@ def test_no_secret_is_told(client: Client, settings: Settings) -> None:
         assert secret not in text
 
 
+def test_in_production_only_the_holder_of_the_health_token_may_scrape(client: Client, settings: Settings) -> None:
+    settings.PRODUCTION, settings.HEALTH_TOKEN = True, "operators-only"
+
+    for address in ("/metrics", "/metrics?token=guess"):
+        refused = client.get(address)
+        assert refused.status_code == 403
+        assert b"vanta_" not in refused.content
+    assert client.get("/metrics?token=operators-only").status_code == 200
+    assert client.get("/metrics", headers={"x-health-token": "operators-only"}).status_code == 200
+
+
+def test_in_production_without_a_health_token_nobody_may_scrape(client: Client, settings: Settings) -> None:
+    settings.PRODUCTION, settings.HEALTH_TOKEN = True, ""
+
+    assert client.get("/metrics?token=").status_code == 403
+
+
 @pytest.mark.processes
 def test_a_scrape_of_any_web_worker_adds_up_what_all_processes_counted(tmp_path: Path) -> None:
     counters = tmp_path / "metrics"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,9 @@ DEFAULTS = {
     "KEY_ENCRYPTION_KEYS": "",
     "HEALTH_CRITICAL": ["database", "redis", "broker", "workers", "feeds"],
     "HEALTH_TOKEN": "",
+    "TRUST_PROXY_HEADERS": False,
+    "SECURE_PROXY_SSL_HEADER": None,
+    "FLOWER_BASIC_AUTH": "",
     "FLOWER_URL": "http://127.0.0.1:5555/flower/",
     "LOG_JSON": True,
     "LOG_LEVEL": "INFO",
@@ -64,11 +68,25 @@ print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, defau
 """
 
 
-def load(tmp_path: Path, *names: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def load(tmp_path: Path, *names: str, script: str = PRINT, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {"PATH": os.environ["PATH"], "VANTA_STATE_DIR": str(tmp_path), **environment}
     return subprocess.run(
-        [sys.executable, "-c", PRINT, *names], cwd=CHECKOUT, env=clean, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, *names], cwd=CHECKOUT, env=clean, capture_output=True, text=True, check=False
     )
+
+
+def production() -> dict[str, str]:
+    """All that production asks for."""
+    made = ("SECRET_KEY", "TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET", "AUDIT_HMAC_KEY", "FLOWER_BASIC_AUTH")
+    return {
+        "ENVIRONMENT": "production",
+        "ALLOWED_HOSTS": "vanta.example",
+        "PUBLIC_BASE_URL": "https://vanta.example/",
+        "DATABASE_URL": "postgres://db.example/vanta",
+        "REDIS_URL": "redis://redis.example/1",
+        "CELERY_BROKER_URL": "redis://redis.example/0",
+        **{name: "operator:" + secrets.token_urlsafe(24) for name in made},
+    }
 
 
 @pytest.mark.skipif((CHECKOUT / ".env").exists(), reason="a .env of this checkout sets values")
@@ -116,7 +134,33 @@ def test_production_names_everything_that_is_missing_or_unsafe_at_once(tmp_path:
         "REDIS_URL is missing",
         "TELEGRAM_WEBHOOK_SECRET is missing",
         "AUDIT_HMAC_KEY is missing",
+        "FLOWER_BASIC_AUTH is missing",
         "SANDBOX_URL must not be set",
         "must begin with https://",
     ):
         assert problem in result.stderr
+
+
+def test_production_starts_with_all_that_it_asks_for_and_believes_no_proxy_unless_told(tmp_path: Path) -> None:
+    names = ("PRODUCTION", "SECURE_PROXY_SSL_HEADER", "CSRF_TRUSTED_ORIGINS")
+
+    plain = json.loads(load(tmp_path, *names, **production()).stdout)
+    behind_proxy = json.loads(load(tmp_path, *names, **production(), TRUST_PROXY_HEADERS="true").stdout)
+
+    assert plain == {
+        "PRODUCTION": True,
+        "SECURE_PROXY_SSL_HEADER": None,
+        "CSRF_TRUSTED_ORIGINS": ["https://vanta.example"],
+    }
+    assert behind_proxy["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
+
+
+def test_flower_finds_its_log_in_in_the_process_environment_however_it_was_given(tmp_path: Path) -> None:
+    given = production()
+    kept = tmp_path / "flower"
+    kept.write_text(given.pop("FLOWER_BASIC_AUTH") + "\n")
+    script = "import os; from vanta import settings; print(os.environ['FLOWER_BASIC_AUTH'])"
+
+    result = load(tmp_path, script=script, FLOWER_BASIC_AUTH_FILE=str(kept), **given)
+
+    assert result.stdout == kept.read_text()

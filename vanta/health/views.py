@@ -3,7 +3,7 @@
 import hmac
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -33,7 +33,7 @@ class ReadyView(View):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Details come with the health token, and outside production to everybody."""
         report = reporter.report()
-        body = report.as_json(with_details=_may_see_details(request))
+        body = report.as_json(with_details=_is_operator(request))
         response = JsonResponse(body, status=200 if report.is_ready else 503, json_dumps_params={"indent": 1})
         # The report has logged what changed; Django would log every 503 of every probe as an error.
         response._has_been_logged = True  # type: ignore[attr-defined]
@@ -42,12 +42,15 @@ class ReadyView(View):
 
 @require_safe
 @never_cache
-def metrics_page(_request: HttpRequest) -> HttpResponse:
-    """What all processes counted, and what waits now."""
+def metrics_page(request: HttpRequest) -> HttpResponse:
+    """What all processes counted, and what waits now; in production for the holder of the health token only."""
+    if not _is_operator(request):
+        return HttpResponseForbidden(f"Send the health token as {TOKEN_HEADER} or ?token=\n", content_type="text/plain")
     return HttpResponse(metrics.exposition() + gauges.exposition(), content_type=METRICS_TYPE)
 
 
-def _may_see_details(request: HttpRequest) -> bool:
+def _is_operator(request: HttpRequest) -> bool:
+    """Whether the request carries the health token; outside production everybody is an operator."""
     given = request.headers.get(TOKEN_HEADER) or request.GET.get("token", "")
     if settings.HEALTH_TOKEN and hmac.compare_digest(given.encode(), settings.HEALTH_TOKEN.encode()):
         return True
