@@ -24,7 +24,7 @@ run: install ## start everything on this machine and print where to click
 	@exec $(BIN)/python manage.py up
 
 test: install-dev ## the whole test suite, against real PostgreSQL, Redis and workers
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install-dev ## lint, types, layers, Django's checks, migrations in step with the models
 	$(BIN)/ruff check .
