@@ -3,6 +3,7 @@
 A wake carries nothing: the due rows in PostgreSQL are the work, and the dispatcher finds whatever no wake announced.
 """
 
+import threading
 from functools import cache, partial
 
 import structlog
@@ -23,6 +24,7 @@ DRAINS = {
 CHANNEL = "vanta_wake"
 MARK_MS = 1000  # a wake that was lost on the way is forgotten after this time
 WITHIN_S = 0.2
+BURST_S = 0.01  # in a stream of webhooks one wake in this time is enough
 PAUSE_S = 1.0  # after a failed publish, so that a burst does not wait for a dead broker again and again
 _Unreachable = (*redis.RedisDown, OperationalError, InconsistencyError, LimitExceeded, OSError)
 _paused_until = {"broker": 0.0}
@@ -49,6 +51,47 @@ def publish(kind: str) -> bool:
         log.warning("wake_failed", kind=kind, error=type(error).__name__)
         return False
     return True
+
+
+class Burst:
+    """Wakes of one kind from one process: the first at once, those within the next `BURST_S` together at its end.
+
+    None is lost while the process lives, and the dispatcher finds what it leaves when it dies.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._quiet_until = 0.0
+        self._is_waiting = False
+
+    def publish(self) -> bool:
+        """Publish now or within `BURST_S`. False where the broker is known to be away."""
+        now = clock.monotonic()
+        with self._lock:
+            if now < _paused_until["broker"]:
+                return False
+            if self._is_waiting:
+                return True
+            wait_s = self._quiet_until - now
+            if wait_s > 0:
+                self._is_waiting = True
+                threading.Timer(wait_s, self._publish_late).start()
+                return True
+            self._quiet_until = now + BURST_S
+        return publish(self._kind)
+
+    def _publish_late(self) -> None:
+        with self._lock:
+            self._is_waiting = False
+            self._quiet_until = clock.monotonic() + BURST_S
+        publish(self._kind)
+
+
+@cache
+def burst(kind: str) -> Burst:
+    """The process's burst of one kind."""
+    return Burst(kind)
 
 
 @cache

@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from vanta import clock, metrics, tracing
-from vanta.wake import nudge_dispatcher, publish
+from vanta.wake import burst, nudge_dispatcher
 
 log = structlog.get_logger(__name__)
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105  (the header's name)
@@ -52,7 +52,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     except DatabaseError as error:
         log.warning("update_not_stored", update_id=update["update_id"], error=type(error).__name__)
         return _answer(503, "database_down")
-    if is_new and not publish("updates"):
+    if is_new and not burst("updates").publish():
         _nudge()
     return _answer(200, "stored" if is_new else "repeated")
 
