@@ -73,12 +73,13 @@ def test_slippage_beyond_the_allowance_is_rejected(eth: Market, quoted: str, out
     assert isinstance(submit(make_order(market=eth, quoted_price=D(quoted))), outcome)
 
 
-def test_an_opening_without_a_price_is_rejected_even_where_one_is_remembered(
+def test_an_opening_waits_for_a_fresh_price_even_where_an_old_one_is_remembered(
     eth: Market, price: SetPrice, last_known: SetPrice
 ) -> None:
     price("ETH/USD", "3000", age_ms=60_000)
     last_known("ETH/USD", "3000")
-    assert submit(make_order(market=eth)) == Rejected("no_price", {})
+    assert submit(make_order(market=eth)) == Waiting("no_price")
+    assert not PaperExecution.objects.exists()
 
 
 def test_without_redis_an_opening_waits_and_a_closing_is_filled(

@@ -23,7 +23,6 @@ from vanta import clock
 from vanta.money import ZERO, quantize_price, quantize_usdc
 
 LIQUIDATION = "liquidation"
-LATE = dt.timedelta(seconds=2)  # when nothing is down, a message is submitted within milliseconds
 
 
 class PaperVenue:
@@ -85,12 +84,13 @@ class PaperVenue:
 
 
 def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.datetime) -> bool:
-    """Whether an opening's price is about to come back, until the deadline: Redis was away or emptied, or whatever
-    delayed this submission has delayed the feeds as well. A price that only stands still is refused at once."""
+    """Whether an opening waits for its price to come back: until the deadline, and never filled at a price too far off.
+
+    It was approved at a trusted price a moment ago. Redis or the feeds have been away since, and will be back.
+    """
     if isinstance(mark, MarkPrice) or intent.payload["kind"] != Order.Kind.OPEN or now > intent.deadline:
         return False
-    is_late = now - intent.created_at > LATE
-    return mark.reason == "no_quotes" or (is_late and mark.reason == "no_fresh_quote")
+    return mark.reason in ("no_quotes", "no_fresh_quote")
 
 
 def accrued_now(position: Position, market: Market, now: dt.datetime) -> Decimal:
