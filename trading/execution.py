@@ -162,7 +162,8 @@ def settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
 def _settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     lock_traders(order.trader_id for order in orders)
     now = clock.now()
-    Attempt.objects.filter(intent__order__in=orders, outcome="").update(outcome="answered", finished_at=now)
+    answered = [order.pk for order in orders if not isinstance(outcomes[order.pk], Unknown)]
+    Attempt.objects.filter(intent__order__in=answered, outcome="").update(outcome="answered", finished_at=now)
     groups: dict[tuple[type[Outcome], str, str], list[Order]] = defaultdict(list)
     for order in orders:
         groups[type(outcomes[order.pk]), order.state, order.kind].append(order)

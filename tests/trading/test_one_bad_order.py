@@ -6,7 +6,7 @@ from feeds.models import Market
 from tests.trading.people import Person
 from tests.trading.pipeline import approve
 from trading import execution, reconciliation
-from trading.models import Intent, Order, PaperExecution
+from trading.models import Attempt, Intent, Order, PaperExecution
 from trading.venues.base import Expired, Filled, Prepared
 from trading.venues.paper import PaperVenue
 from vanta import clock
@@ -60,6 +60,7 @@ def test_a_venue_that_raises_leaves_the_order_unknown_until_it_answers(
         execution.drain()
     order.refresh_from_db()
     assert order.state == "UNKNOWN"
+    assert Attempt.objects.get().outcome == ""  # nobody answered, and the record does not say so
     Order.objects.filter(pk=order.pk).update(next_check_at=clock.now())
     reconciliation.drain()
     order.refresh_from_db()
