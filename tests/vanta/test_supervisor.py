@@ -131,7 +131,7 @@ def test_a_process_that_is_killed_is_started_again_and_the_others_do_not_notice(
     run.says("web  | up", times=2)
     assert "web was killed by SIGKILL; starting it again in 0.0 s" in run.log or "in 0.1 s" in run.log
     assert run.log.count("work | up") == 1
-    assert run.status("web")["restarts"] == 1
+    wait_until(lambda: run.status("web").get("restarts") == 1, 5, "the status file counts the restart")
 
 
 def test_an_expendable_process_that_keeps_crashing_is_given_up_and_the_rest_runs_on(
