@@ -16,6 +16,7 @@ from feeds.quote_store import read_quotes
 from feeds.source_status import SourceStatus, read_status
 from feeds.sources import SOURCES
 from feeds.sources.base import MarketRef
+from feeds.stream_status import StreamStatus, describe, read_stream
 from vanta import clock
 from vanta.errors import VantaError
 from vanta.redis import RedisDown
@@ -36,11 +37,12 @@ class UnknownMarket(VantaError):
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """`failed`: no market has a price, nothing opens. `degraded`: a source fails, or an open market has no price."""
+    """`failed`: no market has a price, nothing opens. `degraded`: a source, the stream or a price is missing."""
 
     state: Literal["ok", "degraded", "failed"]
     detail: str
     sources: tuple[SourceStatus, ...]
+    stream: StreamStatus | None
     open_markets: int  # distinct price symbols
     priced_markets: int
     unpriced: tuple[str, ...]
@@ -110,25 +112,39 @@ def feed_status() -> FeedStatus:
     marks = mark_prices(symbols, now_ms=now_ms)
     priced = [mark for mark in marks.values() if isinstance(mark, MarkPrice)]
     try:
-        sources = tuple(read_status(name) for name in SOURCES)
+        sources, stream = tuple(read_status(name) for name in SOURCES), read_stream()
     except RedisDown:
-        sources = ()  # unknown; that no market has a price already says it
+        sources, stream = (), None  # unknown; that no market has a price already says it
     unpriced = tuple(symbol for symbol, mark in marks.items() if isinstance(mark, NoConsensus))
-    failing = [source.name for source in sources if source.last_ok_ms is None or source.failures >= FAILING_AFTER]
+    ailing = [*[f"{source.name} fails: {_error_of(source)}" for source in sources if _fails(source)], describe(stream)]
     details = [
         f"{len(priced)} of {len(symbols)} open markets have a price",
-        *[f"{name} fails" for name in failing],
-        *([f"without a price: {', '.join(unpriced[:SHOWN_UNPRICED])}"] if unpriced else []),
+        *filter(None, ailing),
+        *([f"without a price: {_some_of(unpriced)}"] if unpriced else []),
     ]
     return FeedStatus(
-        state="failed" if not priced else "degraded" if unpriced or failing else "ok",
+        state="failed" if not priced else "degraded" if unpriced or any(ailing) else "ok",
         detail="; ".join(details),
         sources=sources,
+        stream=stream,
         open_markets=len(symbols),
         priced_markets=len(priced),
         unpriced=unpriced,
         oldest_mark_age_ms=max((now_ms - mark.as_of_ms for mark in priced), default=None),
     )
+
+
+def _fails(source: SourceStatus) -> bool:
+    return source.last_ok_ms is None or source.failures >= FAILING_AFTER
+
+
+def _error_of(source: SourceStatus) -> str:
+    return source.last_error if source.failures else "never heard"
+
+
+def _some_of(symbols: Sequence[str]) -> str:
+    more = f" and {len(symbols) - SHOWN_UNPRICED} more" if len(symbols) > SHOWN_UNPRICED else ""
+    return ", ".join(symbols[:SHOWN_UNPRICED]) + more
 
 
 def _mark(

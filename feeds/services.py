@@ -1,37 +1,36 @@
-"""Writing markets and prices: refresh the catalogue, poll a source, mirror the marks.
+"""Writing markets and prices: refresh the catalogue, poll a source.
 
 Redis down: a poll has nowhere to write, it is logged and given up; the next tick tries again.
 PostgreSQL down: which markets are open is unknown, the task fails, and the next tick tries again.
 """
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 from django.db import transaction
 from redis.exceptions import LockNotOwnedError
 
-from feeds.catalogue import parse_catalogue
-from feeds.consensus import MarkPrice, NoConsensus, Quote
-from feeds.models import LastMark, Market
+from feeds.candles import measured_volatilities
+from feeds.catalogue import GROUP_SIGMA_PER_SQRT_S, parse_catalogue
+from feeds.consensus import DEFAULT_SIGMA_PER_SQRT_S, Quote
+from feeds.models import Market
 from feeds.price_terms import forget_price_terms
-from feeds.quote_store import write_quotes
-from feeds.selectors import mark_prices, open_markets
-from feeds.source_status import read_status, record_failure, record_success
+from feeds.quote_store import quote_times_ms, write_quotes
+from feeds.selectors import open_markets
+from feeds.source_status import CIRCUIT_OPENS_AFTER, read_status, record_failure, record_success
 from feeds.sources import catalogue_source, price_source
-from feeds.sources.base import PriceSource, SourceError
+from feeds.sources.base import MarketRef, PriceSource, SourceError
 from vanta import clock, metrics, redis
 
 log = structlog.get_logger(__name__)
-MIRROR_EVERY_MS = 900  # a little less than beat's second, so that jitter skips no tick
 LOG_EVERY_FAILURES = 60
 LOCK_MARGIN_S = 1  # a killed holder must not cost the seconds that a price stays fresh
 MS_PER_S = 1000
+VOLATILITY_BOUND = 4
 MARKET_KEY = "pair_index"
 MARKET_COLUMNS = [field.name for field in Market._meta.concrete_fields if field.name not in {"id", MARKET_KEY}]
 KEPT_COLUMNS = {"min_upstreams", "volatility_per_sqrt_s"}  # ours, not the venue's
-MARK_COLUMNS = ["price", "uncertainty", "as_of", "sources", "updated_at"]
 
 
 def refresh_markets() -> int:
@@ -57,10 +56,28 @@ def refresh_markets() -> int:
     return len(catalogue.markets)
 
 
+def refresh_volatilities() -> int:
+    """Set each market's σ to what its last day of candles measures; returns how many markets have such a one.
+
+    Within a factor of VOLATILITY_BOUND of the group's documented default, so that neither a quiet night nor a bad
+    candle makes the consensus' bands meaningless. A market with too few candles keeps what it has.
+    """
+    count = 0
+    for symbol, sigma in measured_volatilities().items():
+        markets = Market.objects.filter(price_symbol=symbol)
+        group = markets.values_list("group_index", flat=True).first()
+        default = GROUP_SIGMA_PER_SQRT_S.get(group or 0, DEFAULT_SIGMA_PER_SQRT_S)
+        bounded = min(max(sigma, default / VOLATILITY_BOUND), default * VOLATILITY_BOUND)
+        count += markets.update(volatility_per_sqrt_s=bounded)
+    forget_price_terms()
+    return count
+
+
 def poll_source(name: str) -> int:
     """Ask a source for every open market's price and store the quotes; returns how many came.
 
-    One poll of a source at a time, whoever calls; a source that asked for a pause is left alone until it is over.
+    One poll of a source at a time, whoever calls; a source that asked for a pause is left alone until it is over, one
+    that keeps failing is only probed (`feeds.source_status`).
     Raises UnknownSource.
     """
     source = price_source(name)
@@ -74,44 +91,30 @@ def poll_source(name: str) -> int:
         return 0
 
 
-def mirror_marks(price_symbols: Sequence[str]) -> int:
-    """Copy the present mark prices to PostgreSQL in one statement; returns how many there are."""
-    marks = mark_prices(sorted(price_symbols))
-    _count_exclusions(marks.values())
-    now = clock.now()
-    rows = [
-        LastMark(
-            price_symbol=symbol,
-            price=mark.price,
-            uncertainty=mark.uncertainty,
-            as_of=clock.from_ms(mark.as_of_ms),
-            sources=list(mark.sources),
-            updated_at=now,
-        )
-        for symbol, mark in marks.items()
-        if isinstance(mark, MarkPrice)
-    ]
-    LastMark.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["price_symbol"], update_fields=MARK_COLUMNS
-    )
-    return len(rows)
-
-
 def _poll(source: PriceSource) -> int:
-    markets = open_markets()
+    markets = _due(source, open_markets())
+    if not markets:
+        return 0
     started = clock.monotonic()
     try:
         quotes = source.fetch(markets)
     except SourceError as error:
-        _note_failure(source.name, error, _since_ms(started))
+        _note_failure(source, error, _since_ms(started))
         return 0
     if not quotes:
         return 0  # no open market that this source serves
     write_quotes(quotes)
     _note_success(source.name, quotes, asked=len(markets), latency_ms=_since_ms(started))
-    if redis.client().set("feeds:mirror", "1", nx=True, px=MIRROR_EVERY_MS):
-        mirror_marks([market.symbol for market in markets])
     return len(quotes)
+
+
+def _due(source: PriceSource, markets: Sequence[MarketRef]) -> Sequence[MarketRef]:
+    """Those that nothing else keeps fresh: while the stream runs, the poll of the same source has little to ask."""
+    if not source.spared_ms:
+        return markets
+    times = quote_times_ms(source.name, [market.symbol for market in markets])
+    fresh_from_ms = clock.now_ms() - source.spared_ms
+    return [market for market in markets if times.get(market.symbol, 0) < fresh_from_ms]
 
 
 @contextlib.contextmanager
@@ -128,28 +131,21 @@ def _only_poll(source: PriceSource) -> Iterator[bool]:
 
 
 def _note_success(name: str, quotes: Sequence[Quote], *, asked: int, latency_ms: int) -> None:
-    freshest_ms = max(quote.timestamp_ms for quote in quotes)
     metrics.feed_latency_seconds.labels(name).observe(latency_ms / MS_PER_S)
-    metrics.feed_age_seconds.labels(name).set((clock.now_ms() - freshest_ms) / MS_PER_S)
-    failures = record_success(name, latency_ms=latency_ms, quotes=len(quotes), asked=asked)
+    failures = record_success(name, latency_ms=latency_ms, quotes=quotes, asked=asked)
     if failures:
-        log.info("source_recovered", source=name, failures=failures)
+        event = "circuit_closed" if failures >= CIRCUIT_OPENS_AFTER else "source_recovered"
+        log.info(event, source=name, failures=failures)
 
 
-def _note_failure(name: str, error: SourceError, latency_ms: int) -> None:
-    metrics.feed_latency_seconds.labels(name).observe(latency_ms / MS_PER_S)
-    metrics.feed_errors.labels(name, error.code).inc()
-    failures = record_failure(name, error=str(error), latency_ms=latency_ms, pause_s=error.retry_after_s)
-    if failures % LOG_EVERY_FAILURES == 1:  # the first of a row, then one a minute: a dead source must not fill the log
-        log.warning("source_failed", source=name, error=str(error), failures=failures, pause_s=error.retry_after_s)
-
-
-def _count_exclusions(marks: Iterable[MarkPrice | NoConsensus]) -> None:
-    counts = Counter((exclusion.source, exclusion.reason) for mark in marks for exclusion in mark.excluded)
-    for (source, reason), count in counts.items():
-        metrics.feed_exclusions.labels(source, reason).inc(count)
-    if counts:
-        log.debug("quotes_excluded", counts={f"{source}:{reason}": count for (source, reason), count in counts.items()})
+def _note_failure(source: PriceSource, error: SourceError, latency_ms: int) -> None:
+    metrics.feed_latency_seconds.labels(source.name).observe(latency_ms / MS_PER_S)
+    metrics.feed_errors.labels(source.name, error.kind).inc()
+    failures = record_failure(source.name, error=error, latency_ms=latency_ms, longest_pause_s=source.longest_pause_s)
+    if failures == CIRCUIT_OPENS_AFTER:
+        log.error("circuit_opened", source=source.name, error=str(error), failures=failures)
+    elif failures % LOG_EVERY_FAILURES == 1:  # the first of a row, then some: a dead source must not fill the log
+        log.warning("source_failed", source=source.name, error=str(error), failures=failures)
 
 
 def _since_ms(started_s: float) -> int:

@@ -1,6 +1,6 @@
 """Prometheus metrics, right with several processes: each writes to PROMETHEUS_MULTIPROC_DIR, the page adds them up."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess, values
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess, values
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -23,9 +23,8 @@ messages = Counter("vanta_messages_total", "Telegram messages by outcome.", ["ou
 feed_errors = Counter("vanta_feed_errors_total", "Failed polls by source and error.", ["source", "error"])
 feed_exclusions = Counter("vanta_feed_exclusions_total", "Quotes left out of a mark price.", ["source", "reason"])
 feed_latency_seconds = Histogram("vanta_feed_latency_seconds", "Time of a poll.", ["source"], buckets=LATENCY_BUCKETS)
-feed_age_seconds = Gauge(
-    "vanta_feed_age_seconds", "Age of a source's freshest quote.", ["source"], multiprocess_mode="mostrecent"
-)
+stream_frames = Counter("vanta_stream_frames_total", "Frames of the price stream that brought newer prices.")
+stream_ends = Counter("vanta_stream_ends_total", "Ends of the price stream's connection, by reason.", ["reason"])
 
 
 def exposition() -> bytes:

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
-from feeds.sources.base import CatalogueSource, PriceSource
+from feeds.sources.base import CandleSource, CatalogueSource, PriceSource
 from vanta.errors import VantaError
 
 SOURCES = {
     "avantis": "feeds.sources.avantis.AvantisSource",
     "coingecko": "feeds.sources.coingecko.CoinGeckoSource",
 }
-CATALOGUE = "feeds.sources.avantis.AvantisSource"
+CATALOGUE = CANDLES = "feeds.sources.avantis.AvantisSource"
 
 
 class UnknownSource(VantaError):
@@ -34,6 +34,12 @@ def price_source(name: str) -> PriceSource:
 def catalogue_source() -> CatalogueSource:
     """The process's instance of what lists the markets."""
     source: CatalogueSource = _instance(CATALOGUE)
+    return source
+
+
+def candle_source() -> CandleSource:
+    """The process's instance of what knows the past."""
+    source: CandleSource = _instance(CANDLES)
     return source
 
 

@@ -27,6 +27,8 @@ class CoinGeckoSource:
     weight = Decimal("1.0")
     max_age_ms = 120_000
     timeout_s = 4.0
+    spared_ms = 0
+    longest_pause_s = 60
 
     def __init__(self) -> None:
         self._client = httpx.AsyncClient(timeout=self.timeout_s, headers=_key_header())

@@ -14,9 +14,10 @@ from pytest_django import Settings
 
 from feeds import selectors, services
 from feeds.consensus import Exclusion, MarkPrice, NoConsensus, Quote
-from feeds.models import LastMark, Market
-from feeds.quote_store import KEY_PREFIX, read_quotes, write_quotes
-from feeds.source_status import read_status
+from feeds.marks import mirror_marks
+from feeds.models import Market
+from feeds.quote_store import KEY_PREFIX, write_quotes
+from feeds.source_status import CIRCUIT_OPENS_AFTER, read_status
 from feeds.sources import SOURCES
 from feeds.sources.base import MarketRef, SourceError
 from tests.feeds.conftest import Sandbox
@@ -39,7 +40,10 @@ class Puppet:
     weight = Decimal(1)
     max_age_ms = 60_000
     timeout_s = 1.0
+    spared_ms = 0
+    longest_pause_s = 30
     calls = 0
+    asked = 0
 
     def __init__(self) -> None:
         self.error: SourceError | None = None
@@ -49,11 +53,12 @@ class Puppet:
 
     def fetch(self, markets: Sequence[MarketRef]) -> list[Quote]:
         self.calls += 1
+        self.asked = len(markets)
         self.entered.set()
         self.gate.wait(5)
         if self.error:
             raise self.error
-        return [fresh(market.symbol) for market in markets if market.symbol == "ETH/USD"]
+        return [fresh(market.symbol, source=self.name) for market in markets if market.symbol == "ETH/USD"]
 
 
 @pytest.fixture
@@ -124,6 +129,7 @@ def test_coingecko_vetoes_a_venue_that_lies(markets: int, sandbox: Sandbox) -> N
     services.poll_source("avantis")
     assert isinstance(selectors.mark_price("ETH/USD"), MarkPrice)
     sandbox.fault("feed", "jump", jump_pct=5, symbols=["ETH/USD"])
+    redis.client().hdel(KEY_PREFIX + "ETH/USD", "avantis")  # as if some time had passed: a fresh one is not asked for
     services.poll_source("avantis")
     with pytest.raises(NoConsensus) as caught:
         selectors.mark_price("ETH/USD")
@@ -138,22 +144,9 @@ def test_a_frozen_venue_stops_vouching_after_five_seconds(markets: int) -> None:
     assert caught.value.reason == "no_fresh_quote"
 
 
-def test_marks_are_mirrored_at_most_once_a_second_in_one_statement(markets: int, puppet: Puppet) -> None:
-    services.poll_source("puppet")
-    first = LastMark.objects.get(price_symbol="ETH/USD")
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        services.poll_source("puppet")
-    assert [query for query in queries if "feeds_lastmark" in query["sql"]] == []
-    assert LastMark.objects.get(price_symbol="ETH/USD") == first
-    with CaptureQueriesContext(connection) as queries:
-        services.mirror_marks(["ETH/USD", "BTC/USD"])
-    assert len([query for query in queries if "feeds_lastmark" in query["sql"]]) == 1
-
-
 def test_the_last_mark_outlives_redis_and_a_new_one_does_not_come(markets: int, redis_down_later: Any) -> None:
     services.poll_source("avantis")
+    mirror_marks(["ETH/USD"])
     seen = selectors.mark_price("ETH/USD")
     redis_down_later()
     with pytest.raises(NoConsensus) as caught:
@@ -216,6 +209,21 @@ def poll_on_a_connection_of_its_own() -> None:
         connection.close()
 
 
+def test_a_poll_asks_only_for_what_a_stream_has_not_just_brought(markets: int, puppet: Puppet) -> None:
+    puppet.spared_ms = 1500
+    services.poll_source("puppet")
+    assert puppet.asked == len(selectors.open_markets())
+    services.poll_source("puppet")
+    assert puppet.asked == len(selectors.open_markets()) - 1  # ETH is fresh
+
+
+def test_a_source_whose_circuit_is_open_is_not_asked(markets: int, puppet: Puppet) -> None:
+    puppet.error = SourceError("HTTP 500", source="puppet")
+    for _ in range(8):
+        services.poll_source("puppet")
+    assert puppet.calls == CIRCUIT_OPENS_AFTER
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_slow_source_never_has_two_polls_running(markets: int, puppet: Puppet) -> None:
     puppet.gate.clear()
@@ -226,13 +234,6 @@ def test_a_slow_source_never_has_two_polls_running(markets: int, puppet: Puppet)
     puppet.gate.set()
     slow.join(5)
     assert puppet.calls == 1
-
-
-def test_quotes_come_back_as_they_were_written() -> None:
-    written = [fresh(), replace(fresh(source="b"), bid=Decimal("2999.1"), ask=Decimal("3000.9")), fresh("BTC/USD")]
-    write_quotes(written)
-    read = read_quotes(["ETH/USD", "BTC/USD", "SOL/USD"])
-    assert [sorted(quotes, key=lambda quote: quote.source) for quotes in read] == [written[:2], written[2:], []]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "5", "null", '{"price": "x"}', json.dumps({"price": None})])

@@ -19,6 +19,7 @@ from feeds.consensus import Quote
 from feeds.quote_store import write_quotes
 from feeds.source_status import record_success
 from feeds.sources import SOURCES
+from feeds.stream_status import StreamStatus, record_stream
 from tests.factories import make_market
 from vanta import blockchain, clock, heartbeat, redis
 from vanta.devservices import DevServices
@@ -52,7 +53,8 @@ def healthy(transactional_db: None, settings: Settings, listener: int) -> None:
     make_market()
     write_quotes([quote("ETH/USD")])
     for name in SOURCES:
-        record_success(name, latency_ms=5, quotes=1, asked=1)
+        record_success(name, latency_ms=5, quotes=[quote("ETH/USD")], asked=1)
+    record_stream(StreamStatus("here:1", "streaming", since_ms=0, last_price_ms=clock.now_ms()))
     heartbeat.beat("workers")
     heartbeat.beat("dispatcher")
     redis.client().set(BEAT_LOCK_KEY, "held", px=5000)

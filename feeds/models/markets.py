@@ -1,4 +1,4 @@
-"""What the venue trades, as it last told us, and the last price we vouched for.
+"""What the venue trades, as it last told us.
 
 Every `*_rate` is a fraction of the notional (0.0001 is 0.01 %); every `*_pct` is a percentage as the venue writes it.
 """
@@ -104,23 +104,3 @@ class Market(models.Model):
             return True
         has_opened = self.is_open or (self.next_open_at is not None and now > self.next_open_at)
         return has_opened and (self.next_close_at is None or now < self.next_close_at)
-
-
-class LastMark(models.Model):
-    """The last mark price of a price symbol, written each second while there is one; outlives Redis.
-
-    May close, never open: it carries no promise about now.
-    """
-
-    price_symbol = models.CharField(max_length=40, primary_key=True)
-    price = models.DecimalField(max_digits=38, decimal_places=18)
-    uncertainty = models.DecimalField(max_digits=38, decimal_places=18, help_text="Fraction of the price")
-    as_of = models.DateTimeField(help_text="By the source's own clock")
-    sources = models.JSONField(default=list)
-    updated_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.CheckConstraint(name="last_mark_price_positive", condition=Q(price__gt=0))]
-
-    def __str__(self) -> str:
-        return self.price_symbol
