@@ -15,13 +15,16 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --universal --python-
 lock_hash = $(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())" $(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench crash-matrix lock shell clean install install-dev python
+.PHONY: help run smoke test check bench crash-matrix lock shell clean install install-dev python
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install ## start everything on this machine and print where to click
 	@exec $(BIN)/python manage.py up
+
+smoke: install ## start everything from the locked requirements alone, until it is ready, and stop it again
+	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && VANTA_STATE_DIR="$$state" $(BIN)/python manage.py up --until-ready
 
 test: install-dev ## the whole test suite, against real PostgreSQL, Redis and workers
 	$(BIN)/python -m pytest -n 2 --dist loadfile

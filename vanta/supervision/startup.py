@@ -25,9 +25,16 @@ class Startup:
     """Goes through its phases as the supervisor ticks: preparing, starting, ready."""
 
     def __init__(
-        self, *, preparation: Program, programs: Sequence[Program], readyz_url: str, on_ready: Callable[[], None]
+        self,
+        *,
+        preparation: Program,
+        programs: Sequence[Program],
+        readyz_url: str,
+        on_ready: Callable[[], None],
+        may_wait: bool = True,
     ) -> None:
-        self.preparation, self.programs = Child(preparation), programs
+        """`may_wait`: what is not ready after a minute is complained about and waited for; else starting has failed."""
+        self.preparation, self.programs, self.may_wait = Child(preparation), programs, may_wait
         self.readyz_url, self.on_ready = readyz_url, on_ready
         self.phase: Callable[[Runner], None] = self._prepare
         self.failed = False
@@ -73,6 +80,9 @@ class Startup:
             self._complain_at = now + COMPLAIN_AFTER_S
             detail = "no answer" if answer is None else answer.text[:500]
             runner.note(f"still not ready, {self.readyz_url} says: {detail}", alarm=True)
+            if not self.may_wait:
+                self.failed = True
+                runner.stop("not ready in time")
 
     def _ready(self, runner: Runner) -> None:
         """Nothing is left to do."""

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from vanta.devservices import DevServices, ServiceFailed
 from vanta.supervision.console import Console
 from vanta.supervision.leftovers import end_leftovers
-from vanta.supervision.liveness import Liveness, broker_ping, node_of
+from vanta.supervision.liveness import Liveness, broker_ping, in_background, node_of
 from vanta.supervision.plan import INDEPENDENT, Plan
 from vanta.supervision.screen import ready_screen
 from vanta.supervision.startup import Startup
@@ -30,6 +30,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--without", nargs="*", default=[], metavar="PROCESS", help="leave these processes out")
+        parser.add_argument(
+            "--until-ready", action="store_true", help="stop again once everything is ready: does it start here?"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -38,14 +41,14 @@ class Command(BaseCommand):
             with plan.services() as services:
                 if left := end_leftovers(plan.state_dir):
                     self.stderr.write(f"Ended {len(left)} processes that an earlier, killed run had left.")
-                run(plan, services, without=options["without"])
+                run(plan, services, without=options["without"], until_ready=options["until_ready"])
         except ServiceFailed as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             sys.exit(128 + signal.SIGINT)
 
 
-def run(plan: Plan, services: DevServices, *, without: list[str]) -> None:
+def run(plan: Plan, services: DevServices, *, without: list[str], until_ready: bool = False) -> None:
     """Start everything and supervise it until a stop signal. Raises CommandError when it cannot start."""
     environment = plan.environment(services, on_terminal=sys.stdout.isatty())
     programs = [program for program in plan.programs(environment) if program.name not in without]
@@ -62,15 +65,18 @@ def run(plan: Plan, services: DevServices, *, without: list[str]) -> None:
         demo = json.loads(demo_file.read_text()) if demo_file.exists() and not plan.production else {}
         names = [program.name for program in programs] + [server.name for server in services.servers]
         console.screen(ready_screen(environment, demo=demo, processes=names, pid=os.getpid()))
+        if until_ready:
+            supervisor.stop("everything is ready")
 
     startup = Startup(
         preparation=plan.program("prepare", ["python", "manage.py", "prepare"], environment),
         programs=[program for program in programs if program.name not in INDEPENDENT],
         readyz_url=f"http://127.0.0.1:{environment['PORT']}/readyz",
         on_ready=show_screen,
+        may_wait=not until_ready,
     )
     nodes = {program.name: node for program in programs if (node := node_of(program.argv))}
-    liveness = Liveness(nodes, broker_ping(environment["CELERY_BROKER_URL"]))
+    liveness = Liveness(nodes, in_background(broker_ping(environment["CELERY_BROKER_URL"])))
 
     def on_tick() -> None:
         startup.tick(supervisor)
@@ -83,4 +89,4 @@ def run(plan: Plan, services: DevServices, *, without: list[str]) -> None:
     finally:
         startup.close()
     if startup.failed:
-        raise CommandError("The database could not be prepared; the reason stands above.")
+        raise CommandError("Vanta does not start; the reason stands above.")
