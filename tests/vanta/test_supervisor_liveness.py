@@ -1,10 +1,12 @@
 """A worker that lives but does not answer is restarted; nobody is blamed for a broker that is down."""
 
+import threading
 from collections.abc import Sequence
 
 import pytest
 
-from vanta.supervision.liveness import ASK_EVERY_S, SILENT_FOR_S, Liveness, node_of
+from tests.waiting import wait_until
+from vanta.supervision.liveness import ASK_EVERY_S, SILENT_FOR_S, Liveness, in_background, node_of
 
 NODES = {"worker-trading": "trading", "worker-feeds": "feeds"}
 STARTED = {"worker-trading": 0.0, "worker-feeds": 0.0}
@@ -64,3 +66,26 @@ def test_questions_are_asked_at_intervals_only() -> None:
 )
 def test_a_workers_node_is_read_from_its_command(command: str, node: str | None) -> None:
     assert node_of(command.split()) == node
+
+
+def test_a_question_that_hangs_holds_up_nobody_and_no_second_one_is_asked() -> None:
+    gate, asked = threading.Event(), []
+
+    def hang() -> set[str]:
+        asked.append("?")
+        gate.wait(10)
+        return {"trading"}
+
+    answer = in_background(hang)
+    assert [answer() for _ in range(3)] == [None, None, None]
+    gate.set()
+    assert wait_until(answer, 5, "the late answer is told") == {"trading"}
+    assert len(asked) <= 3
+
+
+def test_whatever_asking_raises_is_no_answer_and_no_end() -> None:
+    def broken() -> set[str]:
+        raise ModuleNotFoundError("a requirement is missing")
+
+    answer = in_background(broken)
+    assert [answer() for _ in range(20)] == [None] * 20

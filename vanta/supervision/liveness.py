@@ -1,8 +1,10 @@
 """Celery workers that live but no longer work: one that loses Redis while busy can hang instead of ending."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -12,6 +14,7 @@ ANSWER_WITHIN_S = 1.0
 SILENT_FOR_S = 75.0  # more than three questions in a row without an answer
 
 Ping = Callable[[], set[str] | None]
+log = structlog.get_logger(__name__)
 
 
 def broker_ping(broker_url: str) -> Ping:
@@ -27,6 +30,28 @@ def broker_ping(broker_url: str) -> Ping:
         return {node.partition("@")[0] for answer in answers for node in answer}
 
     return ping
+
+
+def in_background(ping: Ping) -> Ping:
+    """Asks in a thread of its own and answers with what the question before brought; None where it brought nothing.
+
+    Whoever supervises must neither wait for a broker that hangs nor end because of what asking it may raise.
+    """
+    thread = ThreadPoolExecutor(1, thread_name_prefix="liveness")
+    asked: list[Future[set[str] | None]] = []
+
+    def answer() -> set[str] | None:
+        last = asked.pop() if asked else None
+        if last is not None and not last.done():
+            asked.append(last)
+            return None
+        asked.append(thread.submit(ping))
+        error = last.exception() if last else None
+        if error is not None:
+            log.error("liveness_unknown", error=repr(error))
+        return last.result() if last and error is None else None
+
+    return answer
 
 
 def node_of(argv: Sequence[str]) -> str | None:
