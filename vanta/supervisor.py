@@ -25,7 +25,7 @@ from vanta.supervision.watch import Watch
 
 STATUS_FILE = "supervisor.json"
 TICK_S = 0.2
-STOP_WITHIN_S = 18.0  # of the 20 s in all; the embedded servers need the rest
+STOP_WITHIN_S = 16.0  # of the 20 s in all; the embedded servers need the rest
 
 
 class Restartable(Protocol):

@@ -27,6 +27,7 @@ class Server(ABC):
     name: ClassVar[str]
     preferred_port: ClassVar[int]
     stop_signal: ClassVar[signal.Signals]
+    stop_within_s: ClassVar[float] = STOP_WITHIN_S
     port_taken: ClassVar[str] = "Address already in use"
     passing_faults: ClassVar[tuple[str, ...]] = ()
 
@@ -76,9 +77,9 @@ class Server(ABC):
         raise ServiceFailed(f"{self.name} does not start. The end of {self.log_path}:\n{fault}")
 
     def stop(self) -> None:
-        """Shut down in order; a server that does not obey within 10 s is killed."""
+        """Shut down in order; a server that does not obey within `stop_within_s` is killed."""
         if self._process is not None:
-            _end(psutil.Process(self._process.pid) if self.alive() else None, self.stop_signal)
+            _end(psutil.Process(self._process.pid) if self.alive() else None, self.stop_signal, self.stop_within_s)
             self._process.wait()
             self._process = None
 
@@ -95,7 +96,7 @@ class Server(ABC):
 
     def reclaim(self) -> None:
         """Stop the server that an earlier, killed run left on our data."""
-        _end(self.leftover(), self.stop_signal)
+        _end(self.leftover(), self.stop_signal, self.stop_within_s)
 
     def _launch(self) -> str | None:
         """Start the process and wait until it answers; None when it does, else the end of its log."""
@@ -149,12 +150,12 @@ def process_at(pid_file: Path) -> psutil.Process | None:
     return process if process.status() != psutil.STATUS_ZOMBIE else None
 
 
-def _end(process: psutil.Process | None, stop_signal: signal.Signals) -> None:
+def _end(process: psutil.Process | None, stop_signal: signal.Signals, within_s: float) -> None:
     if process is None:
         return
     try:
         process.send_signal(stop_signal)
-        process.wait(STOP_WITHIN_S)
+        process.wait(within_s)
     except psutil.NoSuchProcess:
         return
     except psutil.TimeoutExpired:
