@@ -74,7 +74,8 @@ class Plan:
         if not self.production:
             port = environment["SANDBOX_URL"].rpartition(":")[2]
             if port.isdigit():
-                commands = {"sandbox": ["python", "-m", "vanta.sandbox", "--port", port]} | commands
+                chats = str(self.state_dir / "sandbox.json")
+                commands = {"sandbox": ["python", "-m", "vanta.sandbox", "--port", port, "--state", chats]} | commands
         return [self.program(name, argv, environment) for name, argv in commands.items()]
 
     def program(self, name: str, argv: list[str], environment: Mapping[str, str]) -> Program:
