@@ -9,7 +9,7 @@ from pytest_django import Settings
 from feeds.consensus import Quote
 from feeds.models import LastMark, Market
 from feeds.price_terms import forget_price_terms
-from feeds.quote_store import write_quotes
+from feeds.quote_store import KEY_PREFIX, write_quotes
 from tests.factories import make_market
 from tests.trading.bot_api import BotApi, running_bot_api
 from tests.trading.owed import new_chat
@@ -44,6 +44,7 @@ def price(db: None) -> SetPrice:
 
     def set_price(symbol: str, value: object, *, age_ms: int = 0) -> None:
         at_ms = clock.now_ms() - age_ms
+        redis.client().delete(KEY_PREFIX + symbol)  # a newer quote would stay
         write_quotes(
             [
                 Quote(

@@ -98,7 +98,9 @@ def test_development_runs_the_procfile_without_its_release_and_with_the_sandbox(
     programs = {program.name: program for program in development.programs(environment(development))}
 
     assert list(programs) == ["sandbox", "web", "worker"]
-    assert programs["sandbox"].argv[-1] == programs["sandbox"].environment["SANDBOX_URL"].rpartition(":")[2]
+    sandbox = programs["sandbox"]
+    assert sandbox.argv[sandbox.argv.index("--port") + 1] == sandbox.environment["SANDBOX_URL"].rpartition(":")[2]
+    assert sandbox.argv[sandbox.argv.index("--state") + 1] == str(development.state_dir / "sandbox.json")
 
 
 def test_only_the_sandbox_and_flower_may_be_given_up(checkout: Path) -> None:
