@@ -6,6 +6,7 @@ Mark prices are computed at the moment of reading, from the quotes in Redis. Red
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 from feeds.consensus import MarkPrice, NoConsensus, Quote, consensus
@@ -21,6 +22,7 @@ from vanta import clock
 from vanta.errors import VantaError
 from vanta.redis import RedisDown
 
+VENUE_SOURCE = "avantis"  # the venue whose fills paper imitates
 FAILING_AFTER = 3  # polls in a row
 SHOWN_UNPRICED = 5
 
@@ -47,6 +49,15 @@ class FeedStatus:
     priced_markets: int
     unpriced: tuple[str, ...]
     oldest_mark_age_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingPrice:
+    """A price that may close, never open, and what it rests on."""
+
+    price: Decimal
+    basis: Literal["consensus", "venue", "last_mark"]
+    as_of_ms: int
 
 
 def mark_price(symbol: str, *, now_ms: int | None = None) -> MarkPrice:
@@ -77,6 +88,30 @@ def last_mark(symbol: str) -> MarkPrice | None:
         return None
     as_of_ms = round(row.as_of.timestamp() * 1000)
     return MarkPrice(symbol, row.price, row.uncertainty, as_of_ms, tuple(row.sources), ())
+
+
+def closing_price(symbol: str, mark: MarkPrice | NoConsensus) -> ClosingPrice | None:
+    """What a closing on paper is filled at: the mark, else the venue's own fresh price, else the last mark.
+
+    A consensus can be missing because a slower source has not followed a move yet. The real venue would fill at its own
+    price then, and so does paper: nobody escapes a move to an older price. None where there is no price at all.
+    """
+    if isinstance(mark, MarkPrice):
+        return ClosingPrice(mark.price, "consensus", mark.as_of_ms)
+    terms = price_terms([symbol]).get(symbol)
+    try:
+        quotes = read_quotes([terms.price_symbol])[0] if terms else []
+    except RedisDown:
+        quotes = []
+    own = _mark(symbol, terms, {terms.price_symbol: _of_the_venue(quotes)} if terms else {}, clock.now_ms())
+    if isinstance(own, MarkPrice):
+        return ClosingPrice(own.price, "venue", own.as_of_ms)
+    last = last_mark(symbol)
+    return ClosingPrice(last.price, "last_mark", last.as_of_ms) if last else None
+
+
+def _of_the_venue(quotes: Sequence[Quote]) -> list[Quote]:
+    return [quote for quote in quotes if quote.source == VENUE_SOURCE]
 
 
 def find_market(text: str) -> Market:

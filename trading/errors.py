@@ -43,3 +43,9 @@ class NoOpenPosition(TradingError):
     """There is no open position to close in this market."""
 
     code = "no_open_position"
+
+
+class PositionChanged(TradingError):
+    """The position has had other closings since the card that was tapped was shown."""
+
+    code = "position_changed"

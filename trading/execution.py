@@ -174,7 +174,12 @@ def _settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
 def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     """All of `orders` are openings, or all closings, in one state."""
     details = {
-        pk: {"price": outcome.price, "fee_usd": outcome.fee_usd, "venue_fill_id": outcome.venue_fill_id}
+        pk: {
+            "price": outcome.price,
+            "fee_usd": outcome.fee_usd,
+            "venue_fill_id": outcome.venue_fill_id,
+            **outcome.detail,
+        }
         for pk, outcome in outcomes.items()
         if isinstance(outcome, Filled)
     }

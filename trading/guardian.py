@@ -16,7 +16,7 @@ from trading.errors import NoOpenPosition
 from trading.models import Order, Position
 from trading.models.traders import Mode
 from trading.order_state import PENDING
-from trading.services import orders
+from trading.services import positions
 from trading.services.orders import Origin
 from vanta import clock, tracing
 from vanta.money import ONE
@@ -98,7 +98,7 @@ def _close(position: Position, reason: str) -> int:
     with tracing.bind_trace("", position_id=position.pk), transaction.atomic():
         try:
             origin = Origin(chat_id=position.trader.chat_id)
-            orders.close(trader=position.trader, positions=[position], share=ONE, origin=origin, reason=reason)
+            positions.close(trader=position.trader, positions=[position], share=ONE, origin=origin, reason=reason)
         except NoOpenPosition:
             return 0  # somebody closed it in between
         log.info("position_crossed", reason=reason, trader_id=position.trader_id)

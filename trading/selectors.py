@@ -75,6 +75,12 @@ def open_positions(trader: Trader) -> list[Position]:
     )
 
 
+def closings_of(position: Position) -> int:
+    """How many closings of a position are under way or done; what was refused or withdrawn does not count."""
+    ended = (OrderState.DENIED, OrderState.REJECTED, OrderState.CANCELED, OrderState.EXPIRED)
+    return Order.objects.filter(position=position, kind=Order.Kind.CLOSE).exclude(state__in=ended).count()
+
+
 def recent_orders(trader: Trader, limit: int = 10) -> list[Order]:
     """The trader's last orders, newest first."""
     return list(Order.objects.filter(trader=trader).select_related("market").order_by("-created_at", "-pk")[:limit])

@@ -50,7 +50,7 @@ def wait_for_price(stack: Stack) -> None:
 def trade(chat: Chat) -> str:
     """An order previewed, confirmed, filled, half of it closed, and explained; its number."""
     chat.says("/long ETH 100 10x sl=2900")
-    chat.shows("LONG ETH 10x", "Notional", "1,000.00", "Fees", "Liquidation", "% away", "you lose at most", "valid")
+    chat.shows("LONG ETH 10x", "Notional", "1,000.00", "Fees", "Liquidation", "% away", "you lose ≈", "valid")
     chat.taps("Confirm")
     filled = chat.shows("Filled", "LONG ETH 10x", "Stop", within_ms=FILLED_WITHIN_MS).inner_text()
     number = filled.partition("order #")[2].split()[0]

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from tests.trading.people import Person
 from trading import execution
 from trading.models import Account, LedgerEntry, LedgerTransaction, Order, Position
-from trading.services import orders, placing
+from trading.services import placing, positions
 from trading.services.orders import Origin
 from vanta.money import ONE, ZERO
 
@@ -33,7 +33,7 @@ def open_position(person: Person, text: str = "/long ETH 100 10x") -> Position:
 
 def close(person: Person, position: Position, share: Decimal = ONE, reason: str = "") -> Order:
     """Approve a closing of this share."""
-    (order,) = orders.close(
+    (order,) = positions.close(
         trader=person.trader, positions=[position], share=share, origin=Origin(chat_id=person.id), reason=reason
     )
     return order

@@ -103,7 +103,7 @@ def test_a_filled_opening_shows_what_was_opened_and_how_to_close_it(ada: Person,
     text = shown(card)
     for part in ("Filled", "LONG ETH 10x", "DRY", "3,000.30", "0.45", "2,745.2", "2,900.00", "3,300.00"):
         assert part in text
-    assert f"close:{position.pk}:50" in str(card["reply_markup"])
+    assert f"close:{position.pk}:50:0" in str(card["reply_markup"])
 
 
 @pytest.mark.django_db

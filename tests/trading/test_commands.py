@@ -41,13 +41,19 @@ def markets(eth: Market, price: SetPrice) -> None:
         ("/long ETH 0 10x", ["<code>0</code>: This has to be more than zero"]),
         ("/long ETH 100 0.5x", ["Leverage starts at 1x"]),
         ("/long ETH 100 10x sl=soon", ["<code>sl=soon</code>: Write a price"]),
-        ("/long ETH 100 10x sl=200%", ["not a price above zero"]),
+        (
+            "/long ETH 100 10x sl=200%",
+            ["<code>100.00 USDC</code>", "<code>sl=200%</code>: With", "not a price above zero"],
+        ),
         ("/short ETH 100 10x tp=100%", ["not a price above zero"]),
         ("/long ETX 100 10x", ["no market <code>ETX</code>", "<code>/long ETH/USD 100 10x</code>"]),
         ("/price", ["Which market?", "/price ETH"]),
         ("/price Narnia", ["no market <code>Narnia</code>", "/markets"]),
         ("/close", ["Which market?", "/close ETH 50%"]),
         ("/close ETH 500%", ["<code>500%</code>: How much of it?", "/close ETH 50%"]),
+        ("/close ETH NaN%", ["<code>NaN%</code>: How much of it?", "/close ETH 50%"]),
+        ("/close ETH 1e999%", ["<code>1e999%</code>: How much of it?"]),
+        ("/long NOPE 100 10x", ["no market <code>NOPE</code>", "For example"]),
         ("/close ETH some", ["<code>some</code>: How much of it?"]),
         ("/close ETH", ["no open position"]),
         ("/close all", ["no open position"]),
@@ -142,7 +148,7 @@ def test_positions_show_pnl_and_the_way_to_liquidation(ada: Person, eth: Market,
     shown = words(owed)
     for part in ("LONG ETH 10x", "3,030.00", "2,745.00", "9.41 % away", "2,900.00"):
         assert part in shown
-    assert buttons(owed)["50%"] == f"close:{position.pk}:50"
+    assert buttons(owed)["50%"] == f"close:{position.pk}:50:0"
 
 
 def test_a_position_without_a_trusted_price_says_how_old_its_mark_is(

@@ -8,10 +8,14 @@ import pytest
 import time_machine
 
 from feeds.models import Market
+from risk import trading_state
+from risk.trading_state import TradingState
 from tests.factories import make_market, make_order, make_position
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person, buttons, toast, words
-from trading.models import Order, Trader
+from tests.trading.pipeline import open_position
+from trading import execution
+from trading.models import Order, TelegramUpdate, Trader
 from trading.order_state import OrderState
 from trading.services import orders
 from vanta import clock
@@ -94,7 +98,7 @@ def test_a_tap_by_somebody_else_changes_nothing(ada: Person, grace: Person, eth:
 def test_closing_somebody_elses_position_finds_nothing_to_close(ada: Person, grace: Person, eth: Market) -> None:
     ada.types("/start")
     position = make_position(trader=ada.trader, market=eth)
-    assert "nothing left to close" in toast(grace.taps(f"close:{position.pk}:50"))
+    assert "nothing left to close" in toast(grace.taps(f"close:{position.pk}:50:0"))
     assert not Order.objects.exists()
 
 
@@ -152,10 +156,13 @@ GARBAGE: list[Any] = [
     "confirm:" + "9" * 5000,
     "cancel:1 OR 1=1",
     "close:1",
-    "close:1:0",
-    "close:1:101",
-    "close:1:abc",
-    "close::50",
+    "close:1:0:0",
+    "close:1:101:0",
+    "close:1:abc:0",
+    "close:1:50",
+    "close:1:50:x",
+    "close:1:50:-1",
+    "close::50:0",
     "upside:",
     "markets:x:y",
     "markets:999999999999999999:<b>",
@@ -200,7 +207,7 @@ def test_an_absurd_message_id_is_no_message_id(ada: Person, eth: Market, message
 def test_a_close_button_closes_its_share(ada: Person, eth: Market, share: str) -> None:
     ada.types("/start")
     position = make_position(trader=ada.trader, market=eth)
-    assert toast(ada.taps(f"close:{position.pk}:{share}")) == "Closing."
+    assert toast(ada.taps(f"close:{position.pk}:{share}:0")) == "Closing."
     (order,) = ada.orders
     assert (order.kind, order.state, order.position_id) == ("close", "APPROVED", position.pk)
     assert order.collateral_usd == D(share)
@@ -209,10 +216,39 @@ def test_a_close_button_closes_its_share(ada: Person, eth: Market, share: str) -
 def test_tapping_close_twice_closes_no_more_than_there_is(ada: Person, eth: Market) -> None:
     ada.types("/start")
     position = make_position(trader=ada.trader, market=eth)
-    for data in ("50", "100", "25"):
-        ada.taps(f"close:{position.pk}:{data}")
+    for number, share in enumerate(("50", "100", "25")):
+        ada.taps(f"close:{position.pk}:{share}:{number}")
     assert [order.collateral_usd for order in ada.orders] == [D(50), D(50)]
-    assert "nothing left to close" in toast(ada.taps(f"close:{position.pk}:100"))
+    assert "nothing left to close" in toast(ada.taps(f"close:{position.pk}:100:2"))
+
+
+def test_a_second_tap_on_the_same_card_closes_nothing_more_and_shows_what_is_open(ada: Person, eth: Market) -> None:
+    position = open_position(ada)
+    shown = buttons(ada.types("/positions"))["Close 25%"]
+    assert toast(ada.taps(shown)) == "Closing."
+    again = ada.taps(shown)
+    assert "since this card" in toast(again)
+    assert [order.collateral_usd for order in ada.orders if order.kind == "close"] == [D(25)]
+    execution.drain()
+    assert "since this card" in toast(ada.taps(shown))
+    fresh = buttons(ada.types("/positions"))["Close 25%"]
+    assert fresh == f"close:{position.pk}:25:1"
+    assert toast(ada.taps(fresh)) == "Closing."
+
+
+def test_a_closing_that_was_refused_leaves_the_card_good(ada: Person, eth: Market) -> None:
+    open_position(ada)
+    shown = buttons(ada.types("/positions"))["Close 25%"]
+    trading_state.change(TradingState.HALTED, actor="test", reason="drill")
+    assert "cannot be closed" in toast(ada.taps(shown))
+    trading_state.change(TradingState.ACTIVE, actor="test", reason="drill over")
+    assert toast(ada.taps(shown)) == "Closing."
+
+
+def test_a_tapped_closing_names_the_update_that_it_came_from(ada: Person, eth: Market) -> None:
+    position = open_position(ada)
+    ada.taps(f"close:{position.pk}:25:0")
+    assert ada.orders[-1].update_id == TelegramUpdate.objects.latest("update_id").update_id
 
 
 def test_a_price_that_moved_asks_for_a_second_look(ada: Person, eth: Market, price: SetPrice) -> None:
@@ -276,6 +312,6 @@ def test_a_closed_market_denies_a_close_with_its_opening_time(ada: Person) -> No
     market = make_market("EUR/USD", group_index=2, is_open=False, next_open_at=opens)
     ada.types("/start")
     position = make_position(trader=ada.trader, market=market)
-    owed = ada.taps(f"close:{position.pk}:100")
+    owed = ada.taps(f"close:{position.pk}:100:0")
     assert toast(owed) == "It cannot be closed right now."
     assert f"closed until {opens:%a %d %b %H:%M} UTC" in words(owed)

@@ -226,7 +226,7 @@ def test_closes_and_cancels_are_marked_urgent(post: Post, ada: Person, text: str
     assert TelegramUpdate.objects.get().is_urgent is is_urgent
 
 
-@pytest.mark.parametrize(("data", "is_urgent"), [("close:4:50", True), ("cancel:4", True), ("confirm:4", False)])
+@pytest.mark.parametrize(("data", "is_urgent"), [("close:4:50:0", True), ("cancel:4", True), ("confirm:4", False)])
 def test_taps_that_close_or_cancel_are_marked_urgent(post: Post, ada: Person, data: str, is_urgent: bool) -> None:
     post(ada.tap_update(data))
     assert TelegramUpdate.objects.get().is_urgent is is_urgent

@@ -42,7 +42,7 @@ class Order(models.Model):
     decision = models.JSONField(default=dict, blank=True, help_text="Every check with its numbers.")
     reason = models.CharField(max_length=200, blank=True, help_text="Why it was denied, rejected, canceled or expired.")
     trace_id = models.CharField(max_length=32, blank=True)
-    update_id = models.BigIntegerField(null=True, blank=True, unique=True, help_text="The update it came from.")
+    update_id = models.BigIntegerField(null=True, blank=True, help_text="The update it came from.")
     chat_id = models.BigIntegerField(null=True, blank=True)
     card_message_id = models.BigIntegerField(null=True, blank=True, help_text="The preview card in the chat.")
     created_at = models.DateTimeField(default=clock.now)
@@ -56,6 +56,11 @@ class Order(models.Model):
             models.CheckConstraint(condition=Q(collateral_usd__gt=0), name="order_collateral_positive"),
             models.CheckConstraint(condition=Q(leverage__gte=1), name="order_leverage_at_least_one"),
             models.CheckConstraint(condition=Q(kind="open") | Q(position__isnull=False), name="closing_names_position"),
+            # An update opens once, and closes each position once, however often it is handled.
+            models.UniqueConstraint(fields=["update_id"], condition=Q(kind="open"), name="one_opening_an_update"),
+            models.UniqueConstraint(
+                fields=["update_id", "position"], condition=Q(kind="close"), name="one_closing_an_update"
+            ),
         ]
         indexes = [
             models.Index(

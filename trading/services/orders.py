@@ -1,31 +1,28 @@
-"""What a trader can do with orders: draft, place, cancel, close; each decision a transaction on their locked row."""
+"""What a trader can do with openings: draft, cancel; each decision a transaction on their locked row."""
 
 import datetime as dt
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
 
 from feeds.models import Market
 from risk import execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
 from risk.margin import Side
 from trading import outbox
-from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
+from trading.errors import DraftGone, OrderNotFound
 from trading.history import record_draft, transition, transition_all
-from trading.models import Order, Position, Trader
-from trading.models.loading import lock_traders, with_market
+from trading.models import Order, Trader
 from trading.models.traders import Mode
-from trading.order_state import PENDING, OrderState
+from trading.order_state import OrderState
 from trading.risk_inputs import Desk
 from trading.services import decisions, placing
 from trading.transactions import joined
 from trading.venues.registry import EXECUTABLE_MODES
 from vanta import clock, tracing
-from vanta.money import ONE, USDC_QUANTUM, ZERO, quantize_usdc
 
 log = structlog.get_logger(__name__)
 
@@ -89,6 +86,17 @@ def opening_mode(trader: Trader) -> str:
 
 
 @joined
+def expire_overtaken(*, trader: Trader, order_id: int, market: Market | None) -> Order | None:
+    """End a draft in `market` (None: in any) because a closing overtook its confirmation; None where there is none."""
+    try:
+        order = _lock_order(trader, order_id)
+    except OrderNotFound:
+        return None
+    is_meant = order.state == OrderState.DRAFT and market in (None, order.market)
+    return order if is_meant and transition(order, OrderState.EXPIRED, reason="overtaken_by_close") else None
+
+
+@joined
 def cancel(*, trader: Trader, order_id: int, message_id: int | None = None) -> Order:
     """Withdraw a draft, or an approved order that has not left yet. Raises OrderNotFound or DraftGone."""
     order = _lock_order(trader, order_id)
@@ -98,67 +106,6 @@ def cancel(*, trader: Trader, order_id: int, message_id: int | None = None) -> O
         raise DraftGone(order.state, order.pk)
     order.card_message_id = message_id or order.card_message_id
     return order
-
-
-@joined
-def close(
-    *, trader: Trader, positions: list[Position], share: Decimal, origin: Origin, reason: str = ""
-) -> list[Order]:
-    """Approve closing `share` (0 < share ≤ 1) of each position at once; denied only by a halt or a closed market.
-
-    What other closings already take out is left out. Raises NoOpenPosition where nothing is left to close.
-    """
-    lock_traders([trader.pk])
-    orders = [
-        order for position in positions if (order := _close_one(trader, position.pk, share, origin, reason)) is not None
-    ]
-    if not orders:
-        raise NoOpenPosition(trader_id=trader.pk)
-    return orders
-
-
-def _close_one(trader: Trader, position_id: int, share: Decimal, origin: Origin, reason: str) -> Order | None:
-    position = (
-        with_market(Position.objects.all()).filter(pk=position_id, trader=trader, status=Position.Status.OPEN).first()
-    )
-    if position is None:
-        return None
-    left = position.collateral_usd - _being_closed(position)
-    wanted = max(quantize_usdc(position.collateral_usd * min(share, ONE), rounding=ROUND_DOWN), USDC_QUANTUM)
-    collateral = min(wanted, left)
-    if collateral <= ZERO:
-        return None
-    order = Order.objects.create(
-        trader=trader,
-        market=position.market,
-        position=position,
-        mode=position.mode,
-        kind=Order.Kind.CLOSE,
-        side=position.side,
-        collateral_usd=collateral,
-        leverage=position.leverage,
-        quoted_price=position.entry_price,
-        reason=reason,
-        trace_id=tracing.current_trace_id(),
-        chat_id=origin.chat_id,
-        card_message_id=origin.message_id,
-        valid_until=clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S),
-    )
-    record_draft(order)
-    decision = decisions.decide_reduction(position.market, Side(position.side))
-    order.decision = decisions.as_json(decision)
-    if decision.approved:
-        placing.approve(order)
-    else:
-        placing.deny(order, decision.codes)
-    return order
-
-
-def _being_closed(position: Position) -> Decimal:
-    taken = Order.objects.filter(position=position, kind=Order.Kind.CLOSE, state__in=PENDING).aggregate(
-        total=Sum("collateral_usd")
-    )["total"]
-    return taken or ZERO
 
 
 def expire_drafts() -> int:

@@ -9,6 +9,7 @@ from risk import margin
 from risk.margin import Side
 from trading.models import Fill, Order, Position
 from trading.order_state import OrderState
+from trading.selectors import closings_of
 from trading.telegram import messages
 from vanta import clock
 from vanta.money import ONE, format_number, format_percent, format_price, format_usd
@@ -98,7 +99,8 @@ def _shares(tier_fees_pct: Sequence[str]) -> str:
 def _stop(order: Order) -> str:
     if order.stop_loss is None:
         return f"Stop  none: you can lose all of it, <b>{format_usd(order.collateral_usd)}</b> USDC"
-    return f"Stop  {format_price(order.stop_loss)}  → you lose at most ≈ <b>{format_usd(order.worst_loss_usd)}</b> USDC"
+    loss = f"you lose ≈ <b>{format_usd(order.worst_loss_usd)}</b> USDC, more if the price jumps past it"
+    return f"Stop  {format_price(order.stop_loss)}  → {loss}"
 
 
 def order_card(order: Order) -> Payload:
@@ -166,6 +168,7 @@ def _closed(order: Order, fill: Fill, position: Position) -> Payload:
         heading(order),
         "",
         f"Exit  <b>{format_price(fill.price)}</b>  (entry {format_price(position.entry_price)})",
+        *messages.price_basis(_fill_detail(order)),
         f"PnL  {sign}<b>{format_usd(net)}</b> USDC  ({format_percent(net / fill.collateral_usd)} of the collateral)",
         f"Fee  {format_usd(fill.fee_usd)} · rollover and funding {format_usd(fill.accrued_usd)}",
     ]
@@ -174,11 +177,18 @@ def _closed(order: Order, fill: Fill, position: Position) -> Payload:
     return text("\n".join(lines), *(position_buttons(position) if not whole else []))
 
 
+def _fill_detail(order: Order) -> dict[str, Any]:
+    event = order.events.filter(to_state=OrderState.FILLED).first()
+    return dict(event.detail) if event else {}
+
+
 def position_buttons(position: Position) -> list[list[tuple[str, str]]]:
     if position.status != Position.Status.OPEN:
         return []
+    # A tap counts for the position as this card shows it: the next closing makes these buttons old.
+    seen = closings_of(position)
     shares = [("Close 25%", "25"), ("50%", "50"), ("All", "100")]
-    return [[(label, f"close:{position.pk}:{share}") for label, share in shares]]
+    return [[(label, f"close:{position.pk}:{share}:{seen}") for label, share in shares]]
 
 
 def _liquidation(position: Position, price: Decimal | None) -> str:

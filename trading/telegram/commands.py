@@ -1,8 +1,8 @@
 """What commands do: read the words, ask a service or a selector, answer with a card."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice, NoConsensus
@@ -11,10 +11,12 @@ from risk import margin
 from risk.margin import Side
 from trading import outbox, risk_inputs, selectors
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
-from trading.models import Order, Position
+from trading.models import Order
 from trading.models.traders import Mode
 from trading.services import orders
+from trading.services import positions as services
 from trading.services.orders import OpeningWish
+from trading.services.positions import Unopened
 from trading.telegram import cards, messages, pages, story
 from trading.telegram.context import Context
 from trading.telegram.parsing import (
@@ -27,7 +29,7 @@ from trading.telegram.parsing import (
     parse_share,
 )
 from vanta import clock
-from vanta.money import ONE, ZERO, quantize_price
+from vanta.money import ONE, ZERO, format_number, format_usd, quantize_price
 
 Words = tuple[str, ...]
 MAX_CARDS = 10
@@ -85,45 +87,40 @@ def _why_no_price(market: Market, mark: NoConsensus) -> str:
 
 def _wish(typed: OpeningText, market: Market, side: Side, mark: MarkPrice) -> OpeningWish:
     notional = typed.collateral_usd * typed.leverage
+    leverage = format_number(typed.leverage.normalize())
+    understood = (market.symbol, f"{format_usd(typed.collateral_usd)} USDC", f"{leverage}x")
+
+    def price(name: str, level: Level | None, reached: Callable[[Level, Side, Decimal, Decimal], Decimal]) -> Any:
+        value = quantize_price(reached(level, side, mark.price, notional)) if level else None
+        if value is not None and value <= ZERO:
+            raise Mistake("level_not_a_price", f"{name}={level}", understood)
+        return value
+
     return OpeningWish(
         market=market,
         side=side,
         collateral_usd=typed.collateral_usd,
         leverage=typed.leverage,
-        stop_loss=_stop_price(typed.stop_loss, side, mark.price, notional),
-        take_profit=_take_profit_price(typed.take_profit, side, mark.price, notional),
+        stop_loss=price("sl", typed.stop_loss, _stop_price),
+        take_profit=price("tp", typed.take_profit, _take_profit_price),
     )
 
 
-def _stop_price(level: Level | None, side: Side, base: Decimal, notional: Decimal) -> Decimal | None:
-    if level is None:
-        return None
+def _stop_price(level: Level, side: Side, base: Decimal, notional: Decimal) -> Decimal:
     if level.unit == LevelUnit.PERCENT:
-        return _price(margin.stop_price_from_move(side=side, base_price=base, move_rate=level.value))
+        return margin.stop_price_from_move(side=side, base_price=base, move_rate=level.value)
     if level.unit == LevelUnit.USD:
-        return _price(
-            margin.stop_price_from_usd(side=side, base_price=base, notional_usd=notional, loss_usd=level.value)
-        )
-    return _price(level.value)
+        return margin.stop_price_from_usd(side=side, base_price=base, notional_usd=notional, loss_usd=level.value)
+    return level.value
 
 
-def _take_profit_price(level: Level | None, side: Side, base: Decimal, notional: Decimal) -> Decimal | None:
-    if level is None:
-        return None
+def _take_profit_price(level: Level, side: Side, base: Decimal, notional: Decimal) -> Decimal:
     if level.unit == LevelUnit.PERCENT:
-        return _price(margin.take_profit_price_from_move(side=side, base_price=base, move_rate=level.value))
+        return margin.take_profit_price_from_move(side=side, base_price=base, move_rate=level.value)
     if level.unit == LevelUnit.USD:
-        return _price(
-            margin.take_profit_price_from_usd(side=side, base_price=base, notional_usd=notional, gain_usd=level.value)
-        )
-    return _price(level.value)
-
-
-def _price(value: Decimal) -> Decimal:
-    price = quantize_price(value)
-    if price <= ZERO:
-        raise Mistake("level_not_a_price")
-    return price
+        gain = level.value
+        return margin.take_profit_price_from_usd(side=side, base_price=base, notional_usd=notional, gain_usd=gain)
+    return level.value
 
 
 def _draft(context: Context, wish: OpeningWish, quoted_price: Decimal) -> None:
@@ -172,26 +169,25 @@ def _age_of_last(market: Market, marks: risk_inputs.Marks) -> str:
 def close(context: Context, words: Words) -> None:
     if not words:
         raise Mistake("missing_market")
-    chosen = _positions_named(context, words[0])
     share = parse_share(words[1]) if len(words) > 1 else ONE
-    try:
-        origin = replace(context.origin, update_id=None)
-        placed = orders.close(trader=context.trader, positions=chosen, share=share, origin=origin)
-    except NoOpenPosition:
-        context.reply_text("There is no open position to close here. /positions shows what is open.")
-        return
-    for order in placed:
-        context.reply(cards.order_card(order), order)
-
-
-def _positions_named(context: Context, word: str) -> list[Position]:
+    named = words[0].removeprefix("#").isdigit()
+    market = None if named or words[0].lower() == "all" else feeds.find_market(words[0])
+    unopened = Unopened((), ()) if named else services.stop_unopened(trader=context.trader, market=market)
     held = selectors.open_positions(context.trader)
-    if word.lower() == "all":
-        return held
-    if word.removeprefix("#").isdigit():
-        return [position for position in held if position.pk == parse_order_id(word)]
-    market = feeds.find_market(word)
-    return [position for position in held if position.market_id == market.pk]
+    if named:
+        held = [position for position in held if position.pk == parse_order_id(words[0])]
+    elif market is not None:
+        held = [position for position in held if position.market_id == market.pk]
+    try:
+        placed = services.close(trader=context.trader, positions=held, share=share, origin=context.origin)
+    except NoOpenPosition:
+        placed = []
+    for order in [*unopened.canceled, *placed]:
+        context.reply(cards.order_card(order), order)
+    if unopened.on_their_way:
+        context.reply_text(messages.too_late_to_stop(unopened.on_their_way))
+    elif not placed and not unopened.canceled:
+        context.reply_text("There is no open position to close here. /positions shows what is open.")
 
 
 def list_orders(context: Context, _words: Words) -> None:

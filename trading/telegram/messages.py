@@ -60,13 +60,15 @@ def mistake(error: Mistake, example: str) -> str:
     return "\n".join(lines)
 
 
-def unknown_market(text: str, suggestions: Sequence[str], retyped: Callable[[str], str]) -> str:
+def unknown_market(
+    text: str, suggestions: Sequence[str], retyped: Callable[[str], str], example: str = OPENING_EXAMPLE
+) -> str:
     """`retyped` gives the whole command with another market in its place."""
     lines = [f"🤔 There is no market {quoted(text)}."]
     if suggestions:
         lines += ["Did you mean:", *(f"  • {quoted(retyped(symbol))}" for symbol in suggestions)]
     else:
-        lines.append("/markets lists them all.")
+        lines += ["/markets lists them all.", f"For example: {example}"]
     return "\n".join(lines)
 
 
@@ -101,6 +103,22 @@ def age(milliseconds: int) -> str:
 def moment(at: dt.datetime) -> str:
     """`Mon 23 Nov 08:57 UTC`."""
     return f"{at.astimezone(dt.UTC):%a %d %b %H:%M} UTC"
+
+
+def price_basis(detail: Numbers) -> list[str]:
+    """A line that says what a closing was filled at where there was no consensus; none where there was."""
+    lines = {
+        "venue": "⚠️ Sources disagreed: filled at the venue's own price.",
+        "last_mark": f"⚠️ No price could be trusted: filled at the last known one, {age(detail.get('age_ms', 0))} old.",
+    }
+    basis = str(detail.get("price_basis", ""))
+    return [lines[basis]] if basis in lines else []
+
+
+def too_late_to_stop(orders: Sequence[Any]) -> str:
+    """Openings that have left already: they may still become positions."""
+    names = ", ".join(f"#{order.pk}" for order in orders)
+    return f"⏳ Already on its way, too late to stop: order {names}. You will see here what comes of it; then close it."
 
 
 def closed(opens_at: dt.datetime | str | None) -> str:
@@ -215,6 +233,9 @@ def denials(decision: Mapping[str, Any], reason: str) -> str:
 
 _REASONS = {
     "draft_expired": "The preview's time was over. Nothing was sent.",
+    "overtaken_by_close": "Your closing came before Vanta could decide on this. Nothing was opened; "
+    "send the order again if you still want it.",
+    "canceled_by_close": "Your closing stopped it before it left. Nothing was opened.",
     "approval_expired": "It could not be sent in time. Nothing was sent.",
     "canceled_by_trader": "You canceled it. Nothing was sent.",
     "slippage_exceeded": "The price moved further than you allowed. Nothing was opened.",

@@ -117,7 +117,8 @@ def price(market: Market, mark: MarkPrice | NoConsensus, last: MarkPrice | None,
         )
         if last is not None:
             age = messages.age(now_ms - last.as_of_ms)
-            lines.append(f"Last known <b>{format_price(last.price)}</b>, {age} old. It may only close.")
+            use = " It may only close." if is_open else ""
+            lines.append(f"Last known <b>{format_price(last.price)}</b>, {age} old.{use}")
     lines += [f"{escape(left_out.source)} left out: {left_out.reason.replace('_', ' ')}" for left_out in mark.excluded]
     return text("\n".join(lines))
 

@@ -212,7 +212,10 @@ def parse_share(word: str) -> Decimal:
         return named
     if not word.endswith("%"):
         raise Mistake("not_a_share", word)
-    share = _positive(word[:-1], word) / HUNDRED
+    try:
+        share = _positive(word[:-1], word) / HUNDRED
+    except Mistake as error:
+        raise Mistake("not_a_share", word) from error
     if share > ONE:
         raise Mistake("not_a_share", word)
     return share

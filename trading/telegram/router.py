@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from feeds.selectors import UnknownMarket
+from feeds.models import Market
+from feeds.selectors import UnknownMarket, find_market
 from trading import outbox
 from trading.models import TelegramUpdate, Trader
 from trading.services import placing
@@ -65,6 +66,32 @@ def _confirm_all(taps_found: Sequence[tuple[TelegramUpdate, str]]) -> dict[int, 
     return {update.update_id: "tap_confirm" for update, _ in known}
 
 
+def end_overtaken(closing: TelegramUpdate, waiting: Sequence[TelegramUpdate]) -> list[TelegramUpdate]:
+    """End the drafts whose confirmations wait while a closing of their market was carried out before them.
+
+    They would open afterwards what the trader believes to be closed. Answers those of `waiting` that are over by this.
+    A closing of one position says nothing about others.
+    """
+    message = closing.payload.get("message")
+    command = parse_command(str(message.get("text", ""))) if isinstance(message, dict) else None
+    word = command.words[0] if command and command.name == "close" and command.words else "#"
+    if word.startswith("#") or word.isdigit():
+        return []
+    try:
+        market = None if word.lower() == "all" else find_market(word)
+    except UnknownMarket:
+        return []
+    return [update for update in waiting if _overtaken(update, market)]
+
+
+def _overtaken(update: TelegramUpdate, market: Market | None) -> bool:
+    found = _leading_confirmations([update])
+    if not found:
+        return False
+    context = _context(update, update.payload["callback_query"].get("from"), update.payload["callback_query"])
+    return taps.end_overtaken(context, found[0][1], market)
+
+
 def handle(update: TelegramUpdate) -> str:
     """Carry out one update in the caller's transaction; answers what it was, '' where it is nothing of ours."""
     payload = update.payload
@@ -104,7 +131,8 @@ def _unknown_market(error: UnknownMarket, command: Command) -> str:
     def retyped(symbol: str) -> str:
         return " ".join((f"/{command.name}", symbol, *command.words[1:]))
 
-    return messages.unknown_market(command.words[0], error.suggestions, retyped)
+    example = commands.EXAMPLES.get(command.name, messages.OPENING_EXAMPLE)
+    return messages.unknown_market(command.words[0], error.suggestions, retyped, example)
 
 
 def _handle_tap(update: TelegramUpdate, tap: dict[str, Any]) -> str:

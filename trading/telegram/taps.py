@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from feeds.models import Market
 from trading import selectors
-from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
+from trading.errors import DraftGone, NoOpenPosition, OrderNotFound, PositionChanged
 from trading.models import Order, Position
 from trading.order_state import OrderState
-from trading.services import orders, placing
+from trading.services import orders, placing, positions
 from trading.services.placing import Confirmation, Placed
 from trading.telegram import cards, commands, pages
 from trading.telegram.context import Context
@@ -61,6 +62,17 @@ def answer_confirmation(context: Context, order: Placed) -> None:
     context.edit(cards.order_card(order), order)
 
 
+def end_overtaken(context: Context, argument: str, market: Market | None) -> bool:
+    """End the draft of a confirmation that a closing of its market (None: of all) overtook; whether there was one."""
+    order_id = confirmation(context, argument).order_id
+    order = orders.expire_overtaken(trader=context.trader, order_id=order_id, market=market)
+    if order is None:
+        return False
+    context.toast("Not opened: your closing came first.", alert=True)
+    context.edit(cards.order_card(order), order)
+    return True
+
+
 def cancel(context: Context, argument: str) -> None:
     """Withdraw a draft, or an order that has not left yet."""
     try:
@@ -76,15 +88,27 @@ def cancel(context: Context, argument: str) -> None:
 
 
 def close(context: Context, argument: str) -> None:
-    """Close a share of one position: `<position>:<percent>`."""
-    number, _, percent = argument.partition(":")
+    """Close a share of one position: `<position>:<percent>:<closings that the card knew of>`.
+
+    A second tap on the same card closes nothing more: it means the position that the card showed.
+    """
+    number, percent, seen = (*argument.split(":"), "", "")[:3]
     share = parse_share(f"{percent}%")
-    positions = list(Position.objects.filter(pk=parse_order_id(number), trader=context.trader))
+    held = list(Position.objects.filter(pk=parse_order_id(number), trader=context.trader))
     try:
-        origin = orders.Origin(chat_id=context.chat_id, update_id=context.update_id)
-        placed = orders.close(trader=context.trader, positions=positions, share=share, origin=origin)
+        placed = positions.close(
+            trader=context.trader,
+            positions=held,
+            share=share,
+            origin=orders.Origin(chat_id=context.chat_id, update_id=context.update_id),
+            seen_closings=parse_order_id(seen),
+        )
     except NoOpenPosition:
         context.toast("There is nothing left to close here.")
+        return
+    except PositionChanged:
+        context.toast("You have closed some of it since this card. Here is what is open now.")
+        commands.positions(context, ())
         return
     denied = [order for order in placed if order.state == OrderState.DENIED]
     context.toast("Closing." if not denied else "It cannot be closed right now.", alert=bool(denied))

@@ -15,7 +15,7 @@ from trading import outbox
 from trading.errors import PricesUnreachable
 from trading.models import TelegramUpdate
 from trading.telegram import messages
-from trading.telegram.router import handle_all
+from trading.telegram.router import end_overtaken, handle_all
 from vanta import clock, metrics, tracing
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,21 @@ def _handle_batch(
         due = due.filter(is_urgent=True)
     updates = list(due.order_by("update_id")[: BATCH * 2])
     handle_all(updates)
+    if urgent_only:
+        _end_the_overtaken(updates)
     return len(updates)
+
+
+def _end_the_overtaken(handled: Sequence[TelegramUpdate]) -> None:
+    """What was handled before its turn may have made older updates of its chat void."""
+    for closing in handled:
+        waiting = TelegramUpdate.objects.filter(
+            chat_id=closing.chat_id, status=TelegramUpdate.Status.NEW, is_urgent=False, update_id__lt=closing.update_id
+        )
+        for update in end_overtaken(closing, list(waiting.order_by("update_id"))):
+            log.info("confirmation_overtaken", update_id=update.update_id, closing=closing.update_id)
+            update.status, update.handled_at = TelegramUpdate.Status.DONE, clock.now()
+            update.save(update_fields=["status", "handled_at"])
 
 
 def _handle_together(updates: Sequence[TelegramUpdate]) -> None:
@@ -111,6 +125,8 @@ def _handle_apart(waiting: set[int], updates: Sequence[TelegramUpdate]) -> None:
         try:
             with transaction.atomic():
                 _handle_together([update])
+                if update.chat_id in waiting:
+                    _end_the_overtaken([update])
         except (OperationalError, InterfaceError):
             raise
         except PricesUnreachable:

@@ -20,7 +20,10 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """The venue executed the order. Amounts in USDC; `pnl_usd` is gross, `payout_usd` what came back (closing only)."""
+    """The venue executed the order. Amounts in USDC; `pnl_usd` is gross, `payout_usd` what came back (closing only).
+
+    `detail` is what else the order's history should say of it.
+    """
 
     venue_fill_id: str
     price: Decimal
@@ -30,6 +33,7 @@ class Filled:
     accrued_usd: Decimal = Decimal(0)
     pnl_usd: Decimal = Decimal(0)
     payout_usd: Decimal = Decimal(0)
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

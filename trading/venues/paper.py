@@ -1,7 +1,7 @@
 """The paper venue: fills at the consensus price plus the pair's spread, with the venue's own fees and formulas.
 
 It keeps a journal of its own and executes a nonce once, whatever is submitted how often. Fails open for closes (the
-last known price serves where there is no consensus), closed for openings.
+venue's own price, or the last known one, serves where there is no consensus), closed for openings.
 """
 
 import datetime as dt
@@ -109,14 +109,13 @@ def _execute(intent: Intent, market: Market, mark: MarkPrice | NoConsensus, now:
     wish = intent.payload
     if now > intent.deadline:
         return {"rejected": "deadline_passed"}
-    if isinstance(mark, NoConsensus):
-        last = feeds.last_mark(market.symbol)
-        if wish["kind"] == Order.Kind.OPEN or last is None:
-            return {"rejected": "no_price"}
-        mark = last
     if wish["kind"] == Order.Kind.OPEN:
-        return _open(wish, market, mark.price)
-    return _close(wish, market, mark.price)
+        return {"rejected": "no_price"} if isinstance(mark, NoConsensus) else _open(wish, market, mark.price)
+    closing = feeds.closing_price(market.symbol, mark)
+    if closing is None:
+        return {"rejected": "no_price"}
+    told = {"price_basis": closing.basis, "age_ms": clock.now_ms() - closing.as_of_ms}
+    return {**_close(wish, market, closing.price), **(told if closing.basis != "consensus" else {})}
 
 
 def _open(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[str, Any]:
@@ -182,4 +181,5 @@ def _outcome(execution: PaperExecution) -> Outcome:
         accrued_usd=Decimal(result.get("accrued_usd", "0")),
         pnl_usd=Decimal(result.get("pnl_usd", "0")),
         payout_usd=Decimal(result.get("payout_usd", "0")),
+        detail={name: result[name] for name in ("price_basis", "age_ms") if name in result},
     )

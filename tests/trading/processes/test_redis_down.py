@@ -48,7 +48,7 @@ def test_without_redis_closes_are_carried_out_and_openings_wait_for_it(
         answer_s = [
             seconds_of_answer(vanta, text_update(types, "/close ETH")),
             seconds_of_answer(vanta, confirmation(opening)),
-            seconds_of_answer(vanta, tap_update(taps, f"close:{position.pk}:50")),
+            seconds_of_answer(vanta, tap_update(taps, f"close:{position.pk}:50:0")),
             *(seconds_of_answer(vanta, text_update(opens, "/help")) for _ in range(8)),
         ]
         wait_until(lambda: closed(types) and closed(taps), 15, "the dispatcher carries out both closes")

@@ -32,7 +32,7 @@ def test_a_confirmation_whose_quotes_are_gone_waits_and_holds_up_only_its_own_ch
     position = make_position(trader=ada.trader, market=eth)
     redis.client().flushdb()
     confirmed = store(ada.tap_update(f"confirm:{order.pk}"))
-    asked, closed = store(ada.text_update("/help")), store(ada.tap_update(f"close:{position.pk}:50"))
+    asked, closed = store(ada.text_update("/help")), store(ada.tap_update(f"close:{position.pk}:50:0"))
     TelegramUpdate.objects.filter(pk=closed.pk).update(is_urgent=True)
     others = store(grace.text_update("/help"))
 
