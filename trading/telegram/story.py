@@ -143,6 +143,8 @@ def _plain(code: str) -> str:
 def _check(check: Mapping[str, Any]) -> str:
     code = str(check["code"])
     label, shown, relation = _CHECKS.get(code, (_plain(code), _count, "·"))
+    if code == "liquidation_buffer" and check.get("detail") == "stop":
+        label = "distance of the stop to liquidation"
     name = f"{escape(code)}: {label}" if not check["passed"] else label
     if "measured" not in check or "limit" not in check:
         return name
