@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -55,6 +56,24 @@ def free_port() -> int:
 def sandbox_environment(**extra: str) -> dict[str, str]:
     mine = {"TELEGRAM_BOT_TOKEN": TOKEN, "TELEGRAM_WEBHOOK_SECRET": SECRET, "SANDBOX_WEBHOOK_URL": ""}
     return {**os.environ, "ENVIRONMENT": "development", **mine, **extra}
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[Sandbox]:
+    """A sandbox of this test alone, ended by a signal."""
+    port = free_port()
+    command = [sys.executable, "-m", "vanta.sandbox", "--port", str(port), *arguments]
+    running = subprocess.Popen(command, env=sandbox_environment(), stderr=subprocess.DEVNULL)
+    sandbox = Sandbox(f"http://127.0.0.1:{port}", running.pid)
+    try:
+        wait_until(sandbox.is_up, 20, "the sandbox answers")
+        yield sandbox
+        running.terminate()
+        running.wait(6)
+    finally:
+        running.kill()
+        running.wait()
+        sandbox.control.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from statistics import correlation
 
 import pytest
 
-from vanta.sandbox.catalogue import BASE_PAIRS, PAIRS, find_pair
+from vanta.sandbox.catalogue import BASE_PAIRS
 from vanta.sandbox.market import STEP_S, MarketModel
 
 START_S = 1_800_000_000.0
@@ -74,17 +74,3 @@ def test_old_candles_lead_to_the_first_price_without_a_gap() -> None:
         assert later.start_s - earlier.start_s == 3600
         assert later.open == pytest.approx(earlier.close)
     assert candles[-1].close == pytest.approx(3000)
-
-
-def test_pair_indexes_and_symbols_are_unique() -> None:
-    assert len({spec.index for spec in PAIRS}) == len({spec.symbol for spec in PAIRS}) == len(PAIRS)
-
-
-@pytest.mark.parametrize(
-    ("text", "symbol"),
-    [("eth", "ETH/USD"), ("jpy", "USD/JPY"), ("Crypto.BTC/USD", "BTC/USD"), ("xau_upside", "XAU_UPSIDE/USD")],
-)
-def test_pairs_are_found_by_any_usual_name(text: str, symbol: str) -> None:
-    found = find_pair(text)
-    assert found is not None
-    assert found.symbol == symbol

@@ -2,16 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import TOKEN, Sandbox, free_port, sandbox_environment
+from tests.sandbox.conftest import TOKEN, Sandbox, started
 from tests.sandbox.receiver import WebhookReceiver
 from tests.waiting import wait_until
 from vanta.sandbox.__main__ import main
@@ -27,24 +23,6 @@ def test_it_refuses_production(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.setenv("ENVIRONMENT", "production")
     assert main([]) == 2
     assert "production" in capsys.readouterr().err
-
-
-@contextmanager
-def started(*arguments: str) -> Iterator[Sandbox]:
-    """A sandbox of this test alone, ended by a signal."""
-    port = free_port()
-    command = [sys.executable, "-m", "vanta.sandbox", "--port", str(port), *arguments]
-    running = subprocess.Popen(command, env=sandbox_environment(), stderr=subprocess.DEVNULL)
-    sandbox = Sandbox(f"http://127.0.0.1:{port}", running.pid)
-    try:
-        wait_until(sandbox.is_up, 20, "the sandbox answers")
-        yield sandbox
-        running.terminate()
-        running.wait(6)
-    finally:
-        running.kill()
-        running.wait()
-        sandbox.control.close()
 
 
 def send(sandbox: Sandbox, **message: object) -> dict[str, Any]:

@@ -6,16 +6,20 @@ import argparse
 import ipaddress
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 import uvicorn
 
 from vanta.sandbox.app import build
+from vanta.sandbox.markets import FEWEST, MOST
 from vanta.sandbox.world import Settings, World
 
 SHUTDOWN_S = 3
 KEEP_ALIVE_S = 75
+Number = TypeVar("Number", int, float)
 
 
 class Server(uvicorn.Server):
@@ -30,11 +34,22 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def _within(cast: Callable[[str], Number], low: float, high: float) -> Callable[[str], Number]:
+    def number(text: str) -> Number:
+        asked = cast(text)
+        if not low <= asked <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not between {low:g} and {high:g}")
+        return asked
+
+    return number
+
+
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m vanta.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--seed", type=int, default=7, help="of the market model")
+    parser.add_argument("--markets", type=_within(int, FEWEST, MOST), help="prices in all; the catalogue by default")
     parser.add_argument("--state", type=Path, help="file that keeps the chats across restarts; none by default")
     return parser.parse_args(argv)
 
@@ -46,10 +61,11 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _settings(seed: int, state_file: Path | None) -> Settings:
+def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings(
-        seed=seed,
-        state_file=state_file,
+        seed=arguments.seed,
+        markets=arguments.markets,
+        state_file=arguments.state,
         bot_token=os.environ.get("TELEGRAM_BOT_TOKEN", ""),
         webhook_url=os.environ.get("SANDBOX_WEBHOOK_URL", ""),
         webhook_secret=os.environ.get("TELEGRAM_WEBHOOK_SECRET", ""),
@@ -65,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     if not _is_loopback(arguments.host):
         sys.stderr.write(f"sandbox: refused, {arguments.host} is not a loopback address\n")
         return 2
-    app = build(_settings(arguments.seed, arguments.state))
+    app = build(_settings(arguments))
     config = uvicorn.Config(
         app,
         host=arguments.host,

@@ -1,4 +1,4 @@
-"""The markets that the sandbox lists, as one table of facts.
+"""The markets that every sandbox lists, as one table of facts; `markets.py` finds them and adds invented ones.
 
 Percentages are percent, as the venue writes them: a fee of 0.045 is 0.045 % of the notional.
 """
@@ -90,7 +90,7 @@ GROUPS: dict[int, GroupFacts] = {
     ),
 }
 
-_BASES: tuple[PairSpec, ...] = (
+BASE_PAIRS: tuple[PairSpec, ...] = (
     PairSpec(0, "ETH", "USD", 0, 3000, 0.65, 75, (75, 500), 0.01, 0.01, 2, -8, "ethereum"),
     PairSpec(1, "BTC", "USD", 0, 60000, 0.5, 75, (75, 500), 0, 0.01, 1, -8, "bitcoin"),
     PairSpec(2, "SOL", "USD", 1, 150, 0.85, 75, (75, 500), 0.02, 0.01, 6, -8, "solana"),
@@ -131,22 +131,9 @@ def _upside_twin(spec: PairSpec, index: int) -> PairSpec:
     return replace(spec, index=index, base=spec.base + UPSIDE, is_upside=True)
 
 
-def _listed() -> tuple[PairSpec, ...]:
-    by_symbol = {spec.symbol: spec for spec in _BASES}
-    twins = [_upside_twin(by_symbol[name], FIRST_UPSIDE_INDEX + n) for n, name in enumerate(_UPSIDE_BASES)]
-    return (*_BASES, *twins)
+def _twins() -> tuple[PairSpec, ...]:
+    by_symbol = {spec.symbol: spec for spec in BASE_PAIRS}
+    return tuple(_upside_twin(by_symbol[name], FIRST_UPSIDE_INDEX + n) for n, name in enumerate(_UPSIDE_BASES))
 
 
-BASE_PAIRS: tuple[PairSpec, ...] = _BASES
-PAIRS: tuple[PairSpec, ...] = _listed()
-BY_INDEX: dict[int, PairSpec] = {spec.index: spec for spec in PAIRS}
-BY_SYMBOL: dict[str, PairSpec] = {spec.symbol: spec for spec in PAIRS}
-
-
-def find_pair(text: str) -> PairSpec | None:
-    """The pair called `text` in any case and with any separator ("eth", "ETH/USD", "Crypto.ETH/USD"), or None."""
-    name = text.strip().upper().rsplit(".", 1)[-1].replace("-", "/")
-    for candidate in (name, f"{name}/USD", f"USD/{name}"):
-        if candidate in BY_SYMBOL:
-            return BY_SYMBOL[candidate]
-    return None
+UPSIDE_PAIRS: tuple[PairSpec, ...] = _twins()

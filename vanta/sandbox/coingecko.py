@@ -8,12 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from vanta.sandbox.catalogue import BASE_PAIRS
 from vanta.sandbox.http import Json, answer
 from vanta.sandbox.world import World
 
 OLDEST_S, NEWEST_S = 60, 20
-_BY_ID = {spec.coingecko_id: spec for spec in BASE_PAIRS if spec.coingecko_id}
 
 
 def age_s(now_s: float) -> float:
@@ -31,7 +29,7 @@ def routes(world: World) -> list[BaseRoute]:
         now_s = time.time()
         prices: Json = {}
         for coin in asked.get("ids", "").split(","):
-            spec = _BY_ID.get(coin.strip())
+            spec = world.listing.by_coingecko_id.get(coin.strip())
             if spec is None:
                 continue
             tick = world.quote("coingecko", spec, now_s - age_s(now_s))

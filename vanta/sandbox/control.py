@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from vanta.sandbox.catalogue import find_pair
 from vanta.sandbox.faults import BadFault, parse_fault
 from vanta.sandbox.http import Json, answer, json_body
 from vanta.sandbox.telegram.errors import BotApiError
@@ -52,7 +51,7 @@ async def clear_faults(world: World, request: Request) -> Json:
 
 async def set_price(world: World, request: Request) -> Json:
     asked = await json_body(request)
-    spec = find_pair(str(asked["symbol"]))
+    spec = world.listing.find(str(asked["symbol"]))
     price = float(asked["price"])
     if spec is None or not 0 < price < float("inf"):
         raise ValueError("symbol must be a listed market and price a positive number")
@@ -68,7 +67,7 @@ async def freeze(world: World, request: Request) -> Json:
 async def set_hours(world: World, request: Request) -> Json:
     """Closes a market until `next_open` (Unix seconds, an hour from now by default), or opens it."""
     asked = await json_body(request)
-    spec = find_pair(str(asked["symbol"]))
+    spec = world.listing.find(str(asked["symbol"]))
     if spec is None:
         raise ValueError("symbol must be a listed market")
     if asked.get("open", True):

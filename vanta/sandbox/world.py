@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vanta.sandbox.catalogue import BASE_PAIRS, PairSpec
+from vanta.sandbox.catalogue import PairSpec
 from vanta.sandbox.faults import FaultBox
 from vanta.sandbox.market import MarketModel, Tick
+from vanta.sandbox.markets import Listing, list_markets
 from vanta.sandbox.telegram.chats import Chats
 from vanta.sandbox.telegram.delivery import WebhookDelivery
 from vanta.sandbox.veranta.exchange import Exchange
@@ -17,9 +18,13 @@ from vanta.sandbox.veranta.exchange import Exchange
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How the process was started. An empty token accepts any that looks like one; no state file keeps nothing."""
+    """How the process was started. An empty token accepts any that looks like one; no state file keeps nothing.
+
+    `markets` is the number of prices in all; None is the catalogue as it is.
+    """
 
     seed: int = 7
+    markets: int | None = None
     bot_token: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""
@@ -35,6 +40,7 @@ class World:
     """
 
     settings: Settings
+    listing: Listing
     market: MarketModel
     chats: Chats
     delivery: WebhookDelivery
@@ -53,7 +59,8 @@ class World:
 
 
 def new_world(settings: Settings) -> World:
-    market = MarketModel(BASE_PAIRS, seed=settings.seed, now_s=time.time())
+    listing = list_markets(settings.markets)
+    market = MarketModel(listing.bases, seed=settings.seed, now_s=time.time())
     chats = Chats(bot_username=settings.bot_username, bot_token=settings.bot_token)
     delivery = WebhookDelivery(url=settings.webhook_url, secret=settings.webhook_secret)
-    return World(settings=settings, market=market, chats=chats, delivery=delivery, exchange=Exchange())
+    return World(settings=settings, listing=listing, market=market, chats=chats, delivery=delivery, exchange=Exchange())

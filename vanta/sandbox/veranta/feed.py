@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from vanta.sandbox.catalogue import BASE_PAIRS, BY_INDEX, PairSpec, find_pair
+from vanta.sandbox.catalogue import PairSpec
 from vanta.sandbox.http import Json, answer, events, frame
 from vanta.sandbox.market import Tick
+from vanta.sandbox.markets import Listing
 from vanta.sandbox.world import World
 
 STREAM_PERIOD_S = 0.2
@@ -22,7 +23,6 @@ HEARTBEAT_S = 15
 HALF_SPREAD = 0.00004
 _RESOLUTIONS_S = {"1": 60, "3": 180, "5": 300, "15": 900, "30": 1800, "60": 3600, "120": 7200, "240": 14400}
 _RESOLUTIONS_S |= {"360": 21600, "720": 43200, "D": 86400, "1D": 86400, "W": 604800, "1W": 604800}
-_BY_LAZER_ID = {spec.lazer_id: spec for spec in BASE_PAIRS}
 
 
 def rounded(price: float, exponent: int) -> float:
@@ -69,13 +69,13 @@ async def _stream(world: World, specs: list[PairSpec]) -> AsyncIterator[bytes]:
         await asyncio.sleep(STREAM_PERIOD_S)
 
 
-def _wanted(text: str) -> list[PairSpec]:
+def _wanted(listing: Listing, text: str) -> list[PairSpec]:
     ids = [int(part) for part in text.split(",") if part.strip().isdigit()]
-    return [_BY_LAZER_ID[number] for number in ids if number in _BY_LAZER_ID]
+    return [listing.by_lazer_id[number] for number in ids if number in listing.by_lazer_id]
 
 
 def _candles(world: World, asked: dict[str, str]) -> Json:
-    spec = find_pair(asked.get("symbol", ""))
+    spec = world.listing.find(asked.get("symbol", ""))
     resolution_s = _RESOLUTIONS_S.get(asked.get("resolution", ""))
     if spec is None or resolution_s is None:
         return {"s": "error", "errmsg": "unknown_symbol" if spec is None else "unsupported resolution"}
@@ -90,13 +90,13 @@ def _candles(world: World, asked: dict[str, str]) -> Json:
 
 def routes(world: World, prefix: str) -> list[BaseRoute]:
     async def price_update_data(request: Request) -> Response:
-        spec = BY_INDEX.get(int(request.path_params["index"]))
+        spec = world.listing.by_index.get(int(request.path_params["index"]))
         if spec is None:
             return answer({"statusCode": 404, "message": "pair not found"}, 404)
         return answer(_price_update(spec, world.quote("feed", spec)))
 
     async def stream(request: Request) -> Response:
-        specs = _wanted(request.query_params.get("price_feed_ids", ""))
+        specs = _wanted(world.listing, request.query_params.get("price_feed_ids", ""))
         if not specs:
             return answer({"statusCode": 400, "message": "price_feed_ids names no known feed"}, 400)
         return events(_stream(world, specs))

@@ -22,7 +22,7 @@ def routes(world: World, prefix: str) -> list[BaseRoute]:
         nonlocal made
         closed = dict(world.closed_markets)
         if time.monotonic() - made[0] > FRESH_S or made[1] != closed:
-            made = (time.monotonic(), closed, dumps(snapshot(world.exchange, closed)))
+            made = (time.monotonic(), closed, dumps(snapshot(world.listing.pairs, world.exchange, closed)))
         return Response(made[2], media_type="application/json")
 
     return [Route(f"{prefix}/v2/trading", trading)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from vanta.sandbox.catalogue import BY_INDEX, PairSpec
+from vanta.sandbox.catalogue import PairSpec
 from vanta.sandbox.veranta.exchange import PRICE_RAW, USDC_RAW, OpenPosition
 from vanta.sandbox.veranta.intents import Intent
 from vanta.sandbox.veranta.risk import spread_p
@@ -76,8 +76,8 @@ def _entry(intent: Intent, fill: Fill) -> Json:
     }
 
 
-def _pair(index: int) -> PairSpec:
-    spec = BY_INDEX.get(index)
+def _pair(world: World, index: int) -> PairSpec:
+    spec = world.listing.by_index.get(index)
     if spec is None:
         raise Canceled("PairNotListed")
     return spec
@@ -104,7 +104,7 @@ def _open_fee(spec: PairSpec, notional: int) -> int:
 
 def _open(world: World, intent: Intent, order_id: int) -> Fill:
     trade: Json = intent.message["_t"]
-    spec = _pair(trade["pairIndex"])
+    spec = _pair(world, trade["pairIndex"])
     collateral, leverage = trade["positionSizeUSDC"], trade["leverage"]
     notional = collateral * leverage // PRICE_RAW
     if notional < spec.group_facts.min_notional * USDC_RAW:
@@ -136,7 +136,7 @@ def _close(world: World, intent: Intent, order_id: int) -> Fill:
     position = world.exchange.find(intent.trader, asked["_pairIndex"], asked["_index"])
     if position is None or position.opened_at_s != asked["_openTimestamp"]:
         raise Canceled("NoTrade")
-    spec = _pair(position.pair_index)
+    spec = _pair(world, position.pair_index)
     closed = min(asked["_amount"], position.collateral)
     notional = closed * position.leverage // PRICE_RAW
     price = _price(world, spec, is_buying=not position.is_long, notional=notional)
@@ -167,7 +167,7 @@ def _increase(world: World, intent: Intent, order_id: int) -> Fill:
     position = world.exchange.find(intent.trader, asked["pairIndex"], asked["index"])
     if position is None:
         raise Canceled("NoTrade")
-    spec = _pair(position.pair_index)
+    spec = _pair(world, position.pair_index)
     added = asked["initialPosToken"]
     if world.exchange.balance(intent.trader) < added:
         raise Canceled("InsufficientBalance")

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from vanta.sandbox.catalogue import BY_INDEX, PairSpec
+from vanta.sandbox.catalogue import PairSpec
 from vanta.sandbox.http import answer, json_body
 from vanta.sandbox.world import World
 
@@ -29,7 +29,7 @@ def routes(world: World, prefix: str) -> list[BaseRoute]:
     async def spread(request: Request) -> Response:
         try:
             asked = await json_body(request)
-            spec = BY_INDEX[int(asked["pairIndex"])]
+            spec = world.listing.by_index[int(asked["pairIndex"])]
             coins = abs(Decimal(str(asked["coinSize10"]))) / RAW
         except (ValueError, KeyError, ArithmeticError):
             return answer({"statusCode": 400, "message": "malformed spread request"}, 400)

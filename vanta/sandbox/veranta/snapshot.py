@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
-from vanta.sandbox.catalogue import GROUPS, PAIRS, PairSpec
+from vanta.sandbox.catalogue import GROUPS, PairSpec
 from vanta.sandbox.http import Json
 from vanta.sandbox.veranta.exchange import Exchange
 
@@ -17,9 +18,9 @@ _CHAINLINK = {
 _NO_FEED = "0x" + "0" * 40
 
 
-def snapshot(exchange: Exchange, closed_markets: dict[str, int]) -> Json:
+def snapshot(listed: Iterable[PairSpec], exchange: Exchange, closed_markets: dict[str, int]) -> Json:
     """The whole of GET /v2/trading. Percentages are percent, amounts are USDC, marginFee is percent per hour."""
-    pairs = {str(spec.index): _pair(spec, exchange, closed_markets.get(spec.price_symbol)) for spec in PAIRS}
+    pairs = {str(spec.index): _pair(spec, exchange, closed_markets.get(spec.price_symbol)) for spec in listed}
     groups = {str(number): _group(number, pairs) for number in GROUPS}
     return {
         "dataVersion": 3,

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from vanta.sandbox.catalogue import PAIRS
 from vanta.sandbox.http import Json, answer, json_body
 from vanta.sandbox.veranta.addresses import ADDRESSES, CHAIN_ID
 from vanta.sandbox.veranta.exchange import PRICE_RAW, USDC_RAW
@@ -36,8 +35,8 @@ async def meta(_: World, __: Request) -> Json:
     }
 
 
-async def pairs(_: World, __: Request) -> list[Json]:
-    return [{"index": spec.index, "from": spec.base, "to": spec.quote} for spec in PAIRS]
+async def pairs(world: World, __: Request) -> list[Json]:
+    return [{"index": spec.index, "from": spec.base, "to": spec.quote} for spec in world.listing.pairs]
 
 
 async def nonce(world: World, request: Request) -> Json:
