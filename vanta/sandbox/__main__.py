@@ -19,6 +19,7 @@ from vanta.sandbox.world import Settings, World
 
 SHUTDOWN_S = 3
 KEEP_ALIVE_S = 75
+STREAM_PERIODS_S = (0.05, 60)
 Number = TypeVar("Number", int, float)
 
 
@@ -50,6 +51,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--seed", type=int, default=7, help="of the market model")
     parser.add_argument("--markets", type=_within(int, FEWEST, MOST), help="prices in all; the catalogue by default")
+    period = _within(float, *STREAM_PERIODS_S)
+    parser.add_argument(
+        "--stream-period", type=period, default=0.2, help="seconds between two frames of the price stream"
+    )
     parser.add_argument("--state", type=Path, help="file that keeps the chats across restarts; none by default")
     return parser.parse_args(argv)
 
@@ -65,6 +70,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return Settings(
         seed=arguments.seed,
         markets=arguments.markets,
+        stream_period_s=arguments.stream_period,
         state_file=arguments.state,
         bot_token=os.environ.get("TELEGRAM_BOT_TOKEN", ""),
         webhook_url=os.environ.get("SANDBOX_WEBHOOK_URL", ""),

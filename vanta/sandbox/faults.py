@@ -104,20 +104,23 @@ def _number(name: str, value: Any, cast: type, low: float, high: float) -> float
 
 
 class FaultBox:
-    """The faults now in force."""
+    """The faults now in force. `changes` counts every fault that came or went."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self.changes = 0
         self._random = random.Random()
 
     def add(self, fault: Fault) -> None:
         self.faults.append(fault)
+        self.changes += 1
 
     def clear(self, service: str | None = None) -> int:
         """Removes the faults of a service, or all; returns how many went."""
         kept = [fault for fault in self.faults if service is not None and fault.service != service]
         removed = len(self.faults) - len(kept)
         self.faults = kept
+        self.changes += 1
         return removed
 
     def for_request(self, service: str, path: str) -> Fault | None:
@@ -155,3 +158,4 @@ class FaultBox:
         fault.count -= 1
         if fault.count <= 0:
             self.faults.remove(fault)
+            self.changes += 1

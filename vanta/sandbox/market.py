@@ -53,12 +53,16 @@ class Walk:
 
 
 class MarketModel:
-    """All prices. `advance` moves the walk to a time; nothing else moves it except `set_price`."""
+    """All prices. `advance` moves the walk to a time; nothing else moves it except `set_price`.
+
+    `moves` counts both, so that what was made of the prices is known to be stale.
+    """
 
     def __init__(self, specs: Sequence[PairSpec], *, seed: int, now_s: float) -> None:
         self._random = random.Random(seed)
         self.as_of_s = now_s
         self.frozen = False
+        self.moves = 0
         self.listeners: list[Callable[[float], None]] = []
         self._walks = {spec.symbol: _new_walk(spec, seed, now_s) for spec in specs}
         self._ordered = list(self._walks.values())
@@ -73,6 +77,7 @@ class MarketModel:
                 self._step()
         second_changed = int(now_s) != int(self.as_of_s)
         self.as_of_s = now_s
+        self.moves += 1
         self._record(now_s, second_changed)
         for listener in self.listeners:
             listener(now_s)
@@ -114,6 +119,7 @@ class MarketModel:
         """Puts a market at `price`; the walk goes on from there."""
         walk = self._walks[symbol]
         walk.log_price = walk.anchor = math.log(price)
+        self.moves += 1
         walk.book.add(price, now_s)
         walk.past.append(Tick(price, now_s))
         for listener in self.listeners:

@@ -20,11 +20,13 @@ from vanta.sandbox.veranta.exchange import Exchange
 class Settings:
     """How the process was started. An empty token accepts any that looks like one; no state file keeps nothing.
 
-    `markets` is the number of prices in all; None is the catalogue as it is.
+    `markets` is the number of prices in all; None is the catalogue as it is. The price stream sends a frame every
+    `stream_period_s`.
     """
 
     seed: int = 7
     markets: int | None = None
+    stream_period_s: float = 0.2
     bot_token: str = ""
     webhook_url: str = ""
     webhook_secret: str = ""

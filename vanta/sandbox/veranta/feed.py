@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import time
-from collections.abc import AsyncIterator
-from decimal import Decimal
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from vanta.sandbox.catalogue import PairSpec
-from vanta.sandbox.http import Json, answer, events, frame
+from vanta.sandbox.http import Json, answer, events
 from vanta.sandbox.market import Tick
 from vanta.sandbox.markets import Listing
+from vanta.sandbox.veranta.stream import Updates, price_stream
 from vanta.sandbox.world import World
 
-STREAM_PERIOD_S = 0.2
-HEARTBEAT_S = 15
-HALF_SPREAD = 0.00004
 _RESOLUTIONS_S = {"1": 60, "3": 180, "5": 300, "15": 900, "30": 1800, "60": 3600, "120": 7200, "240": 14400}
 _RESOLUTIONS_S |= {"360": 21600, "720": 43200, "D": 86400, "1D": 86400, "W": 604800, "1W": 604800}
 
@@ -37,36 +31,6 @@ def _price_update(spec: PairSpec, tick: Tick) -> Json:
         "core": {"price": price, "priceUpdateData": proof},
         "pro": {"price": price, "publishTimestampMs": tick.at_ms, "priceUpdateData": proof},
     }
-
-
-def _raw(price: float, exponent: int) -> str:
-    return str(int(Decimal(repr(price)).scaleb(-exponent)))
-
-
-def _stream_entry(spec: PairSpec, tick: Tick) -> Json:
-    half = tick.price * HALF_SPREAD
-    return {
-        "priceFeedId": spec.lazer_id,
-        "price": _raw(tick.price, spec.exponent),
-        "exponent": spec.exponent,
-        "bestBidPrice": _raw(tick.price - half, spec.exponent),
-        "bestAskPrice": _raw(tick.price + half, spec.exponent),
-    }
-
-
-async def _stream(world: World, specs: list[PairSpec]) -> AsyncIterator[bytes]:
-    last_ms, quiet_since = 0, time.monotonic()
-    while not world.is_stopping:
-        ticks = [(spec, world.quote("feed", spec)) for spec in specs]
-        newest_ms = max(tick.at_ms for _, tick in ticks)
-        if newest_ms > last_ms:
-            last_ms, quiet_since = newest_ms, time.monotonic()
-            feeds = [_stream_entry(spec, tick) for spec, tick in ticks]
-            yield frame("price_update", {"timestampUs": str(newest_ms * 1000), "priceFeeds": feeds})
-        elif time.monotonic() - quiet_since > HEARTBEAT_S:
-            quiet_since = time.monotonic()
-            yield b": heartbeat\n\n"
-        await asyncio.sleep(STREAM_PERIOD_S)
 
 
 def _wanted(listing: Listing, text: str) -> list[PairSpec]:
@@ -89,6 +53,8 @@ def _candles(world: World, asked: dict[str, str]) -> Json:
 
 
 def routes(world: World, prefix: str) -> list[BaseRoute]:
+    updates = Updates(world)
+
     async def price_update_data(request: Request) -> Response:
         spec = world.listing.by_index.get(int(request.path_params["index"]))
         if spec is None:
@@ -99,7 +65,7 @@ def routes(world: World, prefix: str) -> list[BaseRoute]:
         specs = _wanted(world.listing, request.query_params.get("price_feed_ids", ""))
         if not specs:
             return answer({"statusCode": 400, "message": "price_feed_ids names no known feed"}, 400)
-        return events(_stream(world, specs))
+        return events(price_stream(world, updates, specs))
 
     async def candles(request: Request) -> Response:
         try:
