@@ -59,7 +59,7 @@ class StreamReader:
             response = self._connection.getresponse()
             self.status = response.status
             for line in response:
-                self._take(line.decode().strip())
+                self._take(line.decode(errors="replace").strip())
             self.ended = "cleanly"
         except (http.client.HTTPException, OSError):
             self.ended = "cut"

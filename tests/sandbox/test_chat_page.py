@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.sandbox.conftest import TOKEN, Sandbox
 from tests.sandbox.receiver import WebhookReceiver
 from tests.sandbox.test_telegram_bot import picture
+from vanta.sandbox.faults import KINDS, SERVICES_OF_KIND
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -226,6 +227,16 @@ def test_a_fault_is_injected_and_cleared_in_the_drawer(chat: Chat) -> None:
     chat.page.get_by_test_id("fault-clear").click()
     expect(chat.page.get_by_test_id("fault")).to_have_count(0)
     assert chat.sandbox.get("/coingecko/api/v3/ping").status_code == 200
+
+
+def test_the_drawer_offers_every_kind_and_the_services_that_know_it(chat: Chat) -> None:
+    kinds, services = (chat.page.get_by_test_id(name).locator("option") for name in ("fault-kind", "fault-service"))
+    chat.page.get_by_test_id("faults-button").click()
+    expect(kinds).to_have_count(len(KINDS))
+    assert {option.get_attribute("value") for option in kinds.all()} == KINDS
+    for kind, known_to in SERVICES_OF_KIND.items():
+        chat.page.get_by_test_id("fault-kind").select_option(kind)
+        expect(services).to_have_text(list(known_to))
 
 
 def test_a_webhook_that_refuses_is_told_to_the_person(chat: Chat, receiver: WebhookReceiver) -> None:

@@ -5,7 +5,7 @@ import time
 import httpx
 import pytest
 
-from tests.sandbox.conftest import Sandbox
+from tests.sandbox.conftest import TOKEN, Sandbox
 from tests.waiting import wait_until
 
 PRICE = "/veranta/feed/v2/pairs/0/price-update-data"
@@ -43,6 +43,30 @@ def test_garbage_is_not_json(sandbox: Sandbox) -> None:
     inject(sandbox, kind="garbage", count=1)
     with pytest.raises(ValueError):
         sandbox.get(PRICE).json()
+
+
+@pytest.mark.parametrize(
+    ("service", "path"),
+    [("feed", PRICE), ("data", "/veranta/data/v2/trading"), ("coingecko", "/coingecko/api/v3/ping")],
+)
+def test_a_truncated_answer_is_whole_http_around_half_a_body(sandbox: Sandbox, service: str, path: str) -> None:
+    whole = sandbox.get(path)
+    inject(sandbox, service=service, kind="truncated", count=1)
+    cut = sandbox.get(path)
+    assert (cut.status_code, cut.headers["content-type"]) == (200, "application/json")
+    assert int(cut.headers["content-length"]) == len(cut.content)
+    assert abs(len(cut.content) - len(whole.content) // 2) < 100
+    with pytest.raises(ValueError):
+        cut.json()
+    assert sandbox.get(path).json()
+
+
+def test_a_truncated_post_is_carried_out_all_the_same(sandbox: Sandbox) -> None:
+    inject(sandbox, service="telegram", kind="truncated", count=1)
+    send = f"{sandbox.url}/telegram/bot{TOKEN}/sendMessage"
+    with pytest.raises(ValueError):
+        httpx.post(send, json={"chat_id": 1002, "text": "its answer was cut"}).json()
+    assert sandbox.messages(1002)[-1]["text"] == "its answer was cut"
 
 
 def test_a_drop_cuts_the_connection(sandbox: Sandbox) -> None:

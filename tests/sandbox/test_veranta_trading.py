@@ -1,5 +1,6 @@
 """A market order through the SDK's own signing and execution: filled once, whatever is sent again."""
 
+import json
 import secrets
 import time
 from typing import Any
@@ -102,6 +103,22 @@ def test_an_order_whose_answer_was_cut_off_is_executed_all_the_same(sandbox: San
             await client.engine.batched_market.execute(MARKET_OPEN, await trader.signed_open(client), None)
 
     with_client(sandbox, lose_the_answer)
+    assert len(mine(sandbox, trader)) == 1
+
+
+def test_an_order_whose_events_are_torn_is_executed_all_the_same(sandbox: Sandbox, trader: Trader) -> None:
+    sandbox.post("/control/faults", service="batched-market", kind="truncated", count=1)
+
+    async def read_the_torn(client: Any) -> str:
+        body = {"orderType": MARKET_OPEN, "erc712": await trader.signed_open(client)}
+        return sandbox.post("/veranta/batched-market/market/execute-batched", **body).text
+
+    lines = with_client(sandbox, read_the_torn).splitlines()
+    assert [line for line in lines if line.startswith("event: ")][-1] == "event: MarketOrderExecuted"
+    for line in lines:
+        if line.startswith("data: "):
+            with pytest.raises(ValueError):
+                json.loads(line.removeprefix("data: "))
     assert len(mine(sandbox, trader)) == 1
 
 

@@ -1,22 +1,31 @@
 """Faults that the control API injects into a service.
 
 A fault lives until its `count` is used up or it is cleared. Kinds that act on a request: hang, status, garbage, drop,
-rate_limit; kinds that act on what a price service says: frozen, jump.
+rate_limit, truncated; on what a price service says: frozen, jump; on the feed's price streams, open ones included:
+silent, close, truncated (`stream_faults.py`).
 """
 
 from __future__ import annotations
 
 import itertools
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from vanta.sandbox.market import MarketModel, Tick
 
-REQUEST_KINDS = frozenset({"hang", "status", "garbage", "drop", "rate_limit"})
+REQUEST_KINDS = frozenset({"hang", "status", "garbage", "drop", "rate_limit", "truncated"})
 PRICE_KINDS = frozenset({"frozen", "jump"})
-PRICE_SERVICES = frozenset({"feed", "coingecko", "rpc"})
+# Kinds that only some services know.
+SERVICES_OF_KIND: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(PRICE_KINDS, ("feed", "coingecko", "rpc")),
+    "silent": ("feed",),
+    "close": ("feed",),
+}
+KINDS = REQUEST_KINDS | SERVICES_OF_KIND.keys()
+STREAM_PATH = "/v1/stream"
 SERVICES = (
     "telegram",
     "data",
@@ -40,7 +49,11 @@ class BadFault(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """One injected fault. `match` is a part of the path that must occur; `symbols` narrows a price fault."""
+    """One injected fault.
+
+    `match` is a part of the path that must occur (price faults act on every path); `symbols` narrows a price fault and
+    silence to some markets; `added_at_s` is in Unix seconds.
+    """
 
     id: int
     service: str
@@ -55,6 +68,7 @@ class Fault:
     when: str = "before"
     symbols: tuple[str, ...] = ()
     captured: dict[str, Tick] = field(default_factory=dict)
+    added_at_s: float = field(default_factory=time.time)
     hits: int = 0
 
     def describe(self) -> dict[str, Any]:
@@ -78,10 +92,10 @@ def parse_fault(asked: Mapping[str, Any], market: MarketModel) -> Fault:
     service, kind = asked.get("service"), asked.get("kind")
     if service not in SERVICES:
         raise BadFault(f"service must be one of {', '.join(SERVICES)}")
-    if kind not in REQUEST_KINDS | PRICE_KINDS:
-        raise BadFault(f"kind must be one of {', '.join(sorted(REQUEST_KINDS | PRICE_KINDS))}")
-    if kind in PRICE_KINDS and service not in PRICE_SERVICES:
-        raise BadFault(f"{kind} bends prices: service must be one of {', '.join(sorted(PRICE_SERVICES))}")
+    if kind not in KINDS:
+        raise BadFault(f"kind must be one of {', '.join(sorted(KINDS))}")
+    if service not in SERVICES_OF_KIND.get(kind, SERVICES):
+        raise BadFault(f"service of {kind} must be one of {', '.join(SERVICES_OF_KIND[kind])}")
     fault = Fault(id=next(_ids), service=service, kind=kind, match=str(asked.get("match", "")))
     for name, (cast, low, high) in _NUMBERS.items():
         if asked.get(name) is not None:
@@ -101,6 +115,13 @@ def _number(name: str, value: Any, cast: type, low: float, high: float) -> float
     if not low <= number <= high:
         raise BadFault(f"{name} must be between {low:g} and {high:g}")
     return number
+
+
+def _hits_request(fault: Fault, service: str, path: str) -> bool:
+    if fault.service != service or fault.kind not in REQUEST_KINDS or fault.match not in path:
+        return False
+    # A stream that is open cuts its own frames, for as long as the fault lasts.
+    return not (fault.kind == "truncated" and path.endswith(STREAM_PATH))
 
 
 class FaultBox:
@@ -126,13 +147,14 @@ class FaultBox:
     def for_request(self, service: str, path: str) -> Fault | None:
         """The first fault that hits this request, with its count used; None is the common answer."""
         for fault in self.faults:
-            if fault.service != service or fault.kind not in REQUEST_KINDS or fault.match not in path:
-                continue
-            if fault.probability < 1 and self._random.random() >= fault.probability:
-                continue
-            self._use(fault)
-            return fault
+            if _hits_request(fault, service, path) and self.strikes(fault):
+                return fault
         return None
+
+    def of_kind(self, service: str, kind: str, path: str | None = None) -> list[Fault]:
+        """The faults of one kind that bear on a service, or on one path of it, oldest first."""
+        found = [fault for fault in self.faults if fault.service == service and fault.kind == kind]
+        return found if path is None else [fault for fault in found if fault.match in path]
 
     def price(self, service: str, symbol: str, tick: Tick) -> Tick:
         """What a price service says of a market: `tick`, unless a price fault bends it."""
@@ -149,13 +171,16 @@ class FaultBox:
         return tick
 
     def is_frozen(self, service: str) -> bool:
-        return any(fault.service == service and fault.kind == "frozen" for fault in self.faults)
+        return bool(self.of_kind(service, "frozen"))
 
-    def _use(self, fault: Fault) -> None:
+    def strikes(self, fault: Fault) -> bool:
+        """Whether the fault's chance comes up; counts the hit, and the last one that was asked for ends the fault."""
+        if fault.probability < 1 and self._random.random() >= fault.probability:
+            return False
         fault.hits += 1
-        if fault.count is None:
-            return
-        fault.count -= 1
-        if fault.count <= 0:
+        if fault.count is not None:
+            fault.count -= 1
+        if fault.count == 0:
             self.faults.remove(fault)
             self.changes += 1
+        return True

@@ -7,8 +7,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vanta.sandbox.faults import Fault
-from vanta.sandbox.http import dumps
+from vanta.sandbox.faults import STREAM_PATH, Fault
+from vanta.sandbox.http import dumps, torn
 from vanta.sandbox.telegram.errors import BotApiError, TooManyRequests
 from vanta.sandbox.telegram.service import read_body
 from vanta.sandbox.world import World
@@ -72,7 +72,11 @@ class FrontDoor:
         if fault.kind == "hang":
             await _hang(fault.seconds, app, scope, receive, send)
             return
-        if fault.when == "after":
+        if fault.kind == "truncated":
+            await app(scope, receive, _Cutter(send))
+            return
+        # Nothing comes after a stream that does not end.
+        if fault.when == "after" and not scope["path"].endswith(STREAM_PATH):
             await app(scope, receive, _swallow)
         else:
             await read_body(receive)
@@ -121,6 +125,36 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return given.pop() if given else await receive()
 
     return replay
+
+
+class _Cutter:
+    """A `send` that lets half of the body through, with a length to match; of an event stream, half of each frame."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message = {}
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            if self._is_stream():
+                await self._send(message)
+        elif self._is_stream():
+            await self._send({**message, "body": torn(message.get("body", b""))})
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body"):
+                await self._finish()
+
+    async def _finish(self) -> None:
+        half = self._body[: len(self._body) // 2]
+        others = [(name, value) for name, value in self._start["headers"] if name != b"content-length"]
+        await self._send({**self._start, "headers": [*others, (b"content-length", b"%d" % len(half))]})
+        await self._send({"type": "http.response.body", "body": half})
+
+    def _is_stream(self) -> bool:
+        return any(value.startswith(b"text/event-stream") for _, value in self._start["headers"])
 
 
 async def _swallow(_: Message) -> None:

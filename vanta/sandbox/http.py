@@ -38,3 +38,10 @@ def frame(event: str, data: Any, event_id: int | None = None) -> bytes:
     """One server-sent event."""
     head = b"" if event_id is None else b"id: %d\n" % event_id
     return head + b"event: " + event.encode() + b"\ndata: " + dumps(data) + b"\n\n"
+
+
+def torn(whole: bytes) -> bytes:
+    """A frame whose data line ends half-way; a comment stays as it is."""
+    head, mark, rest = whole.partition(b"data: ")
+    line = rest.rstrip(b"\n")
+    return head + mark + line[: len(line) // 2] + b"\n\n" if mark else whole

@@ -4,15 +4,19 @@ import { activeChat, state } from "./state.js";
 
 const SERVICES = ["telegram", "feed", "data", "coingecko", "rpc", "risk", "core", "batched-market", "blitz", "tx-builder", "history", "twap"];
 const PRICE_SERVICES = ["feed", "coingecko", "rpc"];
-const PRICE_KINDS = ["frozen", "jump"];
+// Kinds that only some services know.
+const SERVICES_OF = { frozen: PRICE_SERVICES, jump: PRICE_SERVICES, silent: ["feed"], close: ["feed"] };
 const FIELDS = {
   hang: [["seconds", "Seconds", 10]],
   status: [["status", "Status", 500]],
   rate_limit: [["retry_after", "Retry after, s", 3]],
   garbage: [],
+  truncated: [],
   drop: [],
   frozen: [],
   jump: [["jump_pct", "Jump, %", 5]],
+  silent: [],
+  close: [["seconds", "After seconds", 1]],
 };
 const drawer = byId("faults");
 let kind = "hang";
@@ -60,7 +64,7 @@ function select(label, options, value, onChange, testid) {
 }
 
 function formOf() {
-  const services = PRICE_KINDS.includes(kind) ? PRICE_SERVICES : SERVICES;
+  const services = SERVICES_OF[kind] ?? SERVICES;
   if (!services.includes(service)) [service] = services;
   const extras = FIELDS[kind].map(([name, label, value]) =>
     element("label", {}, label, element("input", { type: "number", name, value, step: "any" })));

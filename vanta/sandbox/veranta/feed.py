@@ -65,7 +65,7 @@ def routes(world: World, prefix: str) -> list[BaseRoute]:
         specs = _wanted(world.listing, request.query_params.get("price_feed_ids", ""))
         if not specs:
             return answer({"statusCode": 400, "message": "price_feed_ids names no known feed"}, 400)
-        return events(price_stream(world, updates, specs))
+        return events(price_stream(world, updates, specs, request.url.path))
 
     async def candles(request: Request) -> Response:
         try:

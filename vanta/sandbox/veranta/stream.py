@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from vanta.sandbox.catalogue import PairSpec
 from vanta.sandbox.http import Json, frame
+from vanta.sandbox.stream_faults import StreamFaults
 from vanta.sandbox.world import World
 
 HEARTBEAT_S = 15
@@ -17,7 +18,7 @@ HALF_SPREAD = 0.00004
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What is to be sent now: a frame for each timestamp that the prices have, oldest first."""
+    """What is to be sent now: a frame for each timestamp that the prices have, oldest first; 0 and none without."""
 
     newest_ms: int
     frames: tuple[bytes, ...]
@@ -47,7 +48,7 @@ class Updates:
             tick = self._world.quote("feed", spec)
             by_time.setdefault(tick.at_ms, []).append(_entry(spec, tick.price))
         shaped = [{"timestampUs": str(at_ms * 1000), "priceFeeds": by_time[at_ms]} for at_ms in sorted(by_time)]
-        return Update(max(by_time), tuple(frame("price_update", one) for one in shaped))
+        return Update(max(by_time, default=0), tuple(frame("price_update", one) for one in shaped))
 
 
 def _entry(spec: PairSpec, price: float) -> Json:
@@ -61,15 +62,19 @@ def _entry(spec: PairSpec, price: float) -> Json:
     }
 
 
-async def price_stream(world: World, updates: Updates, specs: Sequence[PairSpec]) -> AsyncIterator[bytes]:
-    """One client's stream: an update each period, and a comment where there was none for a while."""
+async def price_stream(world: World, updates: Updates, specs: Sequence[PairSpec], path: str) -> AsyncIterator[bytes]:
+    """One client's stream: an update each period, and a comment where there was none for a while.
+
+    An update without a newer price is left out, unless the feed is frozen: a frozen upstream repeats itself.
+    """
+    faults = StreamFaults(world.faults, path)
     sent_ms, quiet_since = 0, time.monotonic()
-    while not world.is_stopping:
-        update = updates.of(specs)
-        if update.newest_ms > sent_ms:
+    while not (world.is_stopping or faults.is_over()):
+        update = updates.of(faults.heard(specs))
+        if update.newest_ms > sent_ms or (update.frames and world.faults.is_frozen("feed")):
             sent_ms, quiet_since = update.newest_ms, time.monotonic()
-            yield b"".join(update.frames)
+            yield faults.sent(update.frames)
         elif time.monotonic() - quiet_since > HEARTBEAT_S:
             quiet_since = time.monotonic()
             yield b": heartbeat\n\n"
-        await asyncio.sleep(world.settings.stream_period_s)
+        await asyncio.sleep(min(world.settings.stream_period_s, faults.left_s()))
