@@ -115,7 +115,7 @@ def test_candles_are_whole_and_end_at_the_present_price(sandbox: Sandbox, resolu
     now = int(time.time())
 
     async def ask(client: Any) -> tuple[Any, float]:
-        candles = await client.markets.candles("ETH/USD", resolution, now - 40 * seconds, now)
+        candles = await client.markets.candles("ETH/USD", resolution, now // seconds * seconds - 39 * seconds, now)
         return candles, await client.markets.price("ETH/USD")
 
     candles, price = with_client(sandbox, ask)
