@@ -73,6 +73,18 @@ def test_the_sequencer_is_up(web3: Web3) -> None:
     assert time.time() - started_at > 3600
 
 
+def test_the_sequencer_is_down_while_the_fault_lasts(sandbox: Sandbox, web3: Web3) -> None:
+    feed = contract(web3, SEQUENCER)
+    round_id, _, up_since, _, _ = feed.functions.latestRoundData().call()
+    sandbox.post("/control/faults", service="rpc", kind="sequencer_down").raise_for_status()
+    down = feed.functions.latestRoundData().call()
+    assert (down[0], down[1]) == (round_id + 1, 1)
+    assert 0 <= time.time() - down[2] < 10
+    assert contract(web3, ETH_FEED).functions.latestRoundData().call()[1] > 0
+    sandbox.control.delete("/control/faults")
+    assert feed.functions.latestRoundData().call()[:3] == [round_id, 0, up_since]
+
+
 def test_a_contract_that_is_not_there_reverts(web3: Web3) -> None:
     nothing = "0x0000000000000000000000000000000000000001"
     with pytest.raises(ContractLogicError):

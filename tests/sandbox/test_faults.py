@@ -111,6 +111,7 @@ def test_a_fault_that_never_comes_up_does_nothing(sandbox: Sandbox) -> None:
         {"kind": "status", "status": 200},
         {"kind": "hang", "probability": "often"},
         {"service": "telegram", "kind": "jump"},
+        {"service": "feed", "kind": "sequencer_down"},
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused_with_a_reason(sandbox: Sandbox, fault: dict[str, object]) -> None:

@@ -131,14 +131,22 @@ class Chain:
 
     def _latest_round(self, to: str, _: bytes) -> bytes:
         if to == self._sequencer:
-            # Answer 0: the sequencer is up, since an hour before the sandbox began.
-            up_since = self._started_s - 3600
-            return encode(_ROUND, [PHASE + 1, 0, up_since, up_since, PHASE + 1])
+            return self._sequencer_round()
         feed = self._feed(to)
         tick = self._world.faults.price("rpc", feed.symbol, Tick(feed.answer, feed.updated_at_s))
         raw = int(round(tick.price, DECIMALS) * 10**DECIMALS)
         at_s = int(tick.at_s)
         return encode(_ROUND, [feed.round_id, raw, at_s, at_s, feed.round_id])
+
+    def _sequencer_round(self) -> bytes:
+        """Answer 0: up, since an hour before the sandbox began. Answer 1: down, since the fault; it leaves no trace."""
+        outages = self._world.faults.of_kind("rpc", "sequencer_down")
+        if not outages:
+            up_since = self._started_s - 3600
+            return encode(_ROUND, [PHASE + 1, 0, up_since, up_since, PHASE + 1])
+        outages[0].hits += 1
+        down_since = int(outages[0].added_at_s)
+        return encode(_ROUND, [PHASE + 2, 1, down_since, down_since, PHASE + 2])
 
     def _description(self, to: str, _: bytes) -> bytes:
         words = "L2 Sequencer Uptime Status Feed" if to == self._sequencer else None

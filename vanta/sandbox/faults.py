@@ -2,7 +2,7 @@
 
 A fault lives until its `count` is used up or it is cleared. Kinds that act on a request: hang, status, garbage, drop,
 rate_limit, truncated; on what a price service says: frozen, jump; on the feed's price streams, open ones included:
-silent, close, truncated (`stream_faults.py`).
+silent, close, truncated (`stream_faults.py`); on the chain: sequencer_down.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ SERVICES_OF_KIND: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(PRICE_KINDS, ("feed", "coingecko", "rpc")),
     "silent": ("feed",),
     "close": ("feed",),
+    "sequencer_down": ("rpc",),
 }
 KINDS = REQUEST_KINDS | SERVICES_OF_KIND.keys()
 STREAM_PATH = "/v1/stream"

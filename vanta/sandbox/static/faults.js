@@ -5,7 +5,7 @@ import { activeChat, state } from "./state.js";
 const SERVICES = ["telegram", "feed", "data", "coingecko", "rpc", "risk", "core", "batched-market", "blitz", "tx-builder", "history", "twap"];
 const PRICE_SERVICES = ["feed", "coingecko", "rpc"];
 // Kinds that only some services know.
-const SERVICES_OF = { frozen: PRICE_SERVICES, jump: PRICE_SERVICES, silent: ["feed"], close: ["feed"] };
+const SERVICES_OF = { frozen: PRICE_SERVICES, jump: PRICE_SERVICES, silent: ["feed"], close: ["feed"], sequencer_down: ["rpc"] };
 const FIELDS = {
   hang: [["seconds", "Seconds", 10]],
   status: [["status", "Status", 500]],
@@ -17,6 +17,7 @@ const FIELDS = {
   jump: [["jump_pct", "Jump, %", 5]],
   silent: [],
   close: [["seconds", "After seconds", 1]],
+  sequencer_down: [],
 };
 const drawer = byId("faults");
 let kind = "hang";
