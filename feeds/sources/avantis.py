@@ -5,13 +5,11 @@ floats, retries three times and keeps 20 connections: hence `price_update_data()
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
 from django.conf import settings
 from veranta_sdk.config import VerantaConfig
 from veranta_sdk.markets import MarketsApi
@@ -19,7 +17,8 @@ from veranta_sdk.markets import MarketsApi
 from feeds.consensus import Quote
 from feeds.sources.background import private_loop
 from feeds.sources.base import MarketRef, SourceError
-from feeds.sources.http import parse_json, read_integer, read_price, retry_after_s
+from feeds.sources.http import read_integer, read_price
+from feeds.sources.transport import ExactTransport
 from vanta import clock
 
 CONNECTIONS = 24
@@ -49,7 +48,10 @@ class AvantisSource:
             history_api_url=settings.VERANTA_HISTORY_API_URL,
             feed_url=settings.VERANTA_FEED_URL,
         )
-        self._transport = ExactTransport()
+        # a price's own bound is shorter, and set where it is asked for
+        self._transport = ExactTransport(
+            connections=CONNECTIONS, timeout_s=CANDLES_TIMEOUT_S, default_pause_s=DEFAULT_PAUSE_S
+        )
         self._markets = MarketsByIndex(self._config, self._transport)
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
@@ -132,49 +134,6 @@ class MarketsByIndex(MarketsApi):  # type: ignore[misc]  # the SDK is not typed 
     async def pair(self, ref: str | int) -> Any:
         """All that `price_update_data` reads of a pair."""
         return SimpleNamespace(index=ref)
-
-
-class ExactTransport:
-    """What the SDK's markets need of a transport: numbers stay exact, nothing is retried, connections are kept.
-
-    aiohttp costs a twentieth of httpx's processor time per request here: with a hundred markets a second it decides.
-    """
-
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
-
-    async def json(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Mapping[str, str | int] | None = None,
-        timeout_s: float = CANDLES_TIMEOUT_S,
-    ) -> Any:
-        """The answer's JSON. Raises SourceError. A price's own bound is shorter, and set where it is asked for."""
-        if self._session is None:  # made here: a session belongs to the loop that it is made in
-            connector = aiohttp.TCPConnector(limit=CONNECTIONS)
-            self._session = aiohttp.ClientSession(connector=connector, trust_env=True)
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
-        try:
-            request = self._session.request(method, url, params=params, timeout=timeout, allow_redirects=False)
-            async with request as response:
-                status, pause, body = response.status, response.headers.get("Retry-After"), await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise SourceError(type(error).__name__) from error
-        if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise SourceError("rate limited", retry_after_s=retry_after_s(pause, default_s=DEFAULT_PAUSE_S))
-        if status != HTTPStatus.OK:
-            raise SourceError(f"HTTP {status}")
-        try:
-            return parse_json(body)
-        except ValueError as error:
-            raise SourceError("not JSON") from error
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
 
 
 def _worst(answers: Iterable[Quote | SourceError], *, source: str) -> SourceError:
