@@ -6,7 +6,7 @@ Prices have a queue of their own; what may wait shares another.
 
 from typing import Any
 
-SOURCE_INTERVALS_S = {"avantis": 1, "coingecko": 10}
+SOURCE_INTERVALS_S = {"avantis": 1, "coingecko": 10, "chainlink": 10}
 MARKETS_INTERVAL_S = 30
 
 

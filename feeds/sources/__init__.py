@@ -12,6 +12,7 @@ from vanta.errors import VantaError
 
 SOURCES = {
     "avantis": "feeds.sources.avantis.AvantisSource",
+    "chainlink": "feeds.sources.chainlink.ChainlinkSource",
     "coingecko": "feeds.sources.coingecko.CoinGeckoSource",
 }
 CATALOGUE = CANDLES = "feeds.sources.avantis.AvantisSource"

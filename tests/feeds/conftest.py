@@ -70,6 +70,7 @@ def sandbox(running_sandbox: Sandbox, settings: Settings) -> Iterator[Sandbox]:
     settings.VERANTA_HISTORY_API_URL = f"{running_sandbox.url}/history"
     settings.VERANTA_FEED_URL = f"{running_sandbox.url}/feed"
     settings.COINGECKO_BASE_URL = f"{running_sandbox.url}/coingecko/api/v3"
+    settings.BASE_RPC_URL = f"{running_sandbox.url}/rpc"
     sources.close_sources()
     running_sandbox.reset()
     yield running_sandbox

@@ -28,8 +28,9 @@ def flowing(age_ms: int = 0, **changes: Any) -> StreamStatus:
 def test_the_status_of_the_feeds_goes_from_failed_to_ok(markets: int, sandbox: Sandbox) -> None:
     assert selectors.feed_status().state == "failed"
     services.poll_source("avantis")
-    assert selectors.feed_status().state == "degraded"  # CoinGecko has not been heard yet
+    assert selectors.feed_status().state == "degraded"  # the others have not been heard yet
     services.poll_source("coingecko")
+    services.poll_source("chainlink")
     assert "no price stream" in selectors.feed_status().detail
     record_stream(flowing())
     status = selectors.feed_status()
