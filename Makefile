@@ -1,4 +1,5 @@
-# Vanta's commands; `make help` explains them. Needs python3 (3.11 or newer) and nothing else.
+# Vanta's commands; `make help` explains them. Needs python3 (3.11 or newer) and nothing else; npm, where it is
+# installed, brings the tests a real EVM.
 
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -6,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+EVM := tests/evm
+EVM_STAMP := $(EVM)/node_modules/.installed
 STATE := $(if $(VANTA_STATE_DIR),$(VANTA_STATE_DIR),.vanta)
 PACKAGES := vanta trading risk feeds adminpanel
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes
@@ -15,7 +18,7 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --universal --python-
 lock_hash = $(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())" $(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help run smoke test check bench crash-matrix lock shell clean install install-dev python
+.PHONY: help run smoke test check bench crash-matrix lock shell clean install install-dev install-evm python
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +29,7 @@ run: install ## start everything on this machine and print where to click
 smoke: install ## start everything from the locked requirements alone, until it is ready, and stop it again
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && VANTA_STATE_DIR="$$state" $(BIN)/python manage.py up --until-ready
 
-test: install-dev ## the whole test suite, against real PostgreSQL, Redis and workers
+test: install-dev install-evm ## the whole test suite, against real PostgreSQL, Redis and workers
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: install-dev ## lint, types, layers, Django's checks, migrations in step with the models
@@ -53,7 +56,7 @@ shell: install ## Django's shell, with what `make run` or `manage.py services` i
 clean: ## delete the virtualenv, all local data and caches
 	@if [ -s "$(STATE)/lock" ] && kill -0 "$$(cat "$(STATE)/lock")" 2>/dev/null; then \
 		echo "Vanta is running here (process $$(cat "$(STATE)/lock")): stop it first."; exit 1; fi
-	rm -rf $(VENV) "$(STATE)" .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
+	rm -rf $(VENV) $(EVM)/node_modules "$(STATE)" .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
@@ -69,3 +72,11 @@ install: python
 install-dev: install
 	@hash=$(call lock_hash,requirements.txt requirements-dev.txt); if [ "$$(cat $(DEV_STAMP) 2>/dev/null)" != "$$hash" ]; then \
 		echo "Installing requirements-dev.txt"; $(PIP) -r requirements-dev.txt && echo "$$hash" > $(DEV_STAMP); fi
+
+# No package's scripts are run: the programs lie in the packages as they are.
+install-evm: python
+	@hash=$(call lock_hash,$(EVM)/package-lock.json); if [ "$$(cat $(EVM_STAMP) 2>/dev/null)" = "$$hash" ]; then exit 0; fi; \
+	if ! command -v npm >/dev/null; then echo "npm is missing: the tests against a real EVM are skipped (in CI they fail)."; exit 0; fi; \
+	echo "Installing $(EVM)/package-lock.json"; \
+	npm ci --prefix $(EVM) --ignore-scripts --no-audit --no-fund --loglevel=error && echo "$$hash" > $(EVM_STAMP) || \
+		echo "npm ci failed: the tests against a real EVM are skipped (in CI they fail)."
