@@ -8,10 +8,12 @@ import pytest
 
 from feeds.models import Market
 from feeds.quote_store import write_quotes
+from risk import trading_state
+from risk.trading_state import TradingState
 from tests.factories import make_market, make_order, make_position
 from tests.feeds.quotes import quote
 from tests.trading.conftest import SetPrice
-from tests.trading.people import Person, store, words
+from tests.trading.people import Person, buttons, store, toast, words
 from tests.trading.pipeline import approve, assert_books_balance, open_position
 from trading import execution
 from trading.models import Order, TelegramUpdate
@@ -160,3 +162,32 @@ def test_a_confirmation_after_the_closing_counts(ada: Person, eth: Market, price
     updates.drain()
     order.refresh_from_db()
     assert order.state == "APPROVED"
+
+
+def test_a_second_tap_on_the_same_card_closes_nothing_more_and_shows_what_is_open(ada: Person, eth: Market) -> None:
+    position = open_position(ada)
+    shown = buttons(ada.types("/positions"))["Close 25%"]
+    assert toast(ada.taps(shown)) == "Closing."
+    again = ada.taps(shown)
+    assert "since this card" in toast(again)
+    assert [order.collateral_usd for order in ada.orders if order.kind == "close"] == [D(25)]
+    execution.drain()
+    assert "since this card" in toast(ada.taps(shown))
+    fresh = buttons(ada.types("/positions"))["Close 25%"]
+    assert fresh == f"close:{position.pk}:25:1"
+    assert toast(ada.taps(fresh)) == "Closing."
+
+
+def test_a_closing_that_was_refused_leaves_the_card_good(ada: Person, eth: Market) -> None:
+    open_position(ada)
+    shown = buttons(ada.types("/positions"))["Close 25%"]
+    trading_state.change(TradingState.HALTED, actor="test", reason="drill")
+    assert "cannot be closed" in toast(ada.taps(shown))
+    trading_state.change(TradingState.ACTIVE, actor="test", reason="drill over")
+    assert toast(ada.taps(shown)) == "Closing."
+
+
+def test_a_tapped_closing_names_the_update_that_it_came_from(ada: Person, eth: Market) -> None:
+    position = open_position(ada)
+    ada.taps(f"close:{position.pk}:25:0")
+    assert ada.orders[-1].update_id == TelegramUpdate.objects.latest("update_id").update_id

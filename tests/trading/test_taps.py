@@ -8,14 +8,10 @@ import pytest
 import time_machine
 
 from feeds.models import Market
-from risk import trading_state
-from risk.trading_state import TradingState
 from tests.factories import make_market, make_order, make_position
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person, buttons, toast, words
-from tests.trading.pipeline import open_position
-from trading import execution
-from trading.models import Order, TelegramUpdate, Trader
+from trading.models import Order, Trader
 from trading.order_state import OrderState
 from trading.services import orders
 from vanta import clock
@@ -220,35 +216,6 @@ def test_tapping_close_twice_closes_no_more_than_there_is(ada: Person, eth: Mark
         ada.taps(f"close:{position.pk}:{share}:{number}")
     assert [order.collateral_usd for order in ada.orders] == [D(50), D(50)]
     assert "nothing left to close" in toast(ada.taps(f"close:{position.pk}:100:2"))
-
-
-def test_a_second_tap_on_the_same_card_closes_nothing_more_and_shows_what_is_open(ada: Person, eth: Market) -> None:
-    position = open_position(ada)
-    shown = buttons(ada.types("/positions"))["Close 25%"]
-    assert toast(ada.taps(shown)) == "Closing."
-    again = ada.taps(shown)
-    assert "since this card" in toast(again)
-    assert [order.collateral_usd for order in ada.orders if order.kind == "close"] == [D(25)]
-    execution.drain()
-    assert "since this card" in toast(ada.taps(shown))
-    fresh = buttons(ada.types("/positions"))["Close 25%"]
-    assert fresh == f"close:{position.pk}:25:1"
-    assert toast(ada.taps(fresh)) == "Closing."
-
-
-def test_a_closing_that_was_refused_leaves_the_card_good(ada: Person, eth: Market) -> None:
-    open_position(ada)
-    shown = buttons(ada.types("/positions"))["Close 25%"]
-    trading_state.change(TradingState.HALTED, actor="test", reason="drill")
-    assert "cannot be closed" in toast(ada.taps(shown))
-    trading_state.change(TradingState.ACTIVE, actor="test", reason="drill over")
-    assert toast(ada.taps(shown)) == "Closing."
-
-
-def test_a_tapped_closing_names_the_update_that_it_came_from(ada: Person, eth: Market) -> None:
-    position = open_position(ada)
-    ada.taps(f"close:{position.pk}:25:0")
-    assert ada.orders[-1].update_id == TelegramUpdate.objects.latest("update_id").update_id
 
 
 def test_a_price_that_moved_asks_for_a_second_look(ada: Person, eth: Market, price: SetPrice) -> None:

@@ -123,10 +123,7 @@ def _handle_apart(waiting: set[int], updates: Sequence[TelegramUpdate]) -> None:
         if update.chat_id in waiting and not update.is_urgent:
             continue
         try:
-            with transaction.atomic():
-                _handle_together([update])
-                if update.chat_id in waiting:
-                    _end_the_overtaken([update])
+            _handle_alone(update, is_ahead_of_others=update.chat_id in waiting)
         except (OperationalError, InterfaceError):
             raise
         except PricesUnreachable:
@@ -135,6 +132,13 @@ def _handle_apart(waiting: set[int], updates: Sequence[TelegramUpdate]) -> None:
             # A defect of ours: the trader is told, the row is kept for us, the chat goes on.
             log.exception("update_failed", update_id=update.update_id, error=type(error).__name__)
             _give_up(update, error)
+
+
+@transaction.atomic
+def _handle_alone(update: TelegramUpdate, *, is_ahead_of_others: bool) -> None:
+    _handle_together([update])
+    if is_ahead_of_others:
+        _end_the_overtaken([update])
 
 
 def _give_up(update: TelegramUpdate, error: Exception) -> None:
