@@ -24,6 +24,14 @@ def is_reachable() -> bool:
         return False  # that is the answer
 
 
+def has_just_started(within_s: int) -> bool:
+    """Whether Redis began to run less than `within_s` ago: what it kept from before may be old by now."""
+    try:
+        return int(client().info("server")["uptime_in_seconds"]) < within_s
+    except RedisDown:
+        return False  # it has not started at all
+
+
 @cache
 def client() -> redis.Redis:
     """The process's client; answers are `str`. Raises one of `RedisDown` after 0.2 s or little more.

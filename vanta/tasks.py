@@ -18,7 +18,7 @@ TIMEOUT_S = 5
 @cache
 def chain(url: str) -> Web3:
     """The process's client of the Base RPC at `url`."""
-    return Web3(HTTPProvider(url, request_kwargs={"timeout": TIMEOUT_S}))
+    return Web3(HTTPProvider(url, request_kwargs={"timeout": TIMEOUT_S}, exception_retry_configuration=None))
 
 
 @shared_task(ignore_result=True)

@@ -22,11 +22,12 @@ from trading.order_state import OrderState
 from trading.risk_inputs import Desk
 from trading.services import decisions
 from trading.transactions import joined
-from vanta import clock, metrics, tracing
+from vanta import clock, metrics, redis, tracing
 from vanta.wake import wake_on_commit
 
 log = structlog.get_logger(__name__)
 LATE = dt.timedelta(seconds=2)  # when nothing is down, a confirmation is decided within milliseconds
+FEEDS_RETURN_WITHIN_S = 15  # after a restart of Redis; every process has to connect again first
 DECIDED = ("decision", "reason", "quoted_price", "card_message_id", "trace_id", "decided_at", "next_check_at")
 
 
@@ -152,11 +153,13 @@ class _Batch:
 def _is_coming_back(mark: NoConsensus, confirmation: Confirmation) -> bool:
     """Whether the price is only away for a moment; the draft's end bounds the wait.
 
-    Redis cannot be read or was emptied, or what delayed this confirmation has delayed the feeds as well. A price that
-    stands still while nothing is delayed is refused.
+    Redis cannot be read, was emptied or restarted, or what delayed this confirmation has delayed the feeds as well. A
+    price that stands still while nothing was away is refused.
     """
+    if mark.reason == "no_quotes":
+        return True
     is_late = confirmation.came_at is not None and clock.now() - confirmation.came_at > LATE
-    return mark.reason == "no_quotes" or (is_late and mark.reason == "no_fresh_quote")
+    return mark.reason == "no_fresh_quote" and (is_late or redis.has_just_started(FEEDS_RETURN_WITHIN_S))
 
 
 def _quote_anew(order: Order, mark: MarkPrice) -> None:

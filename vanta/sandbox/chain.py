@@ -142,7 +142,7 @@ class Chain:
         """Answer 0: up, since an hour before the sandbox began. Answer 1: down, since the fault; it leaves no trace."""
         outages = self._world.faults.of_kind("rpc", "sequencer_down")
         if not outages:
-            up_since = self._started_s - 3600
+            up_since = self._started_s - 7200
             return encode(_ROUND, [PHASE + 1, 0, up_since, up_since, PHASE + 1])
         outages[0].hits += 1
         down_since = int(outages[0].added_at_s)

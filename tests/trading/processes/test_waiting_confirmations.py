@@ -60,6 +60,20 @@ def test_only_a_confirmation_that_was_itself_delayed_waits_for_a_stale_price(
     assert Order.objects.get(pk=order.pk).state == state_after
 
 
+def test_a_confirmation_waits_where_redis_has_just_been_restarted_with_old_quotes(
+    ada: Person, eth: Market, price: SetPrice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = ada.drafts("/long ETH 100 10x")
+    price("ETH/USD", "3000", age_ms=6_000)
+    monkeypatch.setattr(redis, "has_just_started", lambda within_s: within_s > 3)
+    update = store(ada.tap_update(f"confirm:{order.pk}"))
+    updates.drain()
+    assert (Order.objects.get(pk=order.pk).state, handled(update)) == ("DRAFT", False)
+    price("ETH/USD", "3000")
+    updates.drain()
+    assert Order.objects.get(pk=order.pk).state == "APPROVED"
+
+
 def test_a_turn_ends_although_more_updates_wait_and_the_rest_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "TURN_S", -1)
     for _ in range(updates.BATCH + 5):

@@ -1,0 +1,1 @@
+"""Fault drills of the feeds, with every process that has to do with prices."""
