@@ -75,9 +75,15 @@ class Feeds:
         except redis.RedisDown:
             return None
 
-    def is_streaming(self) -> bool:
+    def leads(self, pid: int) -> bool:
+        """Whether the process leads and its prices flow; what a dead leader said last is still there for a while."""
         stream = self.stream()
-        return stream is not None and stream.state == "streaming" and stream.is_flowing(clock.now_ms())
+        if stream is None or not stream.leader.endswith(f":{pid}"):
+            return False
+        return stream.state == "streaming" and stream.is_flowing(clock.now_ms())
+
+    def is_streaming(self) -> bool:
+        return self.stack.alive("streamer") and self.leads(self.stack.pid("streamer"))
 
     def readyz(self) -> httpx.Response:
         return httpx.get(f"{self.stack.url}/readyz", timeout=5, trust_env=False)
