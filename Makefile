@@ -18,7 +18,7 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --universal --python-
 lock_hash = $(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())" $(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help run smoke test check bench crash-matrix lock shell clean install install-dev install-evm python
+.PHONY: help run smoke test check bench soak crash-matrix lock shell clean install install-dev install-evm python
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ check: install-dev ## lint, types, layers, Django's checks, migrations in step w
 
 bench: install-dev ## measure, in 5 minutes at most; writes .bench/latest.json
 	$(BIN)/python -m tests.bench
+
+soak: install-dev ## ten minutes of 112 markets: processor, memory, age of the prices (SOAK_SECONDS=60 for less)
+	$(BIN)/python -m tests.bench soak
 
 crash-matrix: install-dev ## the tests that kill processes and services in the middle of work
 	$(BIN)/python -m pytest -m crash

@@ -14,7 +14,7 @@ import secrets
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,8 +40,14 @@ STOP_WITHIN_S = 25
 class Stack:
     """The named processes. `environment` overrides what they get, e.g. the URLs of a Redis of the test's own."""
 
-    def __init__(self, *names: str, log_dir: Path, environment: Mapping[str, str] | None = None) -> None:
-        self.names, self.log_dir = names, log_dir
+    def __init__(
+        self,
+        *names: str,
+        log_dir: Path,
+        environment: Mapping[str, str] | None = None,
+        sandbox_options: Sequence[str] = (),
+    ) -> None:
+        self.names, self.log_dir, self.sandbox_options = names, log_dir, sandbox_options
         self.id = secrets.token_hex(4)
         self.port, self.sandbox_port = free_port(), free_port()
         self.environment = {**os.environ, **self._defaults(), **(environment or {})}
@@ -138,7 +144,7 @@ class Stack:
 
     def _argv(self, name: str) -> list[str]:
         if name == "sandbox":
-            return ["python", "-m", "vanta.sandbox", "--port", str(self.sandbox_port)]
+            return ["python", "-m", "vanta.sandbox", "--port", str(self.sandbox_port), *self.sandbox_options]
         argv = read_procfile((CHECKOUT / "Procfile").read_text(), self.environment)[name]
         # The last -n wins: several stacks may share a broker.
         return [*argv, "-n", self._node(name)] if name.startswith("worker") else argv

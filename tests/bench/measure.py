@@ -15,11 +15,13 @@ from django.db import connection  # noqa: E402
 
 from feeds import selectors  # noqa: E402
 from feeds.consensus import MarkPrice  # noqa: E402
+from tests.bench.feed_load import measure_feeds  # noqa: E402
 from tests.bench.figures import Bench, Figure, figures  # noqa: E402
 from tests.stack import Stack  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
-PROCESSES = ("sandbox", "web", "worker-trading", "worker-messages", "worker-feeds", "beat", "dispatcher")
+PROCESSES = ("sandbox", "web", "worker-trading", "worker-messages", "worker-feeds", "streamer", "beat", "dispatcher")
+FEED_SECONDS = 30
 RESULTS = Path(".bench") / "latest.json"
 
 
@@ -32,7 +34,19 @@ def measure() -> dict[str, Figure]:
         wait_until(
             lambda: isinstance(selectors.mark_prices(["ETH/USD"])["ETH/USD"], MarkPrice), 60, "there is a price for ETH"
         )
-        return figures(Bench(stack, os.environ["TELEGRAM_WEBHOOK_SECRET"]))
+        taken = figures(Bench(stack, os.environ["TELEGRAM_WEBHOOK_SECRET"]))
+    return taken | feed_figures()
+
+
+def feed_figures() -> dict[str, Figure]:
+    """What the prices of 112 markets cost, at two ticks a second each; `make soak` is the long form."""
+    with tempfile.TemporaryDirectory() as logs:
+        report = measure_feeds(FEED_SECONDS, Path(logs))
+    return {
+        "consensus_us": Figure(report.consensus_us, "µs", f"{report.decode_us:.1f} µs to decode its quotes"),
+        "feed_cpu_share": Figure(report.cpu_share, "cores", f"{report.cores['sandbox']:.3f} cores of the sandbox"),
+        "order_price_age_p99_s": Figure(report.price_age_p99_s, "s", f"{report.price_age_p50_s:.2f} s median"),
+    }
 
 
 def main() -> None:
