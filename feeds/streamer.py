@@ -45,7 +45,7 @@ class Streamer:
         self._redis_thread = ThreadPoolExecutor(1, thread_name_prefix="redis")
         self._database_thread = ThreadPoolExecutor(1, thread_name_prefix="database")
         self._keeping: asyncio.Future[None] | None = None
-        self._written: list[Quote] = []
+        self._failing: dict[str, bool] = {}
 
     async def run(self) -> None:
         """Stream whenever nobody else does, until cancelled; then let another take over at once."""
@@ -127,10 +127,10 @@ class Streamer:
         self._read_markets()
         try:
             mirror_if_due([market.symbol for market in self._markets])
-        except DatabaseError as error:
-            log.warning("marks_not_kept", error=type(error).__name__)
-        except redis.RedisDown as error:
-            log.debug("marks_not_kept", error=type(error).__name__)
+        except (DatabaseError, *redis.RedisDown) as error:
+            self._note("marks", error)
+        else:
+            self._note("marks", None)
 
     def _read_markets(self) -> None:
         tracing.reset_trace("")
@@ -138,5 +138,14 @@ class Streamer:
         try:
             self._markets = open_markets()
         except DatabaseError as error:
-            log.warning("markets_not_read", error=type(error).__name__)
+            self._note("markets", error)
+        else:
+            self._note("markets", None)
         self._reader.show_markets(self._markets)
+
+    def _note(self, what: str, error: Exception | None) -> None:
+        """Log the first failure of a row and its end: an outage must not write a line a second."""
+        failing = error is not None
+        if self._failing.get(what, False) != failing:
+            self._failing[what] = failing
+            log.warning(f"{what}_failing", error=type(error).__name__) if failing else log.info(f"{what}_again")
