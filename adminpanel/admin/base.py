@@ -15,12 +15,14 @@ class VantaAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     list_filter_submit = False
     show_full_result_count = False
     empty_value_display = "–"
+    nothing_yet = "Nothing was written here yet."
 
 
 class ReadOnlyAdmin(VantaAdmin):
     """For rows that only services write. Whoever may view them may not add, change or delete them here."""
 
     actions = None
+    nothing_yet = "Rows appear here by themselves, as things happen."
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody may."""
