@@ -5,10 +5,14 @@ from typing import Any
 
 from django.db import transaction
 
-from tests.factories import make_message, make_order
+from feeds.models import LastMark
+from risk import trading_state
+from risk.models import RiskPolicy
+from risk.trading_state import TradingState
+from tests.factories import make_market, make_message, make_order, make_position, make_trader
 from trading import bookkeeping, history
 from trading.bookkeeping import Booking
-from trading.models import Attempt, Intent, Order
+from trading.models import Attempt, Intent, Order, TelegramUpdate
 from trading.order_state import OrderState
 from trading.venues.base import Filled
 from vanta import clock
@@ -30,7 +34,7 @@ DECISION = {
 
 
 @transaction.atomic
-def filled_order(**changes: Any) -> Order:
+def filled_order(*, venue_fill_id: str = "", **changes: Any) -> Order:
     """An opening from its draft to the fill: events, intent, attempt, fill, position, ledger, message."""
     order = make_order(decision=DECISION, **changes)
     order.market.refresh_from_db()
@@ -41,7 +45,7 @@ def filled_order(**changes: Any) -> Order:
     )
     Attempt.objects.create(intent=intent, number=1, finished_at=clock.now(), outcome="filled")
     filled = Filled(
-        venue_fill_id=f"paper-{order.pk}",
+        venue_fill_id=venue_fill_id or f"paper-{order.pk}",
         price=Decimal("3000.3"),
         executed_at=clock.now(),
         fee_usd=Decimal("0.45"),
@@ -53,4 +57,40 @@ def filled_order(**changes: Any) -> Order:
     bookkeeping.book_openings([Booking(order, filled)])
     history.transition(order, OrderState.FILLED, {"price": filled.price})
     make_message(order=order, chat_id=order.chat_id, status="sent", sent_at=clock.now(), telegram_message_id=77)
+    return order
+
+
+@transaction.atomic
+def order_with_long_words() -> Order:
+    """A filled order about which everything is as long as it gets, and a row of such a kind in the other lists."""
+    policy = RiskPolicy.objects.create(name="Careful with beginners", max_leverage=Decimal(250))
+    trader = make_trader(
+        first_name="Bartholomew Featherstonehaugh",
+        username="bartholomew_the_cautious",
+        telegram_id=987_654_321_012,
+        policy=policy,
+    )
+    market = make_market("ETH_UPSIDE/USD", open_interest_long_usd=Decimal("12345678.9"))
+    big: dict[str, Any] = {"trader": trader, "market": market, "collateral_usd": Decimal("9345.67"), "leverage": 250}
+    reason, digits = "position_size,account_risk,price_uncertainty", "0123456789abcdef"
+    update = TelegramUpdate.objects.create(
+        update_id=1_795_500_167_253, user_id=trader.telegram_id, chat_id=trader.chat_id, payload={}, trace_id=2 * digits
+    )
+    order = filled_order(
+        **big,
+        pk=4190,
+        trace_id=update.trace_id,
+        update_id=update.pk,
+        reason=reason,
+        ended_at=clock.now(),
+        venue_fill_id=f"0x{4 * digits}",
+    )
+    make_order(**big, pk=4191, mode="LIVE", side="short", state="PARTIALLY_FILLED", reason=reason)
+    make_position(**big, pk=4191, mode="LIVE", side="short", status="liquidated", realised_pnl_usd=Decimal("-9345.67"))
+    words = "Forbidden: the bot was blocked by the user, or the user has gone, or Telegram has; nobody can say which"
+    make_message(chat_id=trader.chat_id, payload={"text": words}, status="dead", last_error=words, order=order)
+    LastMark.objects.create(
+        price_symbol="ETH/USD", price=3000, uncertainty=Decimal("0.0001"), as_of=clock.now(), updated_at=clock.now()
+    )
+    trading_state.change(TradingState.REDUCING, actor="operator:bartholomew", reason=words)
     return order

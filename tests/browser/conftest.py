@@ -1,14 +1,16 @@
-"""Headless Chromium on the whole running system."""
+"""Headless Chromium on the whole running system, or on the web server alone."""
 
 import os
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import override_settings
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from feeds.services import refresh_markets
 from feeds.sources import close_sources
@@ -29,11 +31,36 @@ PROCESSES = ("sandbox", "web", "worker-feeds", "worker-trading", "worker-message
 ADMIN, PASSWORD = "walker", "a long walk through the admin"
 
 
+def need_chromium() -> None:
+    """Skip, loudly, where there is no browser; never in CI."""
+    if not CHROMIUM.exists() and os.environ.get("CI") != "true":
+        pytest.skip(f"{CHROMIUM} is missing: nothing is tested in a browser; install chromium")
+
+
+@contextmanager
+def opened_page(tmp_path: Path, *, width: int, height: int = 1000) -> Iterator[Page]:
+    """A page; while it is open its thread must leave Django's models alone. A picture of its end is kept."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        opened = browser.new_page(viewport={"width": width, "height": height})
+        yield opened
+        opened.screenshot(path=tmp_path / "end.png")
+        browser.close()
+
+
+def log_in(page: Page, stack: Stack) -> None:
+    """To the admin, as who may do everything."""
+    page.goto(f"{stack.url}/admin/")
+    page.get_by_label(re.compile("username", re.IGNORECASE)).fill(ADMIN)
+    page.get_by_label(re.compile("password", re.IGNORECASE)).fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{stack.url}/admin/")
+
+
 @pytest.fixture
 def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
     """Every process, with the sandbox's markets and a super admin; slow to start, so a test walks far with it."""
-    if not CHROMIUM.exists() and os.environ.get("CI") != "true":
-        pytest.skip(f"{CHROMIUM} is missing: the walk is NOT tested; install chromium")
+    need_chromium()
     get_user_model().objects.create_superuser(ADMIN, password=PASSWORD)
     with Stack(*PROCESSES, log_dir=tmp_path) as running:
         with override_settings(**sandbox_urls(running.sandbox_url)):
@@ -46,10 +73,6 @@ def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def page(stack: Stack, tmp_path: Path) -> Iterator[Page]:
-    """A page; while it is open its thread must leave Django's models alone. A picture of its end is kept."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        opened = browser.new_page(viewport={"width": 1100, "height": 1000})
+    """A page on the whole system."""
+    with opened_page(tmp_path, width=1100) as opened:
         yield opened
-        opened.screenshot(path=tmp_path / "end.png")
-        browser.close()

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import ADMIN, PASSWORD
+from tests.browser.conftest import log_in
 from tests.stack import Stack
 from tests.waiting import wait_until
 
@@ -85,11 +85,7 @@ def price_shown(page: Page) -> str:
 
 def find_in_admin(page: Page, stack: Stack, number: str) -> None:
     """The trader, the order with its events, the position and the ledger."""
-    page.goto(f"{stack.url}/admin/")
-    page.get_by_label(re.compile("username", re.IGNORECASE)).fill(ADMIN)
-    page.get_by_label(re.compile("password", re.IGNORECASE)).fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{stack.url}/admin/")
+    log_in(page, stack)
     found = {
         "trading/trader/": ["Ada"],
         "trading/order/": ["ETH/USD", "filled"],
