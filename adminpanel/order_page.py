@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from adminpanel.admin.columns import NOTHING, STATE_COLOURS, badge, link, money, pretty_json
+from adminpanel.admin.columns import NOTHING, STATE_COLOURS, badge, figure, link, money, pretty_json, shortened, words
 from trading.models import Fill, Intent, LedgerTransaction, Order, OutboxMessage, TelegramUpdate
 from trading.selectors import OrderChain
 from vanta import clock
@@ -84,7 +84,7 @@ def _timeline(moments: Sequence[Moment]) -> Table:
             _clock_time(moment.at),
             _distance(moment.at - moments[0].at),
             moment.what if moment.colour is None else badge(moment.what, moment.colour),
-            moment.detail or NOTHING,
+            words(moment.detail or NOTHING),
         ]
         for moment in moments
     ]
@@ -93,7 +93,7 @@ def _timeline(moments: Sequence[Moment]) -> Table:
 
 def _distance(passed: dt.timedelta) -> str:
     milliseconds = passed // dt.timedelta(milliseconds=1)
-    return f"+{milliseconds} ms" if milliseconds < 10_000 else f"+{milliseconds // 1000} s"
+    return figure(f"+{milliseconds} ms" if milliseconds < 10_000 else f"+{milliseconds // 1000} s")
 
 
 def _short(detail: Mapping[str, Any]) -> str:
@@ -138,7 +138,7 @@ def _price(price: Mapping[str, Any] | None) -> Table:
     left_out = [f"{exclusion.get('source')}: {exclusion.get('reason')}" for exclusion in price.get("excluded", [])]
     row = [
         _number(price.get("mark")),
-        f"{clock.from_ms(int(price['as_of_ms'])):%H:%M:%S.%f}"[:-3],
+        _clock_time(clock.from_ms(int(price["as_of_ms"]))),
         _number(price.get("uncertainty")),
         ", ".join(price.get("sources", [])),
         ", ".join(left_out) or NOTHING,
@@ -153,7 +153,7 @@ def _attempts(chain: OrderChain) -> Table:
             _clock_time(attempt.started_at),
             _clock_time(attempt.finished_at),
             attempt.outcome or NOTHING,
-            _short(attempt.detail) or NOTHING,
+            words(_short(attempt.detail) or NOTHING),
         ]
         for attempt in chain.attempts
     ]
@@ -164,7 +164,7 @@ def _attempts(chain: OrderChain) -> Table:
 def _fills(fills: Sequence[Fill]) -> Table:
     rows = [
         [
-            link(fill, fill.venue_fill_id),
+            link(fill, shortened(fill.venue_fill_id)),
             format_price(fill.price),
             money(fill.collateral_usd),
             money(fill.notional_usd),
@@ -195,7 +195,7 @@ def _messages(messages: Sequence[OutboxMessage]) -> Table:
             message.attempts,
             _clock_time(message.sent_at),
             message.telegram_message_id or NOTHING,
-            message.last_error or NOTHING,
+            words(message.last_error or NOTHING),
         ]
         for message in messages
     ]
@@ -210,7 +210,7 @@ def _intent(intent: Intent | None) -> dict[str, Any] | None:
 
 
 def _clock_time(at: dt.datetime | None) -> str:
-    return NOTHING if at is None else f"{at:%H:%M:%S.%f}"[:-3]
+    return NOTHING if at is None else figure(f"{at:%H:%M:%S.%f}"[:-3])
 
 
 def _number(text: Any) -> str:

@@ -16,6 +16,7 @@ class VantaAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     show_full_result_count = False
     empty_value_display = "–"
     nothing_yet = "Nothing was written here yet."
+    compressed_fields = False  # a label stands above its value: beside it, three in a row run into each other
 
 
 class ReadOnlyAdmin(VantaAdmin):

@@ -46,7 +46,7 @@ def link(row: Model | None, text: object = None) -> str:
         return NOTHING
     meta = row._meta
     address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
-    return format_html('<a class="text-link whitespace-nowrap" href="{}">{}</a>', address, text or row)
+    return format_html('<a class="text-link v-link" href="{}">{}</a>', address, text or row)
 
 
 def pretty_json(value: Any) -> str:
@@ -57,11 +57,24 @@ def pretty_json(value: Any) -> str:
 
 def money(value: Decimal | None) -> str:
     """An amount of USDC, aligned with others."""
-    return NOTHING if value is None else _figure(format_usd(value))
+    return NOTHING if value is None else figure(format_usd(value))
 
 
-def _figure(text: str) -> str:
+def figure(text: object) -> str:
+    """Digits as wide as each other, on one line."""
     return format_html('<span class="v-figure">{}</span>', text)
+
+
+def words(text: object) -> str:
+    """Words of any length: a list shows two lines of them and the rest in a tooltip, a page shows all."""
+    return format_html('<span class="v-words" title="{0}">{0}</span>', text)
+
+
+def shortened(text: str, kept: int = 8) -> str:
+    """A hash by its two ends, with all of it in a tooltip."""
+    if len(text) <= 3 * kept:
+        return text
+    return format_html('<span title="{}">{}…{}</span>', text, text[:kept], text[-kept:])
 
 
 def _column(name: str, title: str | None, show: Callable[[Any], Any]) -> Column:
@@ -75,22 +88,22 @@ def _column(name: str, title: str | None, show: Callable[[Any], Any]) -> Column:
 
 def usd_column(name: str, title: str | None = None) -> Column:
     """An amount of USDC, two decimals."""
-    return _column(name, title, lambda value: _figure(format_usd(value)))
+    return _column(name, title, lambda value: figure(format_usd(value)))
 
 
 def price_column(name: str, title: str | None = None) -> Column:
     """A price, with the digits that its size deserves."""
-    return _column(name, title, lambda value: _figure(format_price(value)))
+    return _column(name, title, lambda value: figure(format_price(value)))
 
 
 def number_column(name: str, title: str | None = None, *, unit: str = "") -> Column:
     """A number without trailing zeros."""
-    return _column(name, title, lambda value: _figure(f"{format_number(value)}{unit}"))
+    return _column(name, title, lambda value: figure(f"{format_number(value)}{unit}"))
 
 
 def percent_column(name: str, title: str | None = None, decimals: int = 3) -> Column:
     """A fraction as percent."""
-    return _column(name, title, lambda value: _figure(format_percent(value, decimals)))
+    return _column(name, title, lambda value: figure(format_percent(value, decimals)))
 
 
 def text_column(name: str, title: str | None = None) -> Column:

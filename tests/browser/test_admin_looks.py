@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db.models import Model
+from django.urls import reverse
 from playwright.sync_api import Page
 
 from tests.adminpanel.stories import order_with_long_words
@@ -14,6 +16,30 @@ from trading.models import Order
 
 pytestmark = pytest.mark.browser
 NARROW = 1280
+# Every line of text with its place, and each pair of lines that share more than a pixel both ways.
+COLLISIONS = """() => {
+  const page = document.querySelector("#content-main");
+  const lines = [];
+  const walker = document.createTreeWalker(page, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    for (const box of range.getClientRects()) {
+      if (box.width > 1 && walker.currentNode.data.trim()) lines.push([walker.currentNode.data.trim(), box]);
+    }
+  }
+  const meet = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  const edge = page.getBoundingClientRect().right;
+  return {
+    lines: lines.length,
+    collisions: lines.flatMap(([text, box], i) =>
+      lines.slice(i + 1).filter(([, other]) => meet(box, other)).map(([other]) => `${text} / ${other}`)),
+    outside: lines.filter(([, box]) => box.right > edge).map(([text]) => text),
+    brokenTimes: [...page.querySelectorAll("time")].map((time) => [...time.getClientRects()].map((box) => box.top))
+      .filter((tops) => new Set(tops).size > 1).length,
+  };
+}"""
 
 
 @pytest.fixture
@@ -36,6 +62,30 @@ def desk(site: Stack, tmp_path: Path) -> Iterator[Page]:
     with opened_page(tmp_path, width=NARROW) as page:
         log_in(page, site)
         yield page
+
+
+def address(row: Model | None) -> str:
+    assert row is not None
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def test_no_text_on_an_order_page_runs_into_another(desk: Page, site: Stack, order: Order) -> None:
+    desk.goto(f"{site.url}{address(order)}")
+
+    found = desk.evaluate(COLLISIONS)
+
+    assert found.pop("lines") > 50
+    assert found == {"collisions": [], "outside": [], "brokenTimes": 0}
+
+
+def test_nor_does_any_on_the_pages_of_its_trader_and_position(desk: Page, site: Stack, order: Order) -> None:
+    for row in (order.trader, order.position):
+        desk.goto(f"{site.url}{address(row)}")
+
+        found = desk.evaluate(COLLISIONS)
+
+        assert found.pop("lines") > 20
+        assert found == {"collisions": [], "outside": [], "brokenTimes": 0}
 
 
 def test_all_figures_of_the_dashboard_stand_in_one_row(desk: Page, site: Stack) -> None:
