@@ -6,7 +6,17 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from adminpanel.admin.columns import MODE_COLOURS, badge, badge_column, link_column, time_column, usd_column
+from adminpanel.admin.columns import (
+    MODE_COLOURS,
+    badge,
+    badge_column,
+    figure,
+    link_column,
+    number_link_column,
+    text_column,
+    time_column,
+    usd_column,
+)
 from trading.models import LedgerEntry, LedgerTransaction
 from vanta.money import ZERO, format_usd
 
@@ -30,18 +40,21 @@ class EntryInline(ReadOnlyInline):
 class LedgerTransactionAdmin(ReadOnlyAdmin):
     """Reasons for money to move."""
 
-    list_display = ("id", "booked_at", "kind_badge", "reference", "order_link", "free_change", "balance")
-    list_display_links = ("id", "reference")
+    list_display = ("id", "booked_at", "kind_badge", "reference_shown", "order_number", "free_change", "balance")
+    list_display_links = ("id", "reference_shown")
     list_filter = ("kind", "entries__mode")
     search_fields = ("reference", "=order__id", "=trace_id", "entries__trader__username", "entries__trader__first_name")
     list_select_related = ("order",)
     ordering = ("-id",)
     inlines = (EntryInline,)
     list_before_template = "adminpanel/ledger_total.html"
-    fieldsets = ((None, {"fields": (("kind_badge", "at"), ("reference", "order_link"), ("balance", "trace_id"))}),)
-    booked_at = time_column("at", "at")
+    fieldsets = ((None, {"fields": (("kind_badge", "booked_at"), ("reference", "order_link"), ("balance", "trace"))}),)
+    booked_at = time_column("at")
+    reference_shown = text_column("reference")
+    trace = text_column("trace_id")
     kind_badge = badge_column("kind", KIND_COLOURS, "kind")
     order_link = link_column("order")
+    order_number = number_link_column("order")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerTransaction]:
         """With the entries, which the columns sum up."""
@@ -52,7 +65,7 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
     def free_change(self, booking: LedgerTransaction) -> str:
         """What it did to the trader's free balance."""
         change = sum((entry.amount_usd for entry in booking.entries.all() if entry.account == "free"), ZERO)
-        return f"+{format_usd(change)}" if change > 0 else format_usd(change)
+        return figure(f"+{format_usd(change)}" if change > 0 else format_usd(change))
 
     @display(description="sum of entries")  # type: ignore[untyped-decorator]
     def balance(self, booking: LedgerTransaction) -> str:

@@ -10,15 +10,18 @@ from unfold.decorators import display
 from adminpanel.admin.base import ReadOnlyAdmin
 from adminpanel.admin.columns import (
     badge,
+    figure,
     json_column,
     number_column,
     percent_column,
     price_column,
+    text_column,
     time_column,
     usd_column,
 )
 from feeds.models import LastMark, Market
 from vanta import clock
+from vanta.money import format_number
 
 
 @admin.register(Market)
@@ -27,10 +30,9 @@ class MarketAdmin(ReadOnlyAdmin):
 
     list_display = (
         "symbol",
-        "group_name",
+        "group",
         "trading",
-        "least_leverage",
-        "most_leverage",
+        "leverages",
         "spread",
         "open_fee",
         "min_notional",
@@ -42,7 +44,7 @@ class MarketAdmin(ReadOnlyAdmin):
     fieldsets = (
         (
             "Market",
-            {"fields": (("symbol", "pair_index"), ("group_name", "trading"), ("price_symbol", "is_upside"))},
+            {"fields": (("symbol", "pair_index"), ("group", "trading"), ("price_symbol", "is_upside"))},
         ),
         (
             "Terms",
@@ -64,6 +66,7 @@ class MarketAdmin(ReadOnlyAdmin):
         ("Prices", {"fields": (("min_upstreams", "volatility"), ("lazer_feed_id", "coingecko_id"))}),
         ("As the venue says it", {"fields": ("params",), "classes": ("collapse",)}),
     )
+    group = text_column("group_name", "group")
     least_leverage = number_column("min_leverage", "min leverage", unit="x")
     most_leverage = number_column("max_leverage", "max leverage", unit="x")
     spread = percent_column("spread_rate", "spread")
@@ -86,6 +89,11 @@ class MarketAdmin(ReadOnlyAdmin):
         rows: QuerySet[Market] = super().get_queryset(request)
         is_list = request.resolver_match is not None and request.resolver_match.url_name == "feeds_market_changelist"
         return rows.defer("venue_params") if is_list else rows
+
+    @display(description="leverage", ordering="max_leverage")  # type: ignore[untyped-decorator]
+    def leverages(self, market: Market) -> str:
+        """The least and the most that the venue takes."""
+        return figure(f"{format_number(market.min_leverage)}–{format_number(market.max_leverage)}x")
 
     @display(description="trading")  # type: ignore[untyped-decorator]
     def trading(self, market: Market) -> str:

@@ -7,7 +7,16 @@ from django.utils.html import strip_tags
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyAdmin
-from adminpanel.admin.columns import NOTHING, badge_column, json_column, link_column, time_column
+from adminpanel.admin.columns import (
+    NOTHING,
+    badge_column,
+    json_column,
+    link_column,
+    number_link_column,
+    text_column,
+    time_column,
+    words,
+)
 from trading.models import OutboxMessage, TelegramUpdate
 
 OUTBOX_COLOURS = {"pending": "info", "sent": "success", "dead": "danger", "superseded": ""}
@@ -17,7 +26,7 @@ PREVIEW = 60
 
 def _preview(text: str) -> str:
     text = " ".join(text.split())
-    return f"{text[:PREVIEW]}…" if len(text) > PREVIEW else text or NOTHING
+    return words(f"{text[:PREVIEW]}…" if len(text) > PREVIEW else text or NOTHING)
 
 
 @admin.register(OutboxMessage)
@@ -30,10 +39,9 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
         "status_badge",
         "chat_id",
         "text",
-        "order_link",
+        "order_number",
         "attempts",
-        "last_error",
-        "sent",
+        "error",
     )
     list_filter = ("status", "method")
     search_fields = ("=id", "=chat_id", "=trace_id", "=order__id")
@@ -42,15 +50,19 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
     fieldsets = (
         (
             None,
-            {"fields": (("status_badge", "method"), ("chat_id", "telegram_message_id"), ("order_link", "trace_id"))},
+            {"fields": (("status_badge", "method"), ("chat_id", "telegram_message_id"), ("order_link", "trace"))},
         ),
-        ("Delivery", {"fields": (("created_at", "sent_at"), ("attempts", "next_attempt_at"), "last_error")}),
+        ("Delivery", {"fields": (("created", "sent", "next_attempt"), ("attempts", "error"))}),
         ("Content", {"fields": ("payload_shown",)}),
     )
     status_badge = badge_column("status", OUTBOX_COLOURS, "status")
     created = time_column("created_at", "created")
     sent = time_column("sent_at", "sent")
+    trace = text_column("trace_id")
+    next_attempt = time_column("next_attempt_at", "next attempt")
+    error = text_column("last_error")
     order_link = link_column("order")
+    order_number = number_link_column("order")
     payload_shown = json_column("payload")
 
     @display(description="text")  # type: ignore[untyped-decorator]
@@ -65,17 +77,20 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
 class TelegramUpdateAdmin(ReadOnlyAdmin):
     """Updates as they came, stored before they were answered."""
 
-    list_display = ("update_id", "received", "status_badge", "user_id", "text", "attempts", "error", "trace_id")
+    list_display = ("update_id", "received", "status_badge", "user_id", "text", "attempts", "failure", "trace")
     list_filter = ("status", "is_urgent")
     search_fields = ("=update_id", "=chat_id", "=user_id", "=trace_id")
     ordering = ("-update_id",)
     fieldsets = (
-        (None, {"fields": (("update_id", "status_badge"), ("chat_id", "user_id"), ("trace_id", "is_urgent"))}),
-        ("Handling", {"fields": (("received_at", "handled_at"), ("attempts", "error"))}),
+        (None, {"fields": (("update_id", "status_badge"), ("chat_id", "user_id"), ("trace", "is_urgent"))}),
+        ("Handling", {"fields": (("received", "handled"), ("attempts", "failure"))}),
         ("Payload", {"fields": ("payload_shown",)}),
     )
     status_badge = badge_column("status", UPDATE_COLOURS, "status")
     received = time_column("received_at", "received")
+    handled = time_column("handled_at", "handled")
+    failure = text_column("error")
+    trace = text_column("trace_id")
     payload_shown = json_column("payload")
 
     @display(description="text")  # type: ignore[untyped-decorator]

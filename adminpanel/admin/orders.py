@@ -12,10 +12,13 @@ from adminpanel.admin.columns import (
     SIDE_COLOURS,
     STATE_COLOURS,
     badge_column,
+    codes_column,
     link_column,
     money,
     number_column,
     price_column,
+    row_number_column,
+    side_column,
     text_column,
     time_column,
     usd_column,
@@ -36,12 +39,9 @@ class OrderAdmin(ReadOnlyAdmin):
         "trader_link",
         "market_link",
         "kind",
-        "side_badge",
+        "side_shown",
         "state_badge",
-        "mode_badge",
         "collateral",
-        "times",
-        "notional",
         "why",
     )
     list_display_links = ("number",)
@@ -75,12 +75,15 @@ class OrderAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("collateral", "times", "notional"),
                     ("quoted", "stop", "take"),
-                    ("worst_loss", "created_at", "ended_at"),
+                    ("worst_loss", "created", "ended"),
                 )
             },
         ),
     )
+    number = row_number_column("order")
+    side_shown = side_column()
     created = time_column("created_at", "created")
+    ended = time_column("ended_at", "ended")
     trader_link = link_column("trader")
     market_link = link_column("market")
     position_link = link_column("position")
@@ -90,16 +93,11 @@ class OrderAdmin(ReadOnlyAdmin):
     collateral = usd_column("collateral_usd")
     worst_loss = usd_column("worst_loss_usd")
     times = number_column("leverage", unit="x")
-    why = text_column("reason")
+    why = codes_column("reason")
     trace = text_column("trace_id")
     quoted = price_column("quoted_price", "mark price of the preview")
     stop = price_column("stop_loss")
     take = price_column("take_profit")
-
-    @display(description="order", ordering="id")  # type: ignore[untyped-decorator]
-    def number(self, order: Order) -> str:
-        """As `/why` takes it."""
-        return f"#{order.pk}"
 
     @display(description="notional")  # type: ignore[untyped-decorator]
     def notional(self, order: Order) -> str:

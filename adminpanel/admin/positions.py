@@ -8,9 +8,14 @@ from adminpanel.admin.columns import (
     SIDE_COLOURS,
     STATE_COLOURS,
     badge_column,
+    codes_column,
     link_column,
     number_column,
+    number_link_column,
     price_column,
+    row_number_column,
+    side_column,
+    text_column,
     time_column,
     usd_column,
 )
@@ -24,8 +29,9 @@ class FillInline(ReadOnlyInline):
 
     model = Fill
     verbose_name_plural = "Fills"
-    fields = ("at", "order_link", "price_shown", "collateral", "notional", "fee", "accrued", "pnl")
+    fields = ("filled_at", "order_link", "price_shown", "collateral", "notional", "fee", "accrued", "pnl")
     readonly_fields = fields
+    filled_at = time_column("at")
     order_link = link_column("order")
     price_shown = price_column("price")
     collateral = usd_column("collateral_usd")
@@ -41,8 +47,11 @@ class OrderInline(ReadOnlyInline):
     model = Order
     fk_name = "position"
     verbose_name_plural = "Orders"
-    fields = ("created_at", "kind", "state_badge", "collateral", "reason", "trace_id")
+    fields = ("created", "kind", "state_badge", "collateral", "why", "trace")
     readonly_fields = fields
+    created = time_column("created_at", "created")
+    why = codes_column("reason")
+    trace = text_column("trace_id")
     state_badge = badge_column("state", STATE_COLOURS, "state")
     collateral = usd_column("collateral_usd")
 
@@ -52,20 +61,17 @@ class PositionAdmin(ReadOnlyAdmin):
     """Isolated margin in one market."""
 
     list_display = (
-        "id",
+        "number",
         "opened",
         "trader_link",
         "market_link",
-        "side_badge",
+        "side_shown",
         "status_badge",
-        "mode_badge",
         "collateral",
-        "times",
         "entry",
-        "liquidation",
         "realised",
     )
-    list_display_links = ("id",)
+    list_display_links = ("number",)
     list_filter = ("status", "side", "mode", "market")
     search_fields = ("=id", "trader__first_name", "trader__username", "=trader__telegram_id", "market__symbol")
     list_select_related = ("trader", "market")
@@ -78,7 +84,7 @@ class PositionAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("trader_link", "market_link"),
                     ("side_badge", "status_badge", "mode_badge"),
-                    ("opened_at", "closed_at"),
+                    ("opened", "closed"),
                 )
             },
         ),
@@ -88,7 +94,10 @@ class PositionAdmin(ReadOnlyAdmin):
         ),
         ("Prices", {"fields": (("entry", "liquidation"), ("stop", "take"))}),
     )
+    number = row_number_column("position")
+    side_shown = side_column()
     opened = time_column("opened_at", "opened")
+    closed = time_column("closed_at", "closed")
     trader_link = link_column("trader")
     market_link = link_column("market")
     side_badge = badge_column("side", SIDE_COLOURS, "side")
@@ -112,8 +121,8 @@ class FillAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
         "filled_at",
-        "order_link",
-        "position_link",
+        "order_number",
+        "position_number",
         "price_shown",
         "collateral",
         "notional",
@@ -126,10 +135,18 @@ class FillAdmin(ReadOnlyAdmin):
     search_fields = ("=venue_fill_id", "=order__id", "=order__trace_id", "order__trader__username")
     list_select_related = ("order", "position")
     ordering = ("-id",)
-    fields = (*list_display[1:], "venue_fill_id")
-    filled_at = time_column("at", "at")
+    fieldsets = (
+        ("Fill", {"fields": (("filled_at", "order_link", "position_link"), "venue_fill_id")}),
+        (
+            "Money",
+            {"fields": (("price_shown", "collateral", "notional"), ("fee", "accrued", "pnl"))},
+        ),
+    )
+    filled_at = time_column("at")
     order_link = link_column("order")
+    order_number = number_link_column("order")
     position_link = link_column("position")
+    position_number = number_link_column("position")
     price_shown = price_column("price")
     collateral = usd_column("collateral_usd")
     notional = usd_column("notional_usd")

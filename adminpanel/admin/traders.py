@@ -15,11 +15,14 @@ from adminpanel.admin.columns import (
     SIDE_COLOURS,
     badge,
     badge_column,
+    date_column,
     link_column,
     money,
     number_column,
     price_column,
+    text_column,
     time_column,
+    two_lines,
     usd_column,
 )
 from trading import selectors
@@ -87,7 +90,7 @@ class OpenPositionInline(ReadOnlyInline):
 class TraderAdmin(VantaAdmin):
     """`is_active` and `policy` may be changed, with an audit entry each; the rest comes from Telegram and services."""
 
-    list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "policy", "since")
+    list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "limits", "since")
     list_filter = ("is_active", "execution_mode", "policy")
     search_fields = ("first_name", "username", "=telegram_id", "=chat_id")
     list_select_related = ("policy",)
@@ -96,12 +99,14 @@ class TraderAdmin(VantaAdmin):
     inlines = (AccountInline, OpenPositionInline)
     fieldsets = (
         ("Control", {"fields": (("is_active", "policy"),)}),
-        ("Person", {"fields": (("telegram_id", "chat_id"), ("first_name", "username"), ("created_at", "mode"))}),
+        ("Person", {"fields": (("telegram_id", "chat_id"), ("first_name", "username"), ("registered", "mode"))}),
         ("History", {"fields": ("history",)}),
     )
-    readonly_fields = ("telegram_id", "chat_id", "first_name", "username", "created_at", "mode", "history")
-    mode = badge_column("execution_mode", MODE_COLOURS)
-    since = time_column("created_at", "since")
+    readonly_fields = ("telegram_id", "chat_id", "first_name", "username", "registered", "mode", "history")
+    mode = badge_column("execution_mode", MODE_COLOURS, "mode")
+    since = date_column("created_at", "since")
+    registered = time_column("created_at", "registered")
+    limits = text_column("policy")
     free_dry = usd_column("free_dry_usd", "free balance, DRY")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trader]:
@@ -112,10 +117,10 @@ class TraderAdmin(VantaAdmin):
             free_dry_usd=Subquery(balance), open_count=Count("positions", filter=Q(positions__status="open"))
         )
 
-    @display(description="trader", header=True, ordering="first_name")  # type: ignore[untyped-decorator]
-    def person(self, trader: Trader) -> list[str]:
+    @display(description="trader", ordering="first_name")  # type: ignore[untyped-decorator]
+    def person(self, trader: Trader) -> str:
         """Name, and the name in Telegram below it."""
-        return [str(trader), f"@{trader.username}" if trader.username else ""]
+        return two_lines(trader, f"@{trader.username}" if trader.username else "")
 
     @display(description="active", ordering="is_active")  # type: ignore[untyped-decorator]
     def active(self, trader: Trader) -> str:

@@ -1,10 +1,14 @@
-"""A list that is empty says why."""
+"""Lists are short and plain: what is empty says why, what is real money says so, and the rest is on the page."""
+
+import datetime as dt
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from adminpanel.admin.columns import shortened
 from tests.factories import make_order
+from vanta import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -38,3 +42,36 @@ def test_a_search_that_finds_nothing_offers_the_way_back(admin_client: Client) -
 
     assert "Nothing matches the search and the filters" in html
     assert '<a class="text-link" href="?">Show everything</a>' in html
+
+
+def rows(html: str) -> str:
+    return html.partition('id="result_list"')[2].partition("</table>")[0]
+
+
+def test_an_order_in_real_money_stands_out(admin_client: Client) -> None:
+    make_order()
+    assert "LIVE" not in rows(listed(admin_client, "trading_order"))
+
+    make_order(mode="LIVE")
+
+    assert "LIVE" in rows(listed(admin_client, "trading_order"))
+
+
+def test_the_year_is_left_out_only_while_it_lasts(admin_client: Client) -> None:
+    make_order(created_at=clock.now() - dt.timedelta(days=400))
+    assert "v-this-year" not in listed(admin_client, "trading_order")
+
+    make_order()
+
+    assert "v-this-year" in listed(admin_client, "trading_order")
+
+
+def test_a_reason_is_written_in_words(admin_client: Client) -> None:
+    make_order(state="DENIED", reason="position_size,account_risk")
+
+    assert ">position size, account risk<" in listed(admin_client, "trading_order")
+
+
+def test_a_long_hash_is_known_by_its_ends() -> None:
+    assert shortened("paper-17") == "paper-17"
+    assert "0x012345…89abcdef" in shortened(f"0x{'0123456789abcdef' * 4}")

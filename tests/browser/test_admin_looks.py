@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.urls import reverse
@@ -16,6 +17,12 @@ from trading.models import Order
 
 pytestmark = pytest.mark.browser
 NARROW = 1280
+LISTS_WITH_ROWS = 12
+# The list's width and the width of what holds it; null where the list is empty.
+WIDTHS = """() => {
+  const list = document.querySelector("#result_list");
+  return list && [list.getBoundingClientRect().width, list.closest("[data-simplebar]").clientWidth];
+}"""
 # Every line of text with its place, and each pair of lines that share more than a pixel both ways.
 COLLISIONS = """() => {
   const page = document.querySelector("#content-main");
@@ -67,6 +74,17 @@ def desk(site: Stack, tmp_path: Path) -> Iterator[Page]:
 def address(row: Model | None) -> str:
     assert row is not None
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def test_no_list_is_wider_than_its_place_at_1280_pixels(desk: Page, site: Stack) -> None:
+    widths = {}
+    for model in admin.site._registry:
+        desk.goto(f"{site.url}/admin/{model._meta.app_label}/{model._meta.model_name}/")
+        widths[model.__name__] = desk.evaluate(WIDTHS)
+
+    shown = {name: both for name, both in widths.items() if both}
+    assert len(shown) >= LISTS_WITH_ROWS
+    assert {name: both for name, both in shown.items() if both[0] > both[1]} == {}
 
 
 def test_no_text_on_an_order_page_runs_into_another(desk: Page, site: Stack, order: Order) -> None:
