@@ -196,3 +196,9 @@ def inlines(changes: dict[str, object]) -> dict[str, object]:
     numbers = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
     forms = {f"{prefix}-{name}": value for prefix in ("accounts", "positions") for name, value in numbers.items()}
     return {**forms, **changes}
+
+
+def test_whoever_logs_in_without_having_been_sent_there_sees_the_dashboard(client: Client) -> None:
+    User.objects.create_superuser("root", password="a-long-enough-word")
+    answer = client.post("/admin/login/", {"username": "root", "password": "a-long-enough-word"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
