@@ -9,8 +9,9 @@ from trading.models import Order, OutboxMessage
 from vanta import tracing
 from vanta.wake import wake_on_commit
 
-# Rendered by the Telegram front end when it is sent, so that it tells the latest.
+# Rendered by the Telegram front end when they are sent, so that they tell the latest.
 ORDER_CARD = "order_card"
+CHART = "chart"
 
 
 _together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)

@@ -75,6 +75,12 @@ def open_positions(trader: Trader) -> list[Position]:
     )
 
 
+def open_positions_in(market: Market, trader_id: int) -> list[Position]:
+    """A trader's open positions in one market, in both modes, newest first."""
+    found = Position.objects.filter(trader_id=trader_id, market=market, status=Position.Status.OPEN)
+    return list(found.order_by("-pk"))
+
+
 def closings_of(position: Position) -> int:
     """How many closings of a position are under way or done; what was refused or withdrawn does not count."""
     ended = (OrderState.DENIED, OrderState.REJECTED, OrderState.CANCELED, OrderState.EXPIRED)

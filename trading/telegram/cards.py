@@ -188,7 +188,8 @@ def position_buttons(position: Position) -> list[list[tuple[str, str]]]:
     # A tap counts for the position as this card shows it: the next closing makes these buttons old.
     seen = closings_of(position)
     shares = [("Close 25%", "25"), ("50%", "50"), ("All", "100")]
-    return [[(label, f"close:{position.pk}:{share}:{seen}") for label, share in shares]]
+    chart = [("📈 Chart", f"chart:{position.market_id}")]
+    return [[(label, f"close:{position.pk}:{share}:{seen}") for label, share in shares], chart]
 
 
 def _liquidation(position: Position, price: Decimal | None) -> str:

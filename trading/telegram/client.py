@@ -27,6 +27,7 @@ class BotLoop:
             connect_timeout=TIMEOUT_S,
             read_timeout=TIMEOUT_S,
             write_timeout=TIMEOUT_S,
+            media_write_timeout=TIMEOUT_S,  # by default 20 s, with which a row's lease could run out
             pool_timeout=FREE_CONNECTION_S,
         )
         self.bot = Bot(settings.TELEGRAM_BOT_TOKEN, base_url=settings.TELEGRAM_API_BASE_URL, request=request)

@@ -17,7 +17,7 @@ from trading.services import orders
 from trading.services import positions as services
 from trading.services.orders import OpeningWish
 from trading.services.positions import Unopened
-from trading.telegram import cards, messages, pages, story
+from trading.telegram import cards, chart_commands, messages, pages, story
 from trading.telegram.context import Context
 from trading.telegram.parsing import (
     Level,
@@ -229,6 +229,7 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "balance": balance,
     "markets": markets,
     "price": price,
+    "chart": chart_commands.chart,
     "long": long,
     "short": short,
     "positions": positions,
@@ -240,6 +241,7 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
 }
 EXAMPLES = {
     "price": "<code>/price ETH</code>",
+    "chart": chart_commands.EXAMPLE,
     "close": messages.CLOSING_EXAMPLE,
     "cancel": "<code>/cancel 12</code>",
     "why": "<code>/why 12</code>",

@@ -13,13 +13,14 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from telegram import Bot, BotCommand, InlineKeyboardMarkup, Message
+from telegram import Bot, BotCommand, InlineKeyboardMarkup, InputMediaPhoto, Message
 from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, TelegramError
 
 from risk import trading_state
+from trading import outbox
 from trading.models import Order, OutboxMessage
-from trading.outbox import ORDER_CARD
-from trading.telegram import cards, messages
+from trading.outbox import CHART, ORDER_CARD
+from trading.telegram import cards, chart_cards, messages
 from trading.telegram.client import bot_loop
 from vanta import clock, metrics, tracing
 
@@ -36,6 +37,7 @@ _TAKE = """
     ORDER BY m.id LIMIT %s FOR UPDATE SKIP LOCKED
 """
 NOT_ABOUT_A_CHAT = frozenset({"answerCallbackQuery", "setMyCommands"})
+FRESH = {"editMessageText": "sendMessage", "editMessageMedia": "sendPhoto"}  # what a message is replaced by
 Call = tuple[str, dict[str, Any]]
 UNRENDERABLE = "unrenderable"
 
@@ -86,6 +88,8 @@ def _rendered(row: OutboxMessage, banner: str) -> Call:
 
 def _call(row: OutboxMessage, banner: str) -> Call:
     """The Bot API call that a row stands for now."""
+    if row.method == CHART:
+        return chart_cards.call(row.chat_id, row.payload, banner)
     if row.method != ORDER_CARD or row.order is None:
         return row.method, {"chat_id": row.chat_id, **row.payload}
     card = cards.with_banner(cards.order_card(row.order), banner)
@@ -128,9 +132,9 @@ async def _after_bad_request(bot: Bot, method: str, arguments: dict[str, Any], e
     words = str(error).lower()
     if "not modified" in words:
         return Result("sent")
-    if method == "editMessageText" and ("not found" in words or "can't be edited" in words):
+    if method in FRESH and ("not found" in words or "can't be edited" in words):
         fresh = {name: value for name, value in arguments.items() if name != "message_id"}
-        return await _send(bot, "sendMessage", fresh)
+        return await _send(bot, FRESH[method], fresh)
     return Result("dead", error=str(error)[:200])
 
 
@@ -138,6 +142,8 @@ def _bot_method(bot: Bot, method: str) -> Callable[..., Awaitable[Any]]:
     methods: dict[str, Callable[..., Awaitable[Any]]] = {
         "sendMessage": bot.send_message,
         "editMessageText": bot.edit_message_text,
+        "sendPhoto": bot.send_photo,
+        "editMessageMedia": bot.edit_message_media,
         "answerCallbackQuery": bot.answer_callback_query,
         "setMyCommands": bot.set_my_commands,
     }
@@ -152,6 +158,10 @@ def _typed(method: str, arguments: dict[str, Any], bot: Bot) -> dict[str, Any]:
         typed["commands"] = [BotCommand(**command) for command in typed["commands"]]
     if "reply_markup" in typed:
         typed["reply_markup"] = InlineKeyboardMarkup.de_json(typed["reply_markup"], bot)
+    if method == "editMessageMedia":
+        typed["media"] = InputMediaPhoto(
+            media=typed.pop("photo"), caption=typed.pop("caption"), parse_mode=typed.pop("parse_mode")
+        )
     return typed
 
 
@@ -167,12 +177,21 @@ def _store(rows: Sequence[OutboxMessage], results: Sequence[Result]) -> None:
             metrics.notify_seconds.observe((now - row.created_at).total_seconds())
         elif result.status == "dead" or _is_late_answer(row, now):
             row.status = OutboxMessage.Status.DEAD
+            _tell_undrawn(row)
         else:
             row.next_attempt_at = now + _backoff(row.attempts, result.retry_after_s)
         _log(row, result)
     OutboxMessage.objects.bulk_update(
         rows, ["attempts", "last_error", "telegram_message_id", "status", "sent_at", "next_attempt_at"]
     )
+
+
+def _tell_undrawn(row: OutboxMessage) -> None:
+    """A chart that is given up leaves whoever asked for it without any answer otherwise."""
+    if row.method == CHART:
+        told = cards.with_banner(cards.text(chart_cards.undrawn(row.payload)), messages.banner(trading_state.current()))
+        with tracing.bind_trace(row.trace_id):
+            outbox.owe(row.chat_id, "sendMessage", told)
 
 
 def _is_late_answer(row: OutboxMessage, now: dt.datetime) -> bool:

@@ -35,6 +35,8 @@ _MISTAKES: dict[str, str] = {
     "not_a_share": "How much of it? Write <code>50%</code>, <code>half</code> or <code>all</code>.",
     "not_an_order": "Which one? Write its number, like <code>12</code>.",
     "missing_order": "Which order? Its number is on its card, like <code>12</code>.",
+    "not_a_resolution": "Charts come as <code>1m</code>, <code>5m</code>, <code>1h</code> and <code>1d</code>.",
+    "resolution_twice": "There are two resolutions; one is enough.",
     "level_not_a_price": "With these numbers the level is not a price above zero.",
 }
 
@@ -91,6 +93,13 @@ def no_price(symbol: str, reason: str) -> str:
     return (
         f"⏸ There is no price for {escape(symbol)} that Vanta trusts right now ({reason.replace('_', ' ')}). "
         "Opening waits for one; closing works. Try again in a few seconds."
+    )
+
+
+def no_history(symbol: str, resolution: str) -> str:
+    return (
+        f"🕯 The price history of {escape(symbol)} is still being gathered: "
+        f"there are not two {resolution} candles yet. Please try again in a few minutes."
     )
 
 

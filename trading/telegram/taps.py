@@ -9,7 +9,7 @@ from trading.models import Order, Position
 from trading.order_state import OrderState
 from trading.services import orders, placing, positions
 from trading.services.placing import Confirmation, Placed
-from trading.telegram import cards, commands, pages
+from trading.telegram import cards, chart_commands, commands, pages
 from trading.telegram.context import Context
 from trading.telegram.parsing import parse_order_id, parse_share
 from vanta import tracing
@@ -145,4 +145,5 @@ HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "upside": upside,
     "positions": show_positions,
     "markets": turn_markets,
+    "chart": chart_commands.tap,
 }
