@@ -17,7 +17,7 @@ from trading.services import orders
 from trading.services import positions as services
 from trading.services.orders import OpeningWish
 from trading.services.positions import Unopened
-from trading.telegram import cards, chart_commands, messages, pages, story
+from trading.telegram import cards, chart_commands, market_commands, messages, pages, story
 from trading.telegram.context import Context
 from trading.telegram.parsing import (
     Level,
@@ -46,18 +46,6 @@ def help_(context: Context, _words: Words) -> None:
 
 def balance(context: Context, _words: Words) -> None:
     context.reply(pages.balance(selectors.balance(context.trader, orders.opening_mode(context.trader))))
-
-
-def markets(context: Context, words: Words) -> None:
-    context.reply(pages.markets(selectors.listed_markets(), " ".join(words)))
-
-
-def price(context: Context, words: Words) -> None:
-    if not words:
-        raise Mistake("missing_market")
-    market = feeds.find_market(words[0])
-    mark = feeds.mark_prices([market.symbol])[market.symbol]
-    context.reply(pages.price(market, mark, feeds.last_mark(market.symbol), clock.now_ms()))
 
 
 def long(context: Context, words: Words) -> None:
@@ -227,8 +215,8 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "start": start,
     "help": help_,
     "balance": balance,
-    "markets": markets,
-    "price": price,
+    "markets": market_commands.markets,
+    "price": market_commands.price,
     "chart": chart_commands.chart,
     "long": long,
     "short": short,
