@@ -43,12 +43,17 @@ class FeedStatus:
 
     state: Literal["ok", "degraded", "failed"]
     detail: str
+    is_readable: bool  # whether Redis answered; where it did not, no source and no stream is known
     sources: tuple[SourceStatus, ...]
     stream: StreamStatus | None
     open_markets: int  # distinct price symbols
     priced_markets: int
-    unpriced: tuple[str, ...]
+    without_price: tuple[NoConsensus, ...]
     oldest_mark_age_ms: int | None
+
+    @property
+    def unpriced(self) -> tuple[str, ...]:
+        return tuple(none.market for none in self.without_price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +87,21 @@ def mark_prices(symbols: Sequence[str], *, now_ms: int | None = None) -> dict[st
 
 def last_mark(symbol: str) -> MarkPrice | None:
     """The last mark price that was mirrored to PostgreSQL, however old; it may close, never open."""
-    terms = price_terms([symbol]).get(symbol)
-    row = LastMark.objects.filter(price_symbol=terms.price_symbol).first() if terms else None
-    if row is None:
-        return None
+    return last_marks([symbol]).get(symbol)
+
+
+def last_marks(symbols: Sequence[str]) -> dict[str, MarkPrice]:
+    """The last mark price of each market that ever had one; one query for all."""
+    terms = price_terms(symbols)
+    rows = LastMark.objects.in_bulk({term.price_symbol for term in terms.values()})
+    return {
+        symbol: _remembered(symbol, rows[term.price_symbol])
+        for symbol, term in terms.items()
+        if term.price_symbol in rows
+    }
+
+
+def _remembered(symbol: str, row: LastMark) -> MarkPrice:
     as_of_ms = round(row.as_of.timestamp() * 1000)
     return MarkPrice(symbol, row.price, row.uncertainty, as_of_ms, tuple(row.sources), ())
 
@@ -147,24 +163,25 @@ def feed_status() -> FeedStatus:
     marks = mark_prices(symbols, now_ms=now_ms)
     priced = [mark for mark in marks.values() if isinstance(mark, MarkPrice)]
     try:
-        sources, stream = tuple(read_status(name) for name in SOURCES), read_stream()
+        sources, stream, is_readable = tuple(read_status(name) for name in SOURCES), read_stream(), True
     except RedisDown:
-        sources, stream = (), None  # unknown; that no market has a price already says it
-    unpriced = tuple(symbol for symbol, mark in marks.items() if isinstance(mark, NoConsensus))
+        sources, stream, is_readable = (), None, False  # unknown; that no market has a price already says it
+    without_price = tuple(mark for mark in marks.values() if isinstance(mark, NoConsensus))
     ailing = [*[f"{source.name} fails: {_error_of(source)}" for source in sources if _fails(source)], describe(stream)]
     details = [
         f"{len(priced)} of {len(symbols)} open markets have a price",
         *filter(None, ailing),
-        *([f"without a price: {_some_of(unpriced)}"] if unpriced else []),
+        *([f"without a price: {_some_of([none.market for none in without_price])}"] if without_price else []),
     ]
     return FeedStatus(
-        state="failed" if not priced else "degraded" if unpriced or any(ailing) else "ok",
+        state="failed" if not priced else "degraded" if without_price or any(ailing) else "ok",
         detail="; ".join(details),
+        is_readable=is_readable,
         sources=sources,
         stream=stream,
         open_markets=len(symbols),
         priced_markets=len(priced),
-        unpriced=unpriced,
+        without_price=without_price,
         oldest_mark_age_ms=max((now_ms - mark.as_of_ms for mark in priced), default=None),
     )
 
