@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 from django.db import transaction
+from django.db.models import Q, Value
+from django.db.models.functions import Greatest
 
 from feeds.candle_store import merge_pieces, piece_of
 from feeds.consensus import MarkPrice, NoConsensus
@@ -69,8 +71,10 @@ def _note_losses(marks: Marks) -> None:
     lost = set(ConsensusLoss.objects.filter(ended_at=None).values_list("price_symbol", flat=True))
     if ended := lost - missing.keys():
         rows = ConsensusLoss.objects.filter(ended_at=None, price_symbol__in=ended)
-        lasted = rows.filter(began_at__lte=now - LASTING).update(ended_at=now)
-        rows.delete()
+        # What people were told of has an end that they will be told of, were the teller's clock ahead of ours.
+        kept = rows.filter(Q(began_at__lte=now - LASTING) | Q(told_loss_at__isnull=False))
+        lasted = kept.update(ended_at=Greatest("began_at", Value(now)))
+        rows.filter(told_loss_at=None).delete()
         if lasted:
             log.info("consensus_regained", markets=sorted(ended))
     begun = [_loss(symbol, mark, now) for symbol, mark in missing.items() if symbol not in lost]

@@ -1,5 +1,7 @@
 """The last price that Vanta vouched for, and the times without one."""
 
+import datetime as dt
+
 from django.db import models
 from django.db.models import Q
 
@@ -27,7 +29,8 @@ class LastMark(models.Model):
 class ConsensusLoss(models.Model):
     """A stretch of time in which an open market had no price to trust: nothing could be opened there.
 
-    Written by whoever mirrors the marks, once the loss has lasted; read by people, and by what alerts them.
+    Written by whoever mirrors the marks, and forgotten where it was short and nobody was told; read by people, and by
+    what alerts them.
     """
 
     price_symbol = models.CharField(max_length=40)
@@ -53,3 +56,7 @@ class ConsensusLoss(models.Model):
 
     def __str__(self) -> str:
         return f"{self.price_symbol} without consensus since {self.began_at:%Y-%m-%d %H:%M:%S}"
+
+    def duration(self, now: dt.datetime) -> dt.timedelta:
+        """How long it lasted, or has lasted at `now`."""
+        return max((self.ended_at or now) - self.began_at, dt.timedelta(0))

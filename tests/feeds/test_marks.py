@@ -104,6 +104,24 @@ def test_a_loss_of_a_moment_is_forgotten() -> None:
     assert not ConsensusLoss.objects.exists()
 
 
+def test_a_loss_that_people_were_told_of_is_not_forgotten_however_short() -> None:
+    marks.mirror_marks(ETH)
+    ConsensusLoss.objects.update(told_loss_at=clock.now())
+    price_is("3000")
+    marks.mirror_marks(ETH)
+    assert ConsensusLoss.objects.get().ended_at is not None
+
+
+def test_a_loss_ends_although_it_began_by_a_clock_that_is_ahead() -> None:
+    marks.mirror_marks(ETH)
+    ahead = clock.now() + dt.timedelta(seconds=30)
+    ConsensusLoss.objects.update(began_at=ahead, told_loss_at=ahead)
+    price_is("3000")
+    assert marks.mirror_marks(ETH) == 1
+    loss = ConsensusLoss.objects.get()
+    assert loss.ended_at == loss.began_at
+
+
 def test_a_market_that_has_closed_has_lost_nothing_more(later: Callable[[int], None]) -> None:
     marks.mirror_marks(ETH)
     later(60)
