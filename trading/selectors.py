@@ -93,8 +93,8 @@ def recent_orders(trader: Trader, limit: int = 10) -> list[Order]:
 
 
 def listed_markets() -> list[Market]:
-    """The markets that can be traded, in the venue's order."""
-    return list(Market.objects.filter(is_listed=True).order_by("group_index", "pair_index"))
+    """The markets that can be traded, in the venue's order, without its own long parameters."""
+    return list(Market.objects.filter(is_listed=True).defer("venue_params").order_by("group_index", "pair_index"))
 
 
 def order_chain(order_id: int, *, trader: Trader | None = None) -> OrderChain:

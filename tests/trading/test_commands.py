@@ -21,13 +21,6 @@ pytestmark = pytest.mark.django_db
 D = Decimal
 
 
-@pytest.fixture
-def markets(eth: Market, price: SetPrice) -> None:
-    make_market("BTC/USD")
-    make_market("EUR/USD", group_index=2, group_name="FOREX", max_leverage=D(100))
-    price("BTC/USD", "60000")
-
-
 @pytest.mark.parametrize(
     ("typed", "parts"),
     [
@@ -99,45 +92,10 @@ def test_balance_shows_equity_and_what_positions_hold(ada: Person, eth: Market) 
     assert "(1 open)" in shown
 
 
-def test_a_price_shows_its_age_and_where_it_comes_from(ada: Person, eth: Market) -> None:
-    shown = ada.answer("/price eth")
-    assert "3,000.00" in shown
-    assert "avantis" in shown
-
-
-def test_an_old_price_is_shown_as_such(ada: Person, eth: Market, price: SetPrice, last_known: SetPrice) -> None:
-    price("ETH/USD", "3000", age_ms=30_000)
-    last_known("ETH/USD", "2990")
-    shown = ada.answer("/price eth")
-    assert "No price can be trusted" in shown
-    assert "2,990.00" in shown
-
-
 def test_nothing_is_drafted_without_a_price(ada: Person, eth: Market, price: SetPrice) -> None:
     price("ETH/USD", "3000", age_ms=30_000)
     assert "no price for ETH/USD" in ada.answer("/long ETH 100 10x")
     assert not ada.orders
-
-
-def test_markets_are_listed_by_group_and_can_be_narrowed(ada: Person, markets: None) -> None:
-    everything, forex = ada.answer("/markets"), ada.answer("/markets forex")
-    assert "ETH" in everything
-    assert "<b>FOREX</b>" in everything
-    assert "EUR" in forex
-    assert "ETH" not in forex.split("narrows")[0]
-    assert "No market matches" in ada.answer("/markets unobtainium")
-
-
-def test_a_long_list_of_markets_is_turned_by_buttons(ada: Person) -> None:
-    for number in range(60):
-        make_market(f"COIN{number:02}/USD")
-    first = ada.types("/markets")
-    assert "page 1 of 3" in words(first)
-    assert buttons(first) == {"More ▶️": "markets:1:"}
-    second = ada.taps("markets:1:")
-    assert "page 2 of 3" in words(second)
-    assert set(buttons(second)) == {"◀️ Back", "More ▶️"}
-    assert "page 3 of 3" in words(ada.taps("markets:99:"))
 
 
 def test_positions_show_pnl_and_the_way_to_liquidation(ada: Person, eth: Market, price: SetPrice) -> None:

@@ -104,9 +104,12 @@ def no_history(symbol: str, resolution: str) -> str:
 
 
 def age(milliseconds: int) -> str:
-    """`0.7 s`, `12 min`."""
+    """`0.7 s`, `12 min`, `5 h`, `3 d`."""
     seconds = Decimal(max(0, milliseconds)) / 1000
-    return f"{seconds:.1f} s" if seconds < 120 else f"{int(seconds // 60)} min"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes = max(0, milliseconds) // 60_000
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} d"
 
 
 def moment(at: dt.datetime) -> str:

@@ -4,19 +4,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
 
-from feeds.consensus import MarkPrice, NoConsensus
-from feeds.models import Market
 from trading.models import Order, Trader
 from trading.order_state import OrderState
 from trading.selectors import Balance, SystemStatus
 from trading.telegram import messages
 from trading.telegram.cards import Payload, text
 from trading.telegram.menu import MENU
-from vanta import clock
-from vanta.money import format_number, format_percent, format_price, format_usd
+from vanta.money import format_number, format_usd
 
-PAGE_OF_MARKETS = 25
-MAX_WANTED = 12  # its UTF-8 must fit a button's 64 bytes
 _DOTS = {
     OrderState.FILLED: "✅",
     OrderState.DENIED: "⛔",
@@ -70,57 +65,6 @@ def balance(account: Balance) -> Payload:
     if account.reserved_usd:
         lines.append(f"Reserved by orders under way  {format_usd(account.reserved_usd)} USDC")
     return text("\n".join(lines), [("📊 Positions", "positions:")])
-
-
-def markets(listed: Sequence[Market], wanted: str, page: int = 0) -> Payload:
-    """One page of the markets whose symbol or group has `wanted` in it; buttons lead to the others."""
-    wanted = wanted[:MAX_WANTED]
-    chosen = [market for market in listed if wanted.upper() in f"{market.symbol} {market.group_name}".upper()]
-    if not chosen:
-        return text(f"🤔 No market matches {messages.quoted(wanted)}. /markets lists them all.")
-    pages = -(-len(chosen) // PAGE_OF_MARKETS)
-    page = min(max(page, 0), pages - 1)
-    lines = [f"📈 <b>Markets</b>  {len(chosen)}" + (f" · page {page + 1} of {pages}" if pages > 1 else "")]
-    group = None
-    for market in chosen[page * PAGE_OF_MARKETS : (page + 1) * PAGE_OF_MARKETS]:
-        if market.group_index != group:
-            group = market.group_index
-            lines += ["", f"<b>{escape(market.group_name or f'Group {group}')}</b>"]
-        lines.append(_market_line(market))
-    lines += ["", "<code>/markets forex</code> narrows the list, <code>/price ETH</code> shows a price."]
-    turns = [("◀️ Back", page - 1), ("More ▶️", page + 1)]
-    row = [(label, f"markets:{number}:{wanted}") for label, number in turns if 0 <= number < pages]
-    return text("\n".join(lines), *([row] if row else []))
-
-
-def _market_line(market: Market) -> str:
-    name = market.symbol.removesuffix("/USD")
-    leverage = format_number(market.max_leverage.normalize())
-    closed = "" if market.is_open_at(clock.now()) else " · closed"
-    return f"<code>{escape(name):<14}</code> up to {leverage}x{closed}"
-
-
-def price(market: Market, mark: MarkPrice | NoConsensus, last: MarkPrice | None, now_ms: int) -> Payload:
-    """The price with what it rests on; without consensus the last known one with its age."""
-    lines = [f"💹 <b>{escape(market.symbol)}</b>"]
-    if isinstance(mark, MarkPrice):
-        lines += [
-            f"<b>{format_price(mark.price)}</b>  ± {format_percent(mark.uncertainty, 3)}",
-            f"{messages.age(now_ms - mark.as_of_ms)} old · from {', '.join(mark.sources)}",
-        ]
-    else:
-        is_open = market.is_open_at(clock.from_ms(now_ms))
-        lines.append(
-            f"No price can be trusted right now: {mark.reason.replace('_', ' ')}."
-            if is_open
-            else messages.closed(market.next_open_at)
-        )
-        if last is not None:
-            age = messages.age(now_ms - last.as_of_ms)
-            use = " It may only close." if is_open else ""
-            lines.append(f"Last known <b>{format_price(last.price)}</b>, {age} old.{use}")
-    lines += [f"{escape(left_out.source)} left out: {left_out.reason.replace('_', ' ')}" for left_out in mark.excluded]
-    return text("\n".join(lines))
 
 
 def order_list(orders: Sequence[Order]) -> Payload:

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 
 from feeds.models import Market
-from trading import selectors
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound, PositionChanged
 from trading.models import Order, Position
 from trading.order_state import OrderState
 from trading.services import orders, placing, positions
 from trading.services.placing import Confirmation, Placed
-from trading.telegram import cards, chart_commands, commands, pages
+from trading.telegram import cards, chart_commands, commands, market_commands
 from trading.telegram.context import Context
 from trading.telegram.parsing import parse_order_id, parse_share
 from vanta import tracing
@@ -131,19 +130,12 @@ def show_positions(context: Context, _argument: str) -> None:
     commands.positions(context, ())
 
 
-def turn_markets(context: Context, argument: str) -> None:
-    """Another page of the markets: `<page>:<what was asked for>`."""
-    page, _, wanted = argument.partition(":")
-    context.toast("")
-    context.edit(pages.markets(selectors.listed_markets(), wanted, parse_order_id(page)))
-
-
 HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "confirm": confirm,
     "cancel": cancel,
     "close": close,
     "upside": upside,
     "positions": show_positions,
-    "markets": turn_markets,
+    "markets": market_commands.turn_markets,
     "chart": chart_commands.tap,
 }
