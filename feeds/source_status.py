@@ -18,7 +18,9 @@ LONGEST_ERROR = 200
 CIRCUIT_OPENS_AFTER = 5
 FIRST_PAUSE_S = 1
 MAX_DOUBLINGS = 16
+SILENT_AFTER_MS = 30_000  # three polls of the slowest
 Circuit = Literal["closed", "open", "probing"]
+Condition = Literal["ok", "failing", "paused", "open", "probing", "silent", "never heard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,19 @@ class SourceStatus:
         if self.failures < CIRCUIT_OPENS_AFTER:
             return "closed"
         return "open" if self.paused_until_ms > now_ms else "probing"
+
+    def condition(self, now_ms: int) -> Condition:
+        """How the source is, in a word; silent is one that nobody asks, or that has nothing to say."""
+        circuit = self.circuit(now_ms)
+        if circuit != "closed":
+            return circuit
+        if self.paused_until_ms > now_ms:
+            return "paused"
+        if self.failures:
+            return "failing"
+        if self.last_ok_ms is None:
+            return "never heard"
+        return "ok" if now_ms - self.last_ok_ms <= SILENT_AFTER_MS else "silent"
 
 
 def record_success(name: str, *, latency_ms: int, quotes: Sequence[Quote], asked: int) -> int:
