@@ -14,7 +14,7 @@ from tests.trading.people import Person, buttons, words
 from tests.trading.pipeline import open_position
 from trading.models import Order, Trader
 from trading.telegram.commands import HANDLERS
-from trading.telegram.menu import MENU
+from trading.telegram.menu import ADMIN_MENU, MENU
 from vanta import clock
 
 pytestmark = pytest.mark.django_db
@@ -213,4 +213,5 @@ def test_in_a_group_the_bot_shows_nothing_of_anybody(ada: Person, eth: Market) -
 
 
 def test_the_menu_shows_every_command_but_start() -> None:
-    assert {*MENU, "start"} == set(HANDLERS)
+    assert {*MENU, *ADMIN_MENU, "start"} == set(HANDLERS)
+    assert not MENU.keys() & ADMIN_MENU.keys()

@@ -17,7 +17,8 @@ from trading.services import orders
 from trading.services import positions as services
 from trading.services.orders import OpeningWish
 from trading.services.positions import Unopened
-from trading.telegram import cards, chart_commands, market_commands, messages, pages, story
+from trading.telegram import admin_commands, cards, chart_commands, market_commands, messages, pages, story
+from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
 from trading.telegram.parsing import (
     Level,
@@ -41,7 +42,7 @@ def start(context: Context, _words: Words) -> None:
 
 
 def help_(context: Context, _words: Words) -> None:
-    context.reply(pages.help_page())
+    context.reply(pages.help_page(is_admin=is_admin(context.trader.telegram_id)))
 
 
 def balance(context: Context, _words: Words) -> None:
@@ -226,6 +227,7 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "cancel": cancel,
     "why": why,
     "status": status,
+    "feeds": admin_commands.feeds,
 }
 EXAMPLES = {
     "price": "<code>/price ETH</code>",

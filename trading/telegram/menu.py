@@ -1,4 +1,4 @@
-"""The bot's commands with one line about each: Telegram's menu and /help show the same."""
+"""The bot's commands with one line about each: Telegram's menu and /help show the same; /help tells admins more."""
 
 from trading import outbox
 
@@ -17,6 +17,7 @@ MENU = {
     "status": "how trading stands",
     "help": "how to write orders",
 }
+ADMIN_MENU = {"feeds": "how prices come in"}  # in the /help of admins, and in nobody's menu
 NOBODY = 0  # the chat of calls that are about the bot itself
 
 

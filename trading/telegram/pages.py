@@ -9,7 +9,7 @@ from trading.order_state import OrderState
 from trading.selectors import Balance, SystemStatus
 from trading.telegram import messages
 from trading.telegram.cards import Payload, text
-from trading.telegram.menu import MENU
+from trading.telegram.menu import ADMIN_MENU, MENU
 from vanta.money import format_number, format_usd
 
 _DOTS = {
@@ -34,7 +34,7 @@ def welcome(trader: Trader, free_usd: Decimal) -> Payload:
     return text(body, [("📊 Positions", "positions:")])
 
 
-def help_page() -> Payload:
+def help_page(*, is_admin: bool = False) -> Payload:
     lines = [
         "<b>Open</b>",
         messages.OPENING_EXAMPLE,
@@ -50,6 +50,8 @@ def help_page() -> Payload:
         "<b>All commands</b>",
         *(f"/{name}  {about}" for name, about in MENU.items()),
     ]
+    if is_admin:
+        lines += ["", "<b>For admins</b>", *(f"/{name}  {about}" for name, about in ADMIN_MENU.items())]
     return text("\n".join(lines))
 
 

@@ -12,7 +12,9 @@ from trading.models import TelegramUpdate, Trader
 from trading.services import placing
 from trading.services.traders import register_trader
 from trading.telegram import commands, messages, taps
+from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
+from trading.telegram.menu import ADMIN_MENU
 from trading.telegram.parsing import Command, Mistake, parse_command
 from vanta import tracing
 
@@ -115,8 +117,7 @@ def _handle_text(update: TelegramUpdate, message: dict[str, Any]) -> str:
     command = parse_command(typed)
     handler = commands.HANDLERS.get(command.name) if command else None
     if command is None or handler is None:
-        near = difflib.get_close_matches(command.name, commands.HANDLERS, n=1) if command else []
-        context.reply_text(messages.unknown_command(typed, near))
+        context.reply_text(messages.unknown_command(typed, _similar(command, context) if command else []))
         return "unknown"
     try:
         handler(context, command.words)
@@ -125,6 +126,12 @@ def _handle_text(update: TelegramUpdate, message: dict[str, Any]) -> str:
     except UnknownMarket as error:
         context.reply_text(_unknown_market(error, command))
     return command.name
+
+
+def _similar(command: Command, context: Context) -> list[str]:
+    """The command that was probably meant; admins' commands are suggested to admins only."""
+    hidden = () if is_admin(context.trader.telegram_id) else ADMIN_MENU
+    return difflib.get_close_matches(command.name, [name for name in commands.HANDLERS if name not in hidden], n=1)
 
 
 def _unknown_market(error: UnknownMarket, command: Command) -> str:
