@@ -24,7 +24,7 @@ from vanta.redis import RedisDown
 T = TypeVar("T")
 HOUR = dt.timedelta(hours=1)
 SHOWN_DENIALS = 8
-HEARTBEATS = {"workers": 15, "dispatcher": 5}  # seconds after which silence is a fault
+HEARTBEATS = {"workers": 15, "dispatcher": 5, "streamer": 5}  # seconds after which silence is a fault
 STATE_LOOKS = {
     TradingState.ACTIVE: ("success", "check_circle", "Openings and closings are accepted."),
     TradingState.REDUCING: ("warning", "trending_down", "Only what reduces risk is accepted."),

@@ -71,7 +71,7 @@ def test_it_shows_who_is_alive(admin_client: Client) -> None:
 
     html = dashboard(admin_client)
 
-    assert html.count("no sign of life") == 1
+    assert html.count("no sign of life") == 2  # the dispatcher and the streamer
     assert "0 of 0 open markets have a price" in html
 
 
@@ -83,4 +83,4 @@ def test_it_opens_while_redis_is_down(admin_client: Client, settings: Settings) 
     redis.client.cache_clear()
 
     assert "the broker does not answer" in html
-    assert html.count("no sign of life") == 2
+    assert html.count("no sign of life") == 3

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +13,16 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from tests.factories import make_message, make_order, make_position
+from feeds.models import ConsensusLoss
+from feeds.price_terms import forget_price_terms
+from feeds.quote_store import write_quotes
+from feeds.source_status import CIRCUIT_OPENS_AFTER, record_failure, record_success
+from feeds.sources.base import SourceError
+from feeds.stream_status import StreamStatus, record_stream
+from tests.factories import make_market, make_message, make_order, make_position
+from tests.feeds.quotes import quote
 from tests.stack import Stack
-from vanta import clock, heartbeat
+from vanta import clock, heartbeat, redis
 from vanta.celery import app
 from vanta.embedded.host import free_port
 
@@ -56,6 +64,80 @@ def test_what_waits_is_read_at_each_scrape(client: Client) -> None:
     assert value(text, "vanta_inbox_pending") == 0
     assert (value(text, 'vanta_heartbeat_age_seconds{name="workers"}') or 0) < 5
     assert value(text, 'vanta_scrape_failed{part="queues"}') == 0
+
+
+def test_how_each_source_is_can_be_scraped(client: Client) -> None:
+    record_success("avantis", latency_ms=3, quotes=[replace(quote(), timestamp_ms=clock.now_ms() - 4000)], asked=1)
+    for _ in range(CIRCUIT_OPENS_AFTER):
+        record_failure("coingecko", error=SourceError("HTTP 500"), latency_ms=3, longest_pause_s=60)
+    record_failure("chainlink", error=SourceError("x", retry_after_s=60), latency_ms=3, longest_pause_s=60)
+
+    text = scrape(client)
+
+    ages = re.findall(r'^vanta_feed_newest_quote_age_seconds\{source="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    assert [name for name, _ in ages] == ["avantis"]
+    assert 4 <= float(ages[0][1]) < 10
+    assert by_source(text, "failures") == {"avantis": 0, "chainlink": 1, "coingecko": CIRCUIT_OPENS_AFTER}
+    assert by_source(text, "circuit_open") == {"avantis": 0, "chainlink": 0, "coingecko": 1}
+    assert by_source(text, "paused") == {"avantis": 0, "chainlink": 1, "coingecko": 1}
+
+
+def by_source(text: str, name: str) -> dict[str, float]:
+    found = re.findall(rf'^vanta_feed_{name}\{{source="(\w+)"\}} (\S+)$', text, re.MULTILINE)
+    return {source: float(number) for source, number in found}
+
+
+def test_how_the_stream_is_can_be_scraped(client: Client) -> None:
+    text = scrape(client)
+
+    assert value(text, "vanta_feed_stream_flowing") == 0
+    assert value(text, "vanta_feed_stream_price_age_seconds") is None
+
+    record_stream(StreamStatus("here:1", "streaming", since_ms=1, last_price_ms=clock.now_ms() - 1000))
+    text = scrape(client)
+
+    assert value(text, "vanta_feed_stream_flowing") == 1
+    assert 1 <= (value(text, "vanta_feed_stream_price_age_seconds") or 0) < 5
+    assert value(text, "vanta_feed_stream_failures") == 0
+
+    record_stream(StreamStatus("here:1", "restarting", since_ms=1, last_price_ms=clock.now_ms() - 6000, failures=4))
+    text = scrape(client)
+
+    assert value(text, "vanta_feed_stream_flowing") == 0
+    assert value(text, "vanta_feed_stream_failures") == 4
+
+
+def test_which_markets_have_a_price_can_be_scraped(client: Client) -> None:
+    forget_price_terms()
+    make_market("ETH/USD")
+    make_market("BTC/USD")
+    make_market("EUR/USD", group_index=2, is_open=False)
+    write_quotes([replace(quote(), timestamp_ms=clock.now_ms())])
+    ConsensusLoss.objects.create(price_symbol="BTC/USD", reason="no_quotes", began_at=clock.now())
+    ConsensusLoss.objects.create(
+        price_symbol="ETH/USD", reason="no_quotes", began_at=clock.now(), ended_at=clock.now() + timedelta(minutes=1)
+    )
+
+    text = scrape(client)
+
+    assert value(text, "vanta_feed_markets_open") == 2
+    assert value(text, "vanta_feed_markets_priced") == 1
+    assert value(text, "vanta_feed_losses_open") == 1
+
+
+def test_without_redis_no_market_has_a_price_and_the_sources_are_unknown(client: Client, settings: Settings) -> None:
+    make_market("ETH/USD")
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/1"
+    redis.client.cache_clear()
+
+    text = scrape(client)
+    redis.client.cache_clear()
+
+    assert value(text, "vanta_feed_markets_priced") == 0
+    for part in ("feed_sources", "feed_stream"):
+        assert value(text, f'vanta_scrape_failed{{part="{part}"}}') == 1
+    assert "vanta_feed_failures{" not in text
+    assert "vanta_feed_stream_flowing" not in text
 
 
 def test_the_depth_of_every_queue_is_there(client: Client) -> None:

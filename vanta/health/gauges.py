@@ -1,4 +1,4 @@
-"""Gauges that are read when Prometheus scrapes: what waits, by queue, by state, in the outbox.
+"""Gauges that are read when Prometheus scrapes: what waits, by queue, by state, in the outbox; how prices come in.
 
 A part that cannot be read is left out, and `vanta_scrape_failed` says which.
 """
@@ -13,10 +13,11 @@ from prometheus_client.registry import Collector
 from trading.models import Order, OutboxMessage, Position, TelegramUpdate
 from trading.order_state import PENDING
 from vanta import clock, heartbeat, queues
+from vanta.health import feed_gauges
 from vanta.health.slots import Slots
 
 TIMEOUT_S = 1.5
-HEARTBEATS = ("workers", "dispatcher")
+HEARTBEATS = ("workers", "dispatcher", "streamer")
 Probe = Callable[[], list[Metric]]
 
 _slots: Slots[list[Metric]] = Slots("scrape", max_threads=12)
@@ -87,4 +88,7 @@ PROBES: dict[str, Probe] = {
     "heartbeats": _heartbeats,
     "orders": _orders,
     "messages": _inbox_and_outbox,
+    "feed_sources": feed_gauges.sources,
+    "feed_stream": feed_gauges.stream,
+    "feed_markets": feed_gauges.markets,
 }
