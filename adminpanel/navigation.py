@@ -2,6 +2,8 @@
 
 from typing import Any
 
+FEEDS_PAGE = "/admin/feeds/live/"
+
 
 def _item(title: str, icon: str, model: str) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": f"/admin/{model}/"}

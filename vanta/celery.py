@@ -28,7 +28,7 @@ exchange = Exchange("vanta", type="direct", durable=True)
 app.conf.task_queues = [Queue(name, exchange, routing_key=name, durable=True) for name in QUEUE_NAMES]
 app.conf.task_default_exchange = "vanta"
 app.conf.task_default_routing_key = "maintenance"
-app.autodiscover_tasks(["vanta", "feeds", "trading"])
+app.autodiscover_tasks(["vanta", "feeds", "trading", "adminpanel"])
 
 _started: dict[str, float] = {}
 

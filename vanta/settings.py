@@ -11,6 +11,7 @@ import environ
 from environ.fileaware_mapping import FileAwareMapping
 
 from adminpanel.look import LOOK
+from adminpanel.schedule import BEAT_SCHEDULE as ADMINPANEL_SCHEDULE
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
 from trading.schedule import BEAT_SCHEDULE as TRADING_SCHEDULE
 from vanta.logging import logging_config
@@ -166,7 +167,7 @@ CELERY_BEAT_SCHEDULER = "redbeat.RedBeatScheduler"
 CELERY_REDBEAT_REDIS_URL = REDIS_URL
 CELERY_REDBEAT_LOCK_TIMEOUT = 6
 CELERY_BEAT_MAX_LOOP_INTERVAL = 2
-CELERY_BEAT_SCHEDULE = {**FEEDS_SCHEDULE, **TRADING_SCHEDULE, **VANTA_SCHEDULE}
+CELERY_BEAT_SCHEDULE = {**FEEDS_SCHEDULE, **TRADING_SCHEDULE, **ADMINPANEL_SCHEDULE, **VANTA_SCHEDULE}
 
 # --- Telegram ---------------------------------------------------------------------------------------------------------
 TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")

@@ -1,0 +1,16 @@
+"""When beat looks for what admins have to be told. Plain values: the settings merge them."""
+
+from typing import Any
+
+INTERVAL_S = 5
+
+
+def _every_few_seconds(task: str) -> dict[str, Any]:
+    options = {"queue": "maintenance", "expires": INTERVAL_S}
+    return {"task": f"adminpanel.tasks.{task}", "schedule": INTERVAL_S, "options": options}
+
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "tell-losses": _every_few_seconds("tell_losses"),
+    "tell-stream": _every_few_seconds("tell_stream"),
+}

@@ -1,0 +1,17 @@
+"""What beat wakes for the admins. A lost tick is replaced by the next."""
+
+from celery import shared_task
+
+from adminpanel import alerts
+
+
+@shared_task(name="adminpanel.tasks.tell_losses", acks_late=False, time_limit=10)
+def tell_losses() -> int:
+    """Tell the admins which markets lost or regained their price."""
+    return alerts.tell_losses()
+
+
+@shared_task(name="adminpanel.tasks.tell_stream", acks_late=False, time_limit=10)
+def tell_stream() -> int:
+    """Tell the admins when the price stream is down, and when it is back."""
+    return alerts.tell_stream()
