@@ -6,6 +6,7 @@ class AdminPanelConfig(AppConfig):
     name = "adminpanel"
     default_auto_field = "django.db.models.BigAutoField"
     default = True
+    verbose_name = "Admin panel"
 
 
 class VantaAdminConfig(django_admin.AdminConfig):

@@ -31,8 +31,11 @@ SIDEBAR: dict[str, Any] = {
             "title": "Markets",
             "separator": True,
             "items": [
+                {"title": "Feeds", "icon": "cell_tower", "link": FEEDS_PAGE},
                 _item("Markets", "storefront", "feeds/market"),
                 _item("Last marks", "show_chart", "feeds/lastmark"),
+                _item("Lost prices", "signal_disconnected", "feeds/consensusloss"),
+                _item("Alerts", "notifications", "adminpanel/alert"),
             ],
         },
         {

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from adminpanel import pages
+from adminpanel import feeds_page, pages
 from trading.telegram.webhook import webhook
 from vanta import health
 
@@ -14,5 +14,7 @@ urlpatterns = [
     path("health", health.ReadyView.as_view(), name="health"),
     path("metrics", health.metrics_page, name="metrics"),
     path("telegram/webhook/", webhook, name="telegram-webhook"),
+    path("admin/feeds/live/", admin.site.admin_view(feeds_page.page), name="feeds"),
+    path("admin/feeds/live/table/", feeds_page.table, name="feeds-table"),
     path("admin/", admin.site.urls),
 ]

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import transaction
 
-from feeds.models import LastMark
+from adminpanel.models import Alert
+from feeds.models import ConsensusLoss, LastMark
 from risk import trading_state
 from risk.models import RiskPolicy
 from risk.trading_state import TradingState
@@ -92,5 +93,10 @@ def order_with_long_words() -> Order:
     LastMark.objects.create(
         price_symbol="ETH/USD", price=3000, uncertainty=Decimal("0.0001"), as_of=clock.now(), updated_at=clock.now()
     )
+    excluded = [{"source": source, "reason": "duplicate_upstream"} for source in ("avantis", "chainlink", "coingecko")]
+    ConsensusLoss.objects.create(
+        price_symbol="WSTETH_UPSIDE/USDC", reason="not_enough_upstreams", began_at=clock.now(), excluded=excluded
+    )
+    Alert.objects.create(kind=Alert.Kind.PRICE_STREAM, detail=words, began_at=clock.now(), told_begin_at=clock.now())
     trading_state.change(TradingState.REDUCING, actor="operator:bartholomew", reason=words)
     return order

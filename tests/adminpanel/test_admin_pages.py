@@ -1,6 +1,7 @@
 """Every page of the admin opens, and what services wrote cannot be edited there."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,8 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from feeds.models import LastMark, Market
+from adminpanel.models import Alert
+from feeds.models import ConsensusLoss, LastMark, Market
 from risk import execution_mode, trading_state
 from risk.models import ExecutionModeChange, RiskPolicy, TradingStateChange
 from risk.trading_state import TradingState
@@ -37,6 +39,13 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
     LastMark: lambda: LastMark.objects.create(
         price_symbol="ETH/USD", price=3000, uncertainty=Decimal("0.0001"), as_of=clock.now(), updated_at=clock.now()
     ),
+    ConsensusLoss: lambda: ConsensusLoss.objects.create(
+        price_symbol="ETH/USD",
+        reason="vetoed",
+        began_at=clock.now(),
+        excluded=[{"source": "coingecko", "reason": "outlier"}, "nonsense", {}],
+    ),
+    Alert: lambda: Alert.objects.create(kind=Alert.Kind.PRICE_STREAM, began_at=clock.now()),
     RiskPolicy: lambda: RiskPolicy.objects.create(name="Careful", max_leverage=Decimal(20)),
     TradingStateChange: lambda: trading_state.change(TradingState.REDUCING, actor="test", reason="drill"),
     ExecutionModeChange: lambda: execution_mode.change(execution_mode.ExecutionMode.DRY, actor="test", reason="drill"),
@@ -105,6 +114,18 @@ def test_orders_are_found_by_number_trader_and_trace_id(admin_client: Client) ->
         html = admin_client.get(address(Order, "changelist"), {"q": words}).content.decode()
         assert address(Order, "change", order.pk) in html
         assert address(Order, "change", other.pk) not in html
+
+
+def test_a_loss_tells_how_long_it_has_lasted_and_whose_quotes_did_not_count(admin_client: Client) -> None:
+    loss = ROWS[ConsensusLoss]()
+    ConsensusLoss.objects.update(began_at=clock.now() - timedelta(minutes=7))
+
+    for page in (address(ConsensusLoss, "changelist"), address(ConsensusLoss, "change", loss.pk)):
+        html = admin_client.get(page).content.decode()
+        assert "7 min" in html
+        assert "coingecko: outlier" in html
+    lost = admin_client.get(address(ConsensusLoss, "changelist"), {"ended_at__isempty": "1"}).content.decode()
+    assert "and goes on" in lost
 
 
 def test_an_orders_page_tells_its_whole_story(admin_client: Client) -> None:
