@@ -33,6 +33,7 @@ ASKED_AT_ONCE = 1500  # candles in one call
 TURN_S = 4  # a pass ends after this long: it shares its worker with the polls
 SETTLED = dt.timedelta(seconds=30)  # after its end a candle of the venue's is final
 MAX_GAP_S = 5
+FAILURES_A_PASS = 3
 _IS_WHOLE = """
     SELECT count(*) = %(expected)s FROM feeds_candle
     WHERE price_symbol = %(symbol)s AND resolution_s = %(resolution)s AND start_at >= %(begin)s AND start_at < %(end)s
@@ -53,16 +54,24 @@ class Stretch:
 
 
 def backfill_candles() -> int:
-    """Look at every open market's candles since its coverage, for TURN_S at most; how many were asked for and came."""
-    turn_ends, count = clock.monotonic() + TURN_S, 0
+    """Look at every open market's candles since its coverage, for TURN_S at most; how many were asked for and came.
+
+    A market whose answer is of no use is left for the next pass and holds up no other; where several fail in a row it
+    is the venue, and the pass ends.
+    """
+    turn_ends, count, failed = clock.monotonic() + TURN_S, 0, list[str]()
     for stretch in _stretches(clock.now()):
-        if clock.monotonic() > turn_ends:
+        if clock.monotonic() > turn_ends or len(failed) >= FAILURES_A_PASS:
             break
+        if stretch.price_symbol in failed:
+            continue
         try:
             count += _complete(stretch)
         except SourceError as error:
+            failed.append(stretch.price_symbol)
             log.warning("backfill_failed", error=str(error), market=stretch.price_symbol)
-            break  # what one market met the others would meet; the next pass begins where this one ended
+            if error.retry_after_s:
+                break
     return count
 
 
@@ -146,12 +155,14 @@ def read_candles(answer: Any, stretch: Stretch) -> list[Piece]:
     if not columns or not all(isinstance(column, list) for column in columns):
         raise SourceError("no candles in the answer", market=stretch.price_symbol)
     rows: Sequence[tuple[Any, ...]] = list(zip(*columns, strict=False))
-    return [piece for row in rows if (piece := _piece(row, stretch))]
+    pieces = [piece for row in rows if (piece := _piece(row, stretch))]
+    return list({piece.start_at: piece for piece in pieces}.values())  # the last of several with one beginning
 
 
 def _piece(row: tuple[Any, ...], stretch: Stretch) -> Piece | None:
     start_s, prices = read_integer(row[0]), [read_price(value) for value in row[1:]]
-    if start_s is None or None in prices or start_s % stretch.resolution.value:
+    is_within = start_s is not None and start_s <= stretch.end.timestamp()
+    if start_s is None or not is_within or None in prices or start_s % stretch.resolution.value:
         return None
     opened, high, low, closed = (price or Decimal(0) for price in prices)
     if not low <= min(opened, closed) <= max(opened, closed) <= high:

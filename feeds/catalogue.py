@@ -5,11 +5,13 @@ Parse its JSON with `parse_float=Decimal`, so that no number passes through a fl
 """
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import DecimalField
 
 from feeds.consensus import DEFAULT_SIGMA_PER_SQRT_S
@@ -53,15 +55,22 @@ def parse_catalogue(snapshot: Any, *, refreshed_at: dt.datetime) -> Catalogue:
     pairs = body.get("pairInfos") if isinstance(body, Mapping) else None
     if not isinstance(body, Mapping) or not isinstance(pairs, Mapping) or not pairs:
         raise MalformedCatalogue
-    markets: list[Market] = []
+    markets: dict[int, Market] = {}
     unreadable: list[str] = []
     for key, pair in pairs.items():
         try:
-            if str(pair["from"]).strip() and str(pair["to"]).strip():
-                markets.append(_market(pair, body, refreshed_at))
+            market = _named_market(pair, body, refreshed_at)
         except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError):
             unreadable.append(str(key))  # reported by the caller; the other pairs must not suffer
-    return Catalogue(tuple(_one_per_name(markets)), tuple(unreadable))
+            continue
+        if market is not None and markets.setdefault(market.pair_index, market) is not market:
+            unreadable.append(str(key))  # two pairs that claim one index: the first one stays
+    return Catalogue(tuple(_one_per_name(markets.values())), tuple(unreadable))
+
+
+def _named_market(pair: Any, body: Mapping[str, Any], refreshed_at: dt.datetime) -> Market | None:
+    is_named = str(pair["from"]).strip() and str(pair["to"]).strip()
+    return _market(pair, body, refreshed_at) if is_named else None
 
 
 def _one_per_name(markets: Iterable[Market]) -> Iterable[Market]:
@@ -85,7 +94,7 @@ def _market(raw: Mapping[str, Any], snapshot: Mapping[str, Any], refreshed_at: d
         base=base,
         quote=quote,
         group_index=group_index,
-        group_name=str(group.get("name") or ""),
+        group_name=str(group.get("name") or "")[:MAX_SYMBOL_LENGTH],
         is_upside=is_upside,
         price_symbol=f"{price_base}/{quote.removesuffix(UPSIDE_SUFFIX)}",
         lazer_feed_id=int((pair.get("lazerFeed") or {}).get("feedId") or 0) or None,
@@ -198,17 +207,34 @@ def _time(epoch_s: Any) -> dt.datetime | None:
     return from_ms(seconds * 1000) if 0 < seconds <= MAX_EPOCH_S else None
 
 
+def _must_fit(column: Any, value: Any) -> None:
+    """Raise ValueError where the column would refuse the value: too long, out of its range, or with a zero byte."""
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError(f"{column.name} has a zero byte")
+    try:
+        column.run_validators(value)
+    except ValidationError as error:
+        raise ValueError(f"{column.name}: {error.messages[0]}") from error
+
+
 def _fit_columns(market: Market) -> None:
     """Round every number as its column will, so that saved and unsaved rows are equal; ValueError where one cannot fit.
 
     What the database would refuse is refused here, pair by pair: one bad pair must not fail the write of all.
     """
     for column in Market._meta.concrete_fields:
+        value = getattr(market, column.name)
+        if column.name in {"id", "venue_params"}:
+            continue
         if isinstance(column, DecimalField):
             number = getattr(market, column.name).quantize(ONE.scaleb(-column.decimal_places))
             if len(number.as_tuple().digits) > column.max_digits:
                 raise ValueError(f"{column.name} is too large")
             setattr(market, column.name, number)
+        elif value is not None:
+            _must_fit(column, value)
+    if "\\u0000" in json.dumps(market.venue_params, default=str):
+        raise ValueError("a zero byte, which the database does not take")
     if len(market.symbol) > MAX_SYMBOL_LENGTH or max(len(market.base), len(market.quote)) > MAX_NAME_LENGTH:
         raise ValueError("the name is too long")
     costs = (market.spread_rate, market.open_fee_rate, market.close_fee_rate)

@@ -22,6 +22,7 @@ DEFAULT_SIGMA_PER_SQRT_S = Decimal("0.00015")
 MAX_PRICE_EXPONENT = 14  # prices from 1e-18 to 1e15 USD; anything else is a mistake or an attack
 MIN_PRICE_EXPONENT = -18
 MAX_WEIGHT = Decimal(1000)
+MAX_SIDE_DISTANCE = Decimal("0.1")  # of the price: a source whose bid or ask is further away contradicts itself
 ANCIENT_MS = 86_400_000  # no quote older than a day says anything, whatever its source declares
 TWO = Decimal(2)
 
@@ -167,13 +168,15 @@ def _unusable(quote: Quote, market: str, now_ms: int, rules: ConsensusRules) -> 
     if quote.market != market or not _well_formed(quote):
         return "malformed"
     age_ms = now_ms - quote.timestamp_ms
-    if age_ms < -rules.max_future_ms:
+    # Also against the moment it came in: a stamp ahead of that would make an old price look fresh later.
+    if age_ms < -rules.max_future_ms or quote.timestamp_ms > quote.received_at_ms + rules.max_future_ms:
         return "future"
     return "expired" if age_ms > quote.max_age_ms or age_ms > ANCIENT_MS else None
 
 
 def _well_formed(quote: Quote) -> bool:
-    if not (isinstance(quote.timestamp_ms, int) and isinstance(quote.max_age_ms, int) and _is_price(quote.price)):
+    times = (quote.timestamp_ms, quote.received_at_ms, quote.max_age_ms)
+    if not (all(isinstance(time, int) for time in times) and _is_price(quote.price)):
         return False
     if not (_is_text(quote.source) and _is_text(quote.upstream)):
         return False
@@ -182,7 +185,9 @@ def _well_formed(quote: Quote) -> bool:
         return False
     if bid is None or ask is None:
         return (bid is None or _is_price(bid)) and (ask is None or _is_price(ask))
-    return _is_price(bid) and _is_price(ask) and bid <= ask
+    if not (_is_price(bid) and _is_price(ask) and bid <= ask):
+        return False
+    return max(abs(bid - quote.price), abs(ask - quote.price)) <= quote.price * MAX_SIDE_DISTANCE
 
 
 def _is_text(value: object) -> bool:

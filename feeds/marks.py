@@ -5,24 +5,35 @@ PostgreSQL for all else; where one of them is down the next second tries again.
 """
 
 import datetime as dt
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, Value
 from django.db.models.functions import Greatest
 
 from feeds.candle_store import merge_pieces, piece_of
 from feeds.consensus import MarkPrice, NoConsensus
-from feeds.models import ConsensusLoss, LastMark
+from feeds.models import ConsensusLoss
 from feeds.selectors import mark_prices
 from vanta import clock, metrics, redis
 
 log = structlog.get_logger(__name__)
 MIRROR_KEY = "feeds:mirror"
 MIRROR_EVERY_MS = 900  # a little less than a second, so that jitter skips no tick
-MARK_COLUMNS = ["price", "uncertainty", "as_of", "sources", "updated_at"]
+_KEEP_NEWEST = """
+    INSERT INTO feeds_lastmark AS mark (price_symbol, price, uncertainty, as_of, sources, updated_at)
+    SELECT symbol, price, uncertainty, as_of, sources::jsonb, %s
+    FROM unnest(%s::text[], %s::numeric[], %s::numeric[], %s::timestamptz[], %s::text[])
+         AS new (symbol, price, uncertainty, as_of, sources)
+    ON CONFLICT (price_symbol) DO UPDATE
+        SET (price, uncertainty, as_of, sources, updated_at)
+            = (excluded.price, excluded.uncertainty, excluded.as_of, excluded.sources, excluded.updated_at)
+        WHERE excluded.as_of >= mark.as_of
+"""
 LASTING = dt.timedelta(seconds=10)  # shorter losses heal by themselves and are forgotten
 Marks = Mapping[str, MarkPrice | NoConsensus]
 
@@ -46,22 +57,20 @@ def mirror_marks(price_symbols: Sequence[str]) -> int:
     return len(priced)
 
 
-def _store(marks: Iterable[MarkPrice]) -> None:
-    now = clock.now()
-    rows = [
-        LastMark(
-            price_symbol=mark.market,
-            price=mark.price,
-            uncertainty=mark.uncertainty,
-            as_of=clock.from_ms(mark.as_of_ms),
-            sources=list(mark.sources),
-            updated_at=now,
-        )
-        for mark in marks
+def _store(marks: Sequence[MarkPrice]) -> None:
+    """The newer mark stays: a process that was paused must not put an old one over it."""
+    if not marks:
+        return
+    columns: list[Any] = [
+        clock.now(),
+        [mark.market for mark in marks],
+        [mark.price for mark in marks],
+        [mark.uncertainty for mark in marks],
+        [clock.from_ms(mark.as_of_ms) for mark in marks],
+        [json.dumps(mark.sources) for mark in marks],
     ]
-    LastMark.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["price_symbol"], update_fields=MARK_COLUMNS
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP_NEWEST, columns)
 
 
 def _note_losses(marks: Marks) -> None:

@@ -13,14 +13,15 @@ from typing import Any
 from redis.commands.core import Script
 
 from feeds.consensus import Quote
-from vanta import clock, redis
+from vanta import redis
 
 KEY_PREFIX = "feeds:quotes:"
 SEPARATOR = "|"
-# A stored time that lies further ahead is a source's mistake: it must not keep the quotes after it out for ever.
+# What is stored further ahead than this, by Redis' clock, gives way to anything: it must not stay for ever.
 MAX_FUTURE_MS = 2000
 _KEEP_NEWEST = """
-local written = 0
+local time, written = redis.call('TIME'), 0
+local limit_ms = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(ARGV[1])
 for i = 1, #KEYS do
     local field, time_ms, value = ARGV[3 * i - 1], tonumber(ARGV[3 * i]), ARGV[3 * i + 1]
     local stored = redis.pcall('HGET', KEYS[i], field)
@@ -29,7 +30,7 @@ for i = 1, #KEYS do
         stored = nil
     end
     local stored_ms = stored and tonumber(string.match(stored, '^(%d+)|'))
-    if not stored_ms or stored_ms <= time_ms or stored_ms > tonumber(ARGV[1]) then
+    if not stored_ms or stored_ms <= time_ms or stored_ms > limit_ms then
         redis.call('HSET', KEYS[i], field, value)
         written = written + 1
     end
@@ -43,7 +44,7 @@ def write_quotes(quotes: Sequence[Quote]) -> int:
     if not quotes:
         return 0
     keys = [KEY_PREFIX + quote.market for quote in quotes]
-    arguments: list[Any] = [clock.now_ms() + MAX_FUTURE_MS]
+    arguments: list[Any] = [MAX_FUTURE_MS]
     for quote in quotes:
         arguments += (quote.source, quote.timestamp_ms, encode(quote))
     return int(_keep_newest()(keys=keys, args=arguments, client=redis.client()))

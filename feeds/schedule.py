@@ -18,7 +18,7 @@ def _every(seconds: int, task: str, *args: str, queue: str = "feeds") -> dict[st
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     **{f"poll-{name}": _every(seconds, "poll_source", name) for name, seconds in SOURCE_INTERVALS_S.items()},
     "keep-marks": _every(1, "keep_marks"),
-    "refresh-markets": _every(MARKETS_INTERVAL_S, "refresh_markets"),
+    "refresh-markets": _every(MARKETS_INTERVAL_S, "refresh_markets", queue="maintenance"),
     "roll-up-candles": _every(20, "roll_up_candles", queue="maintenance"),
     "backfill-candles": _every(10, "backfill_candles", queue="maintenance"),
     "prune-candles": _every(3600, "prune_candles", queue="maintenance"),

@@ -16,9 +16,9 @@ from feeds.catalogue import GROUP_SIGMA_PER_SQRT_S, parse_catalogue
 from feeds.consensus import DEFAULT_SIGMA_PER_SQRT_S, Quote
 from feeds.models import Market
 from feeds.price_terms import forget_price_terms
-from feeds.quote_store import quote_times_ms, write_quotes
+from feeds.quote_store import MAX_FUTURE_MS, quote_times_ms, write_quotes
 from feeds.selectors import open_markets
-from feeds.source_status import CIRCUIT_OPENS_AFTER, read_status, record_failure, record_success
+from feeds.source_status import CIRCUIT_OPENS_AFTER, forgive, read_status, record_failure, record_success
 from feeds.sources import catalogue_source, price_source
 from feeds.sources.base import MarketRef, PriceSource, SourceError
 from vanta import clock, metrics, redis
@@ -94,12 +94,18 @@ def poll_source(name: str) -> int:
 def _poll(source: PriceSource) -> int:
     markets = _due(source, open_markets())
     if not markets:
+        forgive(source.name)  # its stream brings everything
         return 0
     started = clock.monotonic()
     try:
         quotes = source.fetch(markets)
     except SourceError as error:
         _note_failure(source, error, _since_ms(started))
+        return 0
+    except Exception as error:
+        # A defect in one source: it is on record like any failure, and opens the circuit like one.
+        log.exception("source_broken", source=source.name)
+        _note_failure(source, SourceError(f"broken ({type(error).__name__})"), _since_ms(started))
         return 0
     if not quotes:
         return 0  # no open market that this source serves
@@ -112,9 +118,9 @@ def _due(source: PriceSource, markets: Sequence[MarketRef]) -> Sequence[MarketRe
     """Those that nothing else keeps fresh: while the stream runs, the poll of the same source has little to ask."""
     if not source.spared_ms:
         return markets
-    times = quote_times_ms(source.name, [market.symbol for market in markets])
-    fresh_from_ms = clock.now_ms() - source.spared_ms
-    return [market for market in markets if times.get(market.symbol, 0) < fresh_from_ms]
+    times, now_ms = quote_times_ms(source.name, [market.symbol for market in markets]), clock.now_ms()
+    spared = range(now_ms - source.spared_ms, now_ms + MAX_FUTURE_MS)
+    return [market for market in markets if times.get(market.symbol, 0) not in spared]
 
 
 @contextlib.contextmanager

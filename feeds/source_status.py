@@ -74,6 +74,22 @@ def record_success(name: str, *, latency_ms: int, quotes: Sequence[Quote], asked
     return _integer(pipeline.execute()[0]) or 0
 
 
+def record_streamed(name: str, quotes: Sequence[Quote], *, asked: int) -> None:
+    """Note what a source's stream has brought. It says nothing about its pull: failures stay as they are."""
+    fields: dict[Any, Any] = {
+        "last_ok_ms": clock.now_ms(),
+        "quotes": len(quotes),
+        "asked": asked,
+        "newest_quote_ms": max(quote.timestamp_ms for quote in quotes),
+    }
+    redis.client().hset(KEY_PREFIX + name, mapping=fields)
+
+
+def forgive(name: str) -> None:
+    """Forget the failures of a source that has nothing to be asked for."""
+    redis.client().hset(KEY_PREFIX + name, "failures", 0)
+
+
 def record_failure(name: str, *, error: SourceError, latency_ms: int, longest_pause_s: int) -> int:
     """Note a poll that brought nothing; returns how many failed in a row, and pauses the source where that is due."""
     now_ms = clock.now_ms()

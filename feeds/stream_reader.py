@@ -20,6 +20,7 @@ from vanta.supervision.backoff import RestartPolicy
 from vanta.supervision.jobs import JobReport, supervise
 
 SILENCE_S = 5
+MS_PER_S = 1000
 LOOK_FOR_MARKETS_S = 1
 # It never gives up: the poll serves meanwhile, and an outage lasts as long as it lasts.
 POLICY = RestartPolicy(first_delay_s=1 / 4, longest_delay_s=4, give_up_after=10, gives_up=False)
@@ -82,20 +83,23 @@ class StreamReader:
                     self.connection.failures = 0
 
     def _accept(self, frame: Any) -> bool:
-        """Keep what is newer than what came before; whether anything was. A frozen stream is a silent one."""
-        limit_ms = clock.now_ms() + MAX_FUTURE_MS
-        has_news = False
+        """Keep what is newer than what came before; whether anything of it is news.
+
+        A frozen stream is a silent one, and so is one that lags: what comes must be young enough to open with. A quote
+        that is stamped ahead of us is none.
+        """
+        now_ms, newest_ms = clock.now_ms(), 0
         for quote in self._frames.quotes(frame):
-            if quote.timestamp_ms <= self._newest_ms.get(quote.market, 0):
+            if not self._newest_ms.get(quote.market, 0) < quote.timestamp_ms <= now_ms + MAX_FUTURE_MS:
                 continue
             self._pending[quote.market] = quote
-            if quote.timestamp_ms <= limit_ms:  # the consensus refuses the others, and they are no measure of news
-                self._newest_ms[quote.market] = quote.timestamp_ms
-                has_news = True
+            self._newest_ms[quote.market] = quote.timestamp_ms
+            newest_ms = max(newest_ms, quote.timestamp_ms)
+        has_news = newest_ms >= now_ms - SILENCE_S * MS_PER_S
         if has_news:
             metrics.stream_frames.inc()
             self._now("streaming")
-            self.connection.last_price_ms = clock.now_ms()
+            self.connection.last_price_ms = min(newest_ms, now_ms)
         return has_news
 
     def _note(self, report: JobReport) -> None:

@@ -21,12 +21,12 @@ from feeds.leadership import Leadership
 from feeds.marks import mirror_if_due
 from feeds.quote_store import write_quotes
 from feeds.selectors import open_markets
-from feeds.source_status import record_success
+from feeds.source_status import record_streamed
 from feeds.sources.base import MarketRef
 from feeds.sources.lazer import SOURCE
 from feeds.stream_reader import StreamReader
 from feeds.stream_status import StreamStatus, record_stream
-from vanta import clock, heartbeat, redis, tracing
+from vanta import heartbeat, redis, tracing
 
 Result = TypeVar("Result")
 log = structlog.get_logger(__name__)
@@ -115,8 +115,7 @@ class Streamer:
                 )
                 heartbeat.beat("streamer")
             if leads and written:
-                delay_ms = clock.now_ms() - max(quote.timestamp_ms for quote in written)
-                record_success(SOURCE, latency_ms=max(delay_ms, 0), quotes=written, asked=len(self._markets))
+                record_streamed(SOURCE, written, asked=len(self._markets))
         except redis.RedisDown as error:
             log.warning("stream_status_not_told", error=type(error).__name__)
         return leads

@@ -10,6 +10,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+import structlog
 from django.conf import settings
 from veranta_sdk.config import VerantaConfig
 from veranta_sdk.markets import MarketsApi
@@ -21,6 +22,7 @@ from feeds.sources.http import read_integer, read_price
 from feeds.sources.transport import ExactTransport
 from vanta import clock
 
+log = structlog.get_logger(__name__)
 CONNECTIONS = 24
 REQUEST_TIMEOUT_S = 1.0
 CYCLE_TIMEOUT_S = 1.5
@@ -95,7 +97,7 @@ class AvantisSource:
         done, late = await asyncio.wait(tasks, timeout=CYCLE_TIMEOUT_S)
         for task in late:
             task.cancel()
-        return [task.result() for task in done]
+        return [_outcome(task) for task in done]
 
     async def _ask(self, market: MarketRef) -> Quote | SourceError:
         try:
@@ -126,6 +128,15 @@ class AvantisSource:
             weight=self.weight,
             max_age_ms=self.max_age_ms,
         )
+
+
+def _outcome(task: "asyncio.Task[Quote | SourceError]") -> Quote | SourceError:
+    """One market's answer, however odd, must not discard the others'."""
+    error = task.exception()
+    if error is None:
+        return task.result()
+    log.error("answer_not_read", error=repr(error)[:200])
+    return SourceError(f"unreadable answer ({type(error).__name__})")
 
 
 class MarketsByIndex(MarketsApi):  # type: ignore[misc]  # the SDK is not typed strictly

@@ -18,8 +18,8 @@ def parse_json(body: bytes | str) -> Any:
     """The document with every number exact: Decimal instead of float. Raises ValueError and nothing else."""
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    except (RecursionError, ArithmeticError) as error:
+        raise ValueError("nested too deeply, or a number beyond all bounds") from error
 
 
 def read_price(value: Any) -> Decimal | None:
@@ -47,11 +47,11 @@ def retry_after_s(header: str | None, *, default_s: int) -> int:
     """Seconds of a Retry-After header, which holds seconds or a date; `default_s` where it is missing or unreadable."""
     if header is None:
         return default_s
-    if header.strip().isdigit():
+    if header.strip().isascii() and header.strip().isdecimal():
         return min(int(header.strip()[:9]), MAX_RETRY_AFTER_S)
     try:
         until = email.utils.parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return default_s
     wait_s = int((until.replace(tzinfo=until.tzinfo or clock.UTC) - clock.now()).total_seconds()) + 1
     return min(max(wait_s, 0), MAX_RETRY_AFTER_S)

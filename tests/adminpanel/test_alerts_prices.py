@@ -177,7 +177,7 @@ def test_a_mirror_that_ends_a_loss_while_it_is_told_leaves_an_end_to_tell(monkey
     """The teller's clock is ahead: to the mirror the loss is too short to be kept, but it waits for the teller."""
     lose(ago_s=5)
     monkeypatch.setattr(alerts, "LASTING", dt.timedelta(seconds=4))
-    write_quotes([replace(quote(), timestamp_ms=clock.now_ms())])
+    write_quotes([replace(quote(), timestamp_ms=clock.now_ms(), received_at_ms=clock.now_ms())])
     begun, go_on, owe = threading.Event(), threading.Event(), outbox.owe
 
     def slowly(*arguments: Any) -> None:

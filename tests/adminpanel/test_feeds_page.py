@@ -46,7 +46,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hear(symbol: str, price: object, source: str = "avantis", *, age_ms: int = 0) -> None:
     told = quote(price, source=source, market=symbol)
-    write_quotes([replace(told, timestamp_ms=clock.now_ms() - age_ms)])
+    write_quotes([replace(told, timestamp_ms=clock.now_ms() - age_ms, received_at_ms=clock.now_ms())])
 
 
 def page(client: Client, address: str = FEEDS_PAGE, **asked: str) -> str:

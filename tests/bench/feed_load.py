@@ -27,7 +27,7 @@ from vanta.supervision.environment import sandbox_urls
 
 MARKETS = 112
 SANDBOX = ("--markets", str(MARKETS), "--stream-period", "0.5")
-PROCESSES = ("sandbox", "worker-feeds", "beat", "streamer")
+PROCESSES = ("sandbox", "worker-feeds", "worker-maintenance", "beat", "streamer")
 MEASURED = ("streamer", "worker-feeds")
 SETTLES_WITHIN_S = 240
 ASK_EVERY_S = 0.05

@@ -20,7 +20,8 @@ from tests.bench.figures import Bench, Figure, figures  # noqa: E402
 from tests.stack import Stack  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
-PROCESSES = ("sandbox", "web", "worker-trading", "worker-messages", "worker-feeds", "streamer", "beat", "dispatcher")
+PROCESSES = ("sandbox", "web", "worker-trading", "worker-messages", "worker-feeds",
+             "worker-maintenance", "streamer", "beat", "dispatcher")  # fmt: skip
 FEED_SECONDS = 30
 RESULTS = Path(".bench") / "latest.json"
 

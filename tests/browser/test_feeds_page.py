@@ -24,7 +24,7 @@ POLL_MS = 5000
 
 def say(price: str, symbol: str = "ETH/USD") -> None:
     """Redis only: while the page is open its thread must leave Django's models alone."""
-    write_quotes([replace(quote(price, market=symbol), timestamp_ms=clock.now_ms())])
+    write_quotes([replace(quote(price, market=symbol), timestamp_ms=clock.now_ms(), received_at_ms=clock.now_ms())])
 
 
 @pytest.fixture

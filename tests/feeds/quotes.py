@@ -1,8 +1,10 @@
 """Quotes with valid minimal defaults."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from feeds.consensus import ConsensusRules, Quote
+from vanta import clock
 
 NOW_MS = 1_790_000_000_000
 MARKET = "ETH/USD"
@@ -35,3 +37,9 @@ def quote(
         bid=None if half is None else value - half,
         ask=None if half is None else value + half,
     )
+
+
+def as_of_now(told: Quote, age_ms: int = 0) -> Quote:
+    """The same quote as it comes in at this moment, `age_ms` old by its source's clock."""
+    now_ms = clock.now_ms()
+    return replace(told, timestamp_ms=now_ms - age_ms, received_at_ms=now_ms)

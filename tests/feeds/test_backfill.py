@@ -11,6 +11,7 @@ from feeds import backfill, services
 from feeds.backfill import HISTORY, Stretch, read_candles
 from feeds.candle_store import Piece, merge_pieces
 from feeds.models import Candle, CandleCoverage, Market, Resolution
+from feeds.sources import candle_source
 from feeds.sources.base import SourceError
 from tests.feeds.conftest import Sandbox
 from vanta import clock
@@ -164,3 +165,28 @@ def test_a_venue_that_does_not_answer_moves_nothing(eth: str, sandbox: Sandbox) 
     assert not CandleCoverage.objects.exists()
     sandbox.reset()
     assert backfill.backfill_candles() > 1000
+
+
+def test_of_several_candles_with_one_beginning_one_is_taken_and_absurd_times_are_left_out() -> None:
+    twice = answer(t=[NOON_S, NOON_S])
+    assert [piece.close for piece in read_candles(twice, STRETCH)] == [Decimal("3006.5")]
+    assert read_candles(answer(t=[999_999_999_999_999_960, NOON_S + 10**9]), STRETCH) == []
+
+
+def test_a_market_whose_answer_is_of_no_use_holds_up_no_other(
+    db: None, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.refresh_markets()
+    Market.objects.exclude(price_symbol__in=["ETH/USD", "BTC/USD", "SOL/USD"]).delete()
+    honest = candle_source()
+
+    class Source:
+        def fetch_candles(self, symbol: str, *terms: int) -> Any:
+            return {"s": "error"} if "BTC" in symbol else honest.fetch_candles(symbol, *terms)
+
+    monkeypatch.setattr(backfill, "candle_source", Source)
+    backfill.backfill_candles()
+    backfill.backfill_candles()
+    covered = set(CandleCoverage.objects.values_list("price_symbol", flat=True))
+    assert covered == {"ETH/USD", "SOL/USD"}
+    assert CandleCoverage.objects.count() == 2 * len(Resolution)

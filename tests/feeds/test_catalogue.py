@@ -112,6 +112,10 @@ def test_an_envelope_that_nothing_fits_into_is_close_only() -> None:
         pair(index=9, leverages={"maxLeverage": 10**9}, **{"from": "BAD"}),
         pair(index=9, values=None, **{"from": "BAD"}),
         pair(index=9, **{"from": "B" * 30}),
+        pair(index=9, **{"from": "B\x00D"}),
+        pair(index=-1, **{"from": "BAD"}),
+        pair(index=9, groupIndex=99_999, **{"from": "BAD"}),
+        pair(index=9, lazerFeed={"feedId": 2**40}, **{"from": "BAD"}),
         {"index": 9},
     ],
 )

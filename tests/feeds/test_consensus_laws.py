@@ -68,6 +68,7 @@ def test_the_order_of_quotes_never_matters(both: tuple[list[Quote], list[Quote]]
 
 @given(st.lists(SENSIBLE, min_size=1, max_size=6))
 def test_the_price_lies_within_the_accepted_quotes(quotes: list[Quote]) -> None:
+    quotes = [replace(each, source=f"s{number}") for number, each in enumerate(quotes)]  # upstreams stay as they are
     result = outcome(quotes)
     if isinstance(result, MarkPrice):
         accepted = [quote.price for quote in quotes if quote.source in result.sources]
@@ -107,3 +108,24 @@ def test_an_older_quote_of_the_same_upstream_changes_nothing_but_the_exclusions(
     assert isinstance(alone, MarkPrice)
     assert isinstance(echoed, MarkPrice)
     assert replace(echoed, excluded=()) == alone
+
+
+@given(st.lists(SENSIBLE, max_size=4), st.integers(2001, 10**9), st.integers(0, 10**9))
+def test_a_quote_stamped_ahead_of_its_coming_in_never_vouches_at_any_later_time(
+    others: list[Quote], ahead_ms: int, later_ms: int
+) -> None:
+    liar = replace(quote(1, source="liar"), received_at_ms=NOW_MS, timestamp_ms=NOW_MS + ahead_ms)
+    try:
+        mark = consensus([*others, liar], market=MARKET, now_ms=NOW_MS + later_ms, rules=RULES)
+    except NoConsensus:
+        return
+    assert "liar" not in mark.sources
+    assert mark.price > 2000
+
+
+@given(st.decimals("0", "1", places=6), st.decimals("0", "1", places=6))
+def test_bid_and_ask_never_make_an_absurd_uncertainty(below: Decimal, above: Decimal) -> None:
+    sided = replace(quote(3000), bid=3000 * (1 - below) or None, ask=3000 * (1 + above))
+    result = outcome([sided])
+    if isinstance(result, MarkPrice):
+        assert result.uncertainty <= Decimal("0.101")

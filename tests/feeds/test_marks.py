@@ -1,6 +1,7 @@
 """The marks are kept each second: mirrored, gathered into candles, and their absence written down."""
 
 import datetime as dt
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -13,7 +14,7 @@ from feeds import marks
 from feeds.models import Candle, ConsensusLoss, LastMark
 from feeds.quote_store import KEY_PREFIX, write_quotes
 from tests.factories import make_market
-from tests.feeds.quotes import quote
+from tests.feeds.quotes import as_of_now, quote
 from vanta import clock, redis
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def price_is(price: str) -> None:
-    write_quotes([replace(quote(price), timestamp_ms=clock.now_ms())])
+    write_quotes([replace(quote(price), timestamp_ms=clock.now_ms(), received_at_ms=clock.now_ms())])
 
 
 def test_a_mark_is_mirrored_and_is_a_piece_of_its_minute() -> None:
@@ -60,7 +61,7 @@ def test_whoever_comes_first_in_a_second_does_it() -> None:
 
 def test_all_markets_are_mirrored_in_one_statement_and_gathered_in_another() -> None:
     make_market("BTC/USD", pair_index=1)
-    write_quotes([replace(quote("60000"), market="BTC/USD", timestamp_ms=clock.now_ms())])
+    write_quotes([as_of_now(quote("60000", market="BTC/USD"))])
     price_is("3000")
     with CaptureQueriesContext(connection) as queries:
         marks.mirror_marks(["ETH/USD", "BTC/USD"])
@@ -73,7 +74,15 @@ def test_all_markets_are_mirrored_in_one_statement_and_gathered_in_another() -> 
 
 def test_a_market_without_a_price_has_lost_its_consensus_and_the_reason_is_kept() -> None:
     price_is("3000")
-    write_quotes([replace(quote("3100", source="slow", age_ms=20_000), timestamp_ms=clock.now_ms() - 20_000)])
+    write_quotes(
+        [
+            replace(
+                quote("3100", source="slow", age_ms=20_000),
+                timestamp_ms=clock.now_ms() - 20_000,
+                received_at_ms=clock.now_ms(),
+            )
+        ]
+    )
     assert marks.mirror_marks(ETH) == 0
     loss = ConsensusLoss.objects.get()
     assert (loss.price_symbol, loss.reason, loss.ended_at) == ("ETH/USD", "vetoed", None)
@@ -82,7 +91,7 @@ def test_a_market_without_a_price_has_lost_its_consensus_and_the_reason_is_kept(
 
 
 def test_the_quotes_that_did_not_count_are_kept_with_the_loss() -> None:
-    write_quotes([replace(quote("3000"), timestamp_ms=clock.now_ms() + 60_000)])
+    write_quotes([replace(quote("3000"), timestamp_ms=clock.now_ms() + 60_000, received_at_ms=clock.now_ms())])
     marks.mirror_marks(ETH)
     assert ConsensusLoss.objects.get().excluded == [{"source": "avantis", "reason": "future"}]
 
@@ -129,11 +138,19 @@ def test_a_market_that_has_closed_has_lost_nothing_more(later: Callable[[int], N
     assert ConsensusLoss.objects.get().ended_at is not None
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_that_mirror_at_once_write_one_loss() -> None:
-    marks.mirror_marks(ETH)
-    ConsensusLoss.objects.bulk_create(
-        [ConsensusLoss(price_symbol="ETH/USD", reason="vetoed", began_at=clock.now())], ignore_conflicts=True
-    )
+    def mirror() -> None:
+        try:
+            marks.mirror_marks(ETH)
+        finally:
+            connection.close()
+
+    together = [threading.Thread(target=mirror) for _ in range(4)]
+    for thread in together:
+        thread.start()
+    for thread in together:
+        thread.join(20)
     assert ConsensusLoss.objects.count() == 1
 
 
@@ -146,3 +163,21 @@ def test_a_second_time_after_a_loss_is_a_loss_of_its_own(later: Callable[[int], 
     marks.mirror_marks(ETH)
     assert ConsensusLoss.objects.filter(ended_at=None).count() == 1
     assert ConsensusLoss.objects.count() == 2
+
+
+def test_an_older_mark_never_takes_a_newer_one_s_place() -> None:
+    price_is("3010")
+    marks.mirror_marks(ETH)
+    redis.client().delete(KEY_PREFIX + "ETH/USD")
+    write_quotes([as_of_now(quote("2900"), 3000)])
+    marks.mirror_marks(ETH)
+    assert LastMark.objects.get().price == Decimal(3010)
+
+
+def test_an_absurd_spread_is_no_price_and_hides_no_other_market() -> None:
+    make_market("BTC/USD", pair_index=1)
+    absurd = replace(quote("0.000000001", market="BTC/USD"), bid=Decimal("1e-9"), ask=Decimal("1e14"))
+    write_quotes([as_of_now(absurd)])
+    price_is("3000")
+    assert marks.mirror_marks(["BTC/USD", "ETH/USD"]) == 1
+    assert LastMark.objects.get().price_symbol == "ETH/USD"

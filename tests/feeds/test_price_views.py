@@ -29,7 +29,13 @@ def _now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hear(price: object, source: str = "avantis", *, age_ms: int = 500, **terms: Any) -> None:
     write_quotes(
-        [replace(quote(price, source=source, age_ms=age_ms, **terms), timestamp_ms=clock.now_ms() - age_ms)],
+        [
+            replace(
+                quote(price, source=source, age_ms=age_ms, **terms),
+                timestamp_ms=clock.now_ms() - age_ms,
+                received_at_ms=clock.now_ms(),
+            )
+        ],
     )
 
 

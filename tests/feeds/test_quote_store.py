@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db  # for an empty Redis
 
 
 def aged(age_ms: int, price: str = "3000", **changes: Any) -> Quote:
-    return replace(quote(price), timestamp_ms=clock.now_ms() - age_ms, **changes)
+    return replace(quote(price), timestamp_ms=clock.now_ms() - age_ms, received_at_ms=clock.now_ms(), **changes)
 
 
 def stored_prices(symbol: str = "ETH/USD") -> dict[str, Decimal]:

@@ -13,7 +13,7 @@ from feeds.schedule import BEAT_SCHEDULE
 from feeds.sources import SOURCES
 
 # What a price waits for shares no queue with what may take its time.
-PRICES = {tasks.poll_source.name, tasks.keep_marks.name, tasks.refresh_markets.name}
+PRICES = {tasks.poll_source.name, tasks.keep_marks.name}
 
 
 @pytest.mark.parametrize("name", sorted(BEAT_SCHEDULE))

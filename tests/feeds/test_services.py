@@ -17,11 +17,11 @@ from feeds.consensus import Exclusion, MarkPrice, NoConsensus, Quote
 from feeds.marks import mirror_marks
 from feeds.models import Market
 from feeds.quote_store import KEY_PREFIX, write_quotes
-from feeds.source_status import CIRCUIT_OPENS_AFTER, read_status
+from feeds.source_status import CIRCUIT_OPENS_AFTER, read_status, record_streamed
 from feeds.sources import SOURCES
 from feeds.sources.base import MarketRef, SourceError
 from tests.feeds.conftest import Sandbox
-from tests.feeds.quotes import quote
+from tests.feeds.quotes import as_of_now, quote
 from vanta import clock, redis
 
 pytestmark = pytest.mark.django_db
@@ -217,6 +217,35 @@ def test_a_poll_asks_only_for_what_a_stream_has_not_just_brought(markets: int, p
     assert puppet.asked == len(selectors.open_markets()) - 1  # ETH is fresh
 
 
+def test_a_stored_time_that_lies_ahead_keeps_no_market_from_being_asked_for(markets: int, puppet: Puppet) -> None:
+    puppet.spared_ms = 900
+    write_quotes([replace(as_of_now(quote("2700", source="puppet")), timestamp_ms=clock.now_ms() + 25_000)])
+    services.poll_source("puppet")
+    assert puppet.asked == len(selectors.open_markets())
+    assert selectors.mark_price("ETH/USD").price == 3000
+
+
+def test_a_source_that_breaks_is_on_record_like_one_that_fails(
+    markets: int, puppet: Puppet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(puppet, "fetch", lambda _: 1 / 0)
+    assert services.poll_source("puppet") == 0
+    assert read_status("puppet").failures == 1
+    assert "broken (ZeroDivisionError)" in read_status("puppet").last_error
+
+
+def test_what_the_stream_brings_does_not_forgive_the_pull_and_having_nothing_to_ask_does(
+    markets: int, puppet: Puppet
+) -> None:
+    puppet.spared_ms, puppet.error = 900, SourceError("HTTP 500", source="puppet")
+    services.poll_source("puppet")
+    record_streamed("puppet", [fresh()], asked=30)
+    assert (read_status("puppet").failures, read_status("puppet").quotes) == (1, 1)
+    write_quotes([as_of_now(quote(market=each.symbol, source="puppet")) for each in selectors.open_markets()])
+    services.poll_source("puppet")
+    assert read_status("puppet").failures == 0
+
+
 def test_a_source_whose_circuit_is_open_is_not_asked(markets: int, puppet: Puppet) -> None:
     puppet.error = SourceError("HTTP 500", source="puppet")
     for _ in range(8):
@@ -269,17 +298,3 @@ def test_many_marks_take_one_query_and_one_round_trip(markets: int) -> None:
     with CaptureQueriesContext(connection) as second:
         selectors.mark_prices(symbols)
     assert (len(first), len(second)) == (1, 0)
-
-
-@pytest.mark.parametrize(
-    ("text", "symbol"),
-    [("eth", "ETH/USD"), ("eth-usd", "ETH/USD"), ("jpy", "USD/JPY"), ("eth upside", "ETH_UPSIDE/USD")],
-)
-def test_people_find_markets(markets: int, text: str, symbol: str) -> None:
-    assert selectors.find_market(text).symbol == symbol
-
-
-def test_an_unknown_market_is_answered_with_suggestions(markets: int) -> None:
-    with pytest.raises(selectors.UnknownMarket) as caught:
-        selectors.find_market("ETHH")
-    assert "ETH/USD" in caught.value.suggestions

@@ -23,6 +23,23 @@ def test_one_hanging_market_does_not_hold_back_the_venue_s_others(sandbox: Sandb
     assert {quote.market for quote in price_source("avantis").fetch(refs)} == {"ETH/USD", "SOL/USD"}
 
 
+def test_one_market_s_odd_answer_does_not_discard_the_others(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = price_source("avantis")
+    honest = source._quote  # type: ignore[attr-defined]
+
+    def odd(market: MarketRef, answer: object) -> object:
+        return 1 / 0 if market.symbol == "BTC/USD" else honest(market, answer)
+
+    monkeypatch.setattr(source, "_quote", odd)
+    refs = [MarketRef("ETH/USD", 0), MarketRef("BTC/USD", 1), MarketRef("SOL/USD", 2)]
+    assert {quote.market for quote in source.fetch(refs)} == {"ETH/USD", "SOL/USD"}
+
+
+def test_a_number_beyond_all_bounds_is_not_json() -> None:
+    with pytest.raises(ValueError, match="beyond all bounds"):
+        parse_json(b'{"price": 1e9999999999999999999}')
+
+
 def test_the_venue_s_quotes_are_fresh_enough_to_vouch(sandbox: Sandbox) -> None:
     quote = price_source("avantis").fetch([MarketRef("ETH/USD", 0)])[0]
     assert 0 <= clock.now_ms() - quote.timestamp_ms < 5000
@@ -59,6 +76,8 @@ def test_a_catalogue_that_does_not_come_is_a_source_error(sandbox: Sandbox) -> N
         ("Fri, 20 Nov 2026 11:00:00 GMT", 0),
         ("Fri, 31 Feb 2026 11:00:00 GMT", 60),
         ("soon", 60),
+        ("²", 60),
+        ("Fri, 20 Nov 99999999999999 12:00:30 GMT", 60),
         ("-3", 60),
         ("", 60),
     ],

@@ -139,3 +139,26 @@ def test_a_frozen_stream_is_a_silent_one(reading: Reading, sandbox: Sandbox) -> 
     wait_until(lambda: reading.reader.connection.last_error == "silent", 10, "standing still is noticed")
     sandbox.reset()
     wait_until(lambda: reading.take() != [], 10, "prices come back")
+
+
+def frame(*, age_ms: int, price: int = 3000) -> dict[str, Any]:
+    feed = {"priceFeedId": 2, "price": str(price * 10**8), "exponent": -8}
+    return {"timestampUs": str((clock.now_ms() - age_ms) * 1000), "priceFeeds": [feed]}
+
+
+def test_what_lags_is_taken_and_is_no_sign_of_life() -> None:
+    reader = StreamReader()
+    reader.show_markets([ETH])
+    assert not reader._accept(frame(age_ms=40_000))
+    assert [quote.price for quote in reader.take()] == [3000]
+    assert reader._accept(frame(age_ms=200))
+    assert reader.connection.state == "streaming"
+
+
+def test_what_is_stamped_ahead_of_us_takes_no_honest_price_s_place() -> None:
+    reader = StreamReader()
+    reader.show_markets([ETH])
+    reader._accept(frame(age_ms=200))
+    assert not reader._accept(frame(age_ms=-60_000, price=9))
+    assert [quote.price for quote in reader.take()] == [3000]
+    assert reader._accept(frame(age_ms=100, price=3001))

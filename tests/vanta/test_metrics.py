@@ -20,7 +20,7 @@ from feeds.source_status import CIRCUIT_OPENS_AFTER, record_failure, record_succ
 from feeds.sources.base import SourceError
 from feeds.stream_status import StreamStatus, record_stream
 from tests.factories import make_market, make_message, make_order, make_position
-from tests.feeds.quotes import quote
+from tests.feeds.quotes import as_of_now, quote
 from tests.stack import Stack
 from vanta import clock, heartbeat, redis
 from vanta.celery import app
@@ -67,7 +67,12 @@ def test_what_waits_is_read_at_each_scrape(client: Client) -> None:
 
 
 def test_how_each_source_is_can_be_scraped(client: Client) -> None:
-    record_success("avantis", latency_ms=3, quotes=[replace(quote(), timestamp_ms=clock.now_ms() - 4000)], asked=1)
+    record_success(
+        "avantis",
+        latency_ms=3,
+        quotes=[as_of_now(quote(), 4000)],
+        asked=1,
+    )
     for _ in range(CIRCUIT_OPENS_AFTER):
         record_failure("coingecko", error=SourceError("HTTP 500"), latency_ms=3, longest_pause_s=60)
     record_failure("chainlink", error=SourceError("x", retry_after_s=60), latency_ms=3, longest_pause_s=60)
@@ -112,7 +117,7 @@ def test_which_markets_have_a_price_can_be_scraped(client: Client) -> None:
     make_market("ETH/USD")
     make_market("BTC/USD")
     make_market("EUR/USD", group_index=2, is_open=False)
-    write_quotes([replace(quote(), timestamp_ms=clock.now_ms())])
+    write_quotes([replace(quote(), timestamp_ms=clock.now_ms(), received_at_ms=clock.now_ms())])
     ConsensusLoss.objects.create(price_symbol="BTC/USD", reason="no_quotes", began_at=clock.now())
     ConsensusLoss.objects.create(
         price_symbol="ETH/USD", reason="no_quotes", began_at=clock.now(), ended_at=clock.now() + timedelta(minutes=1)

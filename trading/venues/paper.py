@@ -84,13 +84,16 @@ class PaperVenue:
 
 
 def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.datetime) -> bool:
-    """Whether an opening waits for its price to come back: until the deadline, and never filled at a price too far off.
+    """Whether an order waits for its price to come back, until the deadline.
 
-    It was approved at a trusted price a moment ago. Redis or the feeds have been away since, and will be back.
+    An opening was approved at a trusted price a moment ago; Redis or the feeds have been away since and will be back,
+    and it is never filled at a price too far off. A closing waits only where there never was any price.
     """
-    if isinstance(mark, MarkPrice) or intent.payload["kind"] != Order.Kind.OPEN or now > intent.deadline:
+    if isinstance(mark, MarkPrice) or now > intent.deadline:
         return False
-    return mark.reason in ("no_quotes", "no_fresh_quote")
+    if intent.payload["kind"] == Order.Kind.OPEN:
+        return mark.reason in ("no_quotes", "no_fresh_quote")
+    return feeds.closing_price(intent.payload["market"], mark) is None
 
 
 def accrued_now(position: Position, market: Market, now: dt.datetime) -> Decimal:

@@ -24,7 +24,7 @@ from vanta.devservices import DevServices
 from vanta.supervision.child import Program, kill_group, launch
 from vanta.supervision.environment import sandbox_urls
 
-PROCESSES = ("sandbox", "web", "worker-feeds", "beat", "streamer")
+PROCESSES = ("sandbox", "web", "worker-feeds", "worker-maintenance", "beat", "streamer")
 WHOLE_WITHIN_S = 60
 MS_PER_S = 1000
 

@@ -16,7 +16,7 @@ from django.test import override_settings
 
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice
-from feeds.models import Market
+from feeds.models import LastMark, Market
 from feeds.price_terms import forget_price_terms
 from tests.factories import make_order, make_trader
 from tests.waiting import wait_until
@@ -81,7 +81,10 @@ class Outside:
 
     def wait_for_price(self, symbol: str = "ETH/USD") -> Decimal:
         """The mark price, once beat and the feeds' worker have brought one."""
-        return wait_until(lambda: mark(symbol), PRICED_WITHIN_S, f"{symbol} has a price") or Decimal(0)
+        is_mirrored = LastMark.objects.filter(price_symbol=symbol).exists
+        return wait_until(lambda: is_mirrored() and mark(symbol), PRICED_WITHIN_S, f"{symbol} has a price") or Decimal(
+            0
+        )
 
     def draft(self, trader: Trader, symbol: str = "ETH/USD", **changes: Any) -> Order:
         """A draft whose preview is in the trader's chat."""

@@ -17,7 +17,10 @@ from trading.models import Order, OutboxMessage, TelegramUpdate, Trader
 from vanta.devservices import DevServices
 from vanta.supervision.environment import sandbox_urls
 
-PROCESSES = ("sandbox", "web", "worker-feeds", "worker-trading", "worker-messages", "streamer", "beat", "dispatcher")
+PROCESSES = (
+    *("sandbox", "web", "worker-feeds", "worker-maintenance", "worker-trading", "worker-messages"),
+    *("streamer", "beat", "dispatcher"),
+)
 
 
 class System(Outside):
