@@ -28,6 +28,12 @@ def _fresh_caches() -> None:
     wake._paused_until["broker"] = 0.0
 
 
+@pytest.fixture(autouse=True)
+def _settled_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test run's own Redis may be seconds old; what follows from that is specified where it is asked for."""
+    monkeypatch.setattr(redis, "has_just_started", lambda within_s: False)
+
+
 @pytest.fixture
 def ada(db: None) -> Person:
     return Person()
