@@ -6,6 +6,7 @@ from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
 from trading.models.paper import PaperExecution
 from trading.models.positions import Position
 from trading.models.traders import Account, Trader
+from trading.models.watches import MarketWatch
 
 __all__ = [
     "Account",
@@ -14,6 +15,7 @@ __all__ = [
     "Intent",
     "LedgerEntry",
     "LedgerTransaction",
+    "MarketWatch",
     "Order",
     "OrderEvent",
     "OutboxMessage",

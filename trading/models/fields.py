@@ -21,6 +21,11 @@ def leverage(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
     return models.DecimalField(max_digits=10, decimal_places=4, **options)
 
 
+def fraction(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
+    """A share: 0.05 is 5 %."""
+    return models.DecimalField(max_digits=9, decimal_places=8, **options)
+
+
 def optional_price(**options: Any) -> "models.DecimalField[Decimal | None, Decimal | None]":
     """A price that need not be there."""
     return models.DecimalField(max_digits=28, decimal_places=10, null=True, blank=True, **options)

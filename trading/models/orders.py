@@ -47,6 +47,8 @@ class Order(models.Model):
     card_message_id = models.BigIntegerField(null=True, blank=True, help_text="The preview card in the chat.")
     created_at = models.DateTimeField(default=clock.now)
     valid_until = models.DateTimeField()
+    evaluated_price = optional_price(help_text="Closed after the fact: where a missed price would have filled it.")
+    evaluated_at = models.DateTimeField(null=True, blank=True, help_text="When that price was.")
     decided_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     next_check_at = models.DateTimeField(default=clock.now, help_text="When the dispatcher looks at it again.")
@@ -56,6 +58,11 @@ class Order(models.Model):
             models.CheckConstraint(condition=Q(collateral_usd__gt=0), name="order_collateral_positive"),
             models.CheckConstraint(condition=Q(leverage__gte=1), name="order_leverage_at_least_one"),
             models.CheckConstraint(condition=Q(kind="open") | Q(position__isnull=False), name="closing_names_position"),
+            models.CheckConstraint(
+                condition=Q(evaluated_price__isnull=True, evaluated_at__isnull=True)
+                | Q(evaluated_price__gt=0, evaluated_at__isnull=False, kind="close", mode="DRY"),
+                name="only_paper_closings_are_evaluated",
+            ),
             # An update opens once, and closes each position once, however often it is handled.
             models.UniqueConstraint(fields=["update_id"], condition=Q(kind="open"), name="one_opening_an_update"),
             models.UniqueConstraint(

@@ -1,17 +1,37 @@
-"""Open and closed positions."""
+"""Open and closed positions, and the prices at which something happens to them.
+
+Each such price is a column with a partial index in price order: what a mark crosses is found by a range scan, and no
+second row has to be kept in step with the position's.
+"""
 
 from decimal import Decimal
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from feeds.models import Market
 from risk.margin import Side
-from trading.models.fields import leverage, optional_price, price, usd
+from trading.models.fields import fraction, leverage, optional_price, price, usd
 from trading.models.traders import Mode, Trader
 from vanta import clock
 
 SIDES = [(side.value, side.value) for side in Side]
+DEFAULT_BUFFER_PCT = Decimal("0.05")
+LEAVES_AT = 2  # the buffer is left where the distance is this many times the buffer, so that alerts do not flutter
+
+
+def _at_buffer(times: int) -> "models.GeneratedField":
+    """The price from which liquidation is `times` the buffer away; the database computes it with every change."""
+    return models.GeneratedField(
+        expression=F("liquidation_price") + times * F("buffer_pct") * (F("entry_price") - F("liquidation_price")),
+        output_field=price(),
+        db_persist=True,
+    )
+
+
+def _by_price(column: str, name: str, **condition: bool) -> models.Index:
+    """What is open in one market and side, in the order of one price."""
+    return models.Index(fields=["market", "side", column], condition=Q(status="open", **condition), name=name)
 
 
 class Position(models.Model):
@@ -35,6 +55,14 @@ class Position(models.Model):
     take_profit = optional_price()
     accrued_usd = usd(default=0, help_text="Rollover and funding owed, booked when the position is closed.")
     accrued_until = models.DateTimeField(default=clock.now)
+    buffer_pct = fraction(
+        default=DEFAULT_BUFFER_PCT,
+        help_text="Of the distance to liquidation; the trader's limit, refreshed each minute.",
+    )
+    buffer_price = _at_buffer(1)
+    calm_price = _at_buffer(LEAVES_AT)
+    buffer_entered_at = models.DateTimeField(null=True, blank=True, help_text="Set while the mark is in the buffer.")
+    watched_from = models.DateTimeField(default=clock.now, help_text="Missed prices before this do not concern it.")
     realised_pnl_usd = usd(default=0, help_text="Net of close fees, rollover and funding.")
     opened_at = models.DateTimeField(default=clock.now)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -49,9 +77,11 @@ class Position(models.Model):
         ]
         indexes = [
             models.Index(fields=["trader", "mode"], condition=Q(status="open"), name="position_open"),
-            models.Index(
-                fields=["market", "side", "liquidation_price"], condition=Q(status="open"), name="position_liquidation"
-            ),
+            _by_price("liquidation_price", "position_liquidation"),
+            _by_price("stop_loss", "position_stop_loss", stop_loss__isnull=False),
+            _by_price("take_profit", "position_take_profit", take_profit__isnull=False),
+            _by_price("buffer_price", "position_buffer", buffer_entered_at__isnull=True),
+            _by_price("calm_price", "position_calm", buffer_entered_at__isnull=False),
         ]
 
     def __str__(self) -> str:

@@ -15,6 +15,13 @@ class Mode(models.TextChoices):
     LIVE = "LIVE"
 
 
+class BufferAction(models.TextChoices):
+    """What the guardian does, besides the alert, when a DRY position of the trader enters its liquidation buffer."""
+
+    NONE = "none"
+    REDUCE = "reduce"
+
+
 class Trader(models.Model):
     """A person in a private Telegram chat. The row is the lock that serialises the decisions on their orders."""
 
@@ -25,6 +32,12 @@ class Trader(models.Model):
     is_active = models.BooleanField(default=True, help_text="Off: no openings; closing stays possible.")
     execution_mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
     policy = models.ForeignKey(RiskPolicy, null=True, blank=True, on_delete=models.PROTECT, related_name="traders")
+    buffer_action = models.CharField(
+        max_length=10,
+        choices=BufferAction.choices,
+        default=BufferAction.NONE,
+        help_text="Done once when a position comes close to liquidation.",
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     def __str__(self) -> str:

@@ -1,0 +1,124 @@
+"""Finding what prices cross: range scans over the positions' partial indexes, each in the order of one price.
+
+A scan begins at the price and ends at the last row beyond it, so its cost follows what is crossed. `ORDER BY … LIMIT`
+keeps the planner on that path whatever it believes about the table, and one crash from filling the memory.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from feeds.models import Market
+from trading.evaluation import LIQUIDATION, STOP_LOSS, TAKE_PROFIT
+from trading.models import Order
+from trading.order_state import PENDING
+
+TAKEN_AT_ONCE = 500  # of each trigger in each market; the next second takes the rest
+WORST_FIRST = (LIQUIDATION, STOP_LOSS, TAKE_PROFIT)
+ENTERED = "entered"
+LEFT = "left"
+
+_PENDING = ", ".join(f"'{state.value}'" for state in sorted(PENDING))
+_NOT_BEING_CLOSED = f"""NOT EXISTS (
+    SELECT 1 FROM trading_order o
+    WHERE o.position_id = p.id AND o.kind = '{Order.Kind.CLOSE.value}' AND o.state IN ({_PENDING}))"""  # noqa: S608
+_CLOSABLE = f"p.mode = 'DRY' AND p.id <> ALL(%(but)s) AND {_NOT_BEING_CLOSED}"
+_FRESH = "p.buffer_entered_at IS NULL"
+# In a halt nothing is liquidated, so that the alert is all there is.
+_ALERTED = f"{_FRESH} AND (p.mode <> 'DRY' OR %(halted)s OR {{alive}}) AND {_NOT_BEING_CLOSED}"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The lowest and the highest price of a stretch; both are the mark where it is one moment."""
+
+    low: Decimal
+    high: Decimal
+
+
+def _scan(kind: str, side: str, column: str, reached: str, price: str, condition: str) -> str:
+    """One kind of trigger on one side; `reached` says how the column relates to a price that crosses it."""
+    order = "DESC" if reached.startswith(">") else "ASC"
+    return f"""(SELECT p.id, '{kind}' AS kind FROM trading_position p
+        WHERE p.market_id = m.id AND p.side = '{side}' AND p.status = 'open' AND p.{column} {reached} m.{price}
+          AND {condition}
+        ORDER BY p.{column} {order} LIMIT {TAKEN_AT_ONCE})"""  # noqa: S608  (constants of this module)
+
+
+def _statement(*scans: str) -> str:
+    found = "\n    UNION ALL\n    ".join(scans)
+    return f"""
+    SELECT found.id, found.kind
+    FROM unnest(%(markets)s::bigint[], %(lows)s::numeric[], %(highs)s::numeric[]) AS m (id, low, high)
+    CROSS JOIN LATERAL (
+    {found}
+    ) AS found"""  # noqa: S608  (constants of this module)
+
+
+_CROSSED = _statement(
+    _scan(LIQUIDATION, "long", "liquidation_price", ">=", "low", _CLOSABLE),
+    _scan(LIQUIDATION, "short", "liquidation_price", "<=", "high", _CLOSABLE),
+    _scan(STOP_LOSS, "long", "stop_loss", ">=", "low", _CLOSABLE),
+    _scan(STOP_LOSS, "short", "stop_loss", "<=", "high", _CLOSABLE),
+    _scan(TAKE_PROFIT, "long", "take_profit", "<=", "high", _CLOSABLE),
+    _scan(TAKE_PROFIT, "short", "take_profit", ">=", "low", _CLOSABLE),
+)
+_ENTERED = _statement(
+    _scan(ENTERED, "long", "buffer_price", ">", "low", _ALERTED.format(alive="p.liquidation_price < m.low")),
+    _scan(ENTERED, "short", "buffer_price", "<", "high", _ALERTED.format(alive="p.liquidation_price > m.high")),
+)
+_LEFT = _statement(
+    _scan(LEFT, "long", "calm_price", "<=", "low", "p.buffer_entered_at IS NOT NULL"),
+    _scan(LEFT, "short", "calm_price", ">=", "high", "p.buffer_entered_at IS NOT NULL"),
+)
+_HELD = """
+    SELECT m.id FROM feeds_market m
+    CROSS JOIN LATERAL (SELECT 1 FROM trading_position p WHERE p.market_id = m.id AND p.status = 'open' LIMIT 1) AS held
+"""
+
+
+def held_markets() -> list[Market]:
+    """The markets in which anybody has a position; a look into the index for each market, not a scan of positions."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD)
+        ids = [row[0] for row in cursor.fetchall()]
+    return list(Market.objects.filter(pk__in=ids).defer("venue_params"))
+
+
+def crossed(ranges: Mapping[int, Range], *, but: Collection[int] = ()) -> dict[int, str]:
+    """The open DRY positions whose liquidation price, stop or take-profit lies within reach, by id, with the trigger.
+
+    `ranges` are prices by market id. Where a position has several triggers crossed, the worst for the trader counts:
+    the stop is nearer than liquidation, but a price beyond both still is a liquidation. Positions with a closing under way
+    and those of `but` are left out.
+    """
+    worst: dict[int, str] = {}
+    for position_id, kind in _found(_CROSSED, ranges, but=list(but)):
+        if position_id not in worst or WORST_FIRST.index(kind) < WORST_FIRST.index(worst[position_id]):
+            worst[position_id] = kind
+    return worst
+
+
+def entered_buffer(ranges: Mapping[int, Range], *, halted: bool) -> list[int]:
+    """The open positions, DRY and LIVE, that are in their buffer and were not known to be, by id."""
+    return [position_id for position_id, _ in _found(_ENTERED, ranges, halted=halted)]
+
+
+def left_buffer(ranges: Mapping[int, Range]) -> list[int]:
+    """The open positions that were in their buffer and are well out of it."""
+    return [position_id for position_id, _ in _found(_LEFT, ranges)]
+
+
+def _found(statement: str, ranges: Mapping[int, Range], **terms: Any) -> Iterable[tuple[int, str]]:
+    if not ranges:
+        return []
+    terms["markets"] = list(ranges)
+    terms["lows"] = [reach.low for reach in ranges.values()]
+    terms["highs"] = [reach.high for reach in ranges.values()]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, terms)
+        rows: list[tuple[int, str]] = cursor.fetchall()
+    return rows
