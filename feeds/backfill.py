@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from django.db import connection, transaction
 
-from feeds.candle_store import Piece, merge_pieces, roll_up
+from feeds.candle_store import MAX_GAP_S, Piece, merge_pieces, roll_up
 from feeds.models import CandleCoverage, Market, Resolution
 from feeds.sources import candle_source
 from feeds.sources.base import SourceError
@@ -32,7 +32,6 @@ HISTORY = {
 ASKED_AT_ONCE = 1500  # candles in one call
 TURN_S = 4  # a pass ends after this long: it shares its worker with the polls
 SETTLED = dt.timedelta(seconds=30)  # after its end a candle of the venue's is final
-MAX_GAP_S = 5
 FAILURES_A_PASS = 3
 _IS_WHOLE = """
     SELECT count(*) = %(expected)s FROM feeds_candle

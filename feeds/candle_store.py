@@ -29,6 +29,7 @@ FINER = {
     Resolution.DAY: Resolution.HOUR,
 }
 PRUNED_AT_ONCE = 20_000
+MAX_GAP_S = 5  # a minute with a longer pause between its prices is not whole: the venue's candle completes it
 _COLUMNS = "price_symbol, resolution_s, start_at, open, high, low, close, first_at, last_at, gap_s"
 _MERGE = """
     ON CONFLICT (price_symbol, resolution_s, start_at) DO UPDATE SET

@@ -8,7 +8,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from feeds.models import Candle, Resolution
+from feeds.candle_store import MAX_GAP_S
+from feeds.models import Candle, CandleCoverage, Resolution
 from feeds.price_terms import price_terms
 from vanta import clock
 
@@ -23,6 +24,14 @@ _VOLATILITIES = """
         WINDOW minutes AS (PARTITION BY price_symbol ORDER BY start_at)
     ) AS changes
     WHERE step = interval '1 minute' GROUP BY price_symbol HAVING count(*) >= %(enough)s
+"""
+
+_IS_COMPLETE = """
+    SELECT count(*) = %(expected)s FROM feeds_candle
+    WHERE price_symbol = %(symbol)s AND resolution_s = %(minute)s AND start_at >= %(begin)s AND start_at < %(until)s
+      AND gap_s <= %(gap)s
+      AND first_at <= greatest(start_at, %(since)s) + make_interval(secs => %(gap)s)
+      AND last_at >= least(start_at + interval '1 minute', %(until)s) - make_interval(secs => %(gap)s)
 """
 
 
@@ -47,6 +56,28 @@ def price_history(symbol: str, since: dt.datetime, until: dt.datetime) -> list[C
     return []
 
 
+def is_complete(symbol: str, since: dt.datetime, until: dt.datetime) -> bool:
+    """Whether the minutes between two times hold all that the price did.
+
+    The venue has completed them, or Vanta had a price every MAX_GAP_S seconds: also in a minute that is still going on.
+    """
+    price_symbol = _price_symbol(symbol)
+    covered = CandleCoverage.objects.filter(price_symbol=price_symbol, resolution_s=Resolution.MINUTE).first()
+    begin = Resolution.MINUTE.start_of(max(since, covered.complete_until) if covered else since)
+    terms: dict[str, Any] = {
+        "symbol": price_symbol,
+        "minute": Resolution.MINUTE.value,
+        "begin": begin,
+        "since": since,
+        "until": until,
+        "gap": MAX_GAP_S,
+        "expected": max(0, -((begin - until) // Resolution.MINUTE.span)),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_COMPLETE, terms)
+        return bool(cursor.fetchone()[0])
+
+
 def measured_volatilities() -> dict[str, Decimal]:
     """σ of each price symbol per square root of a second, as a fraction, from the last day's minutes.
 
@@ -65,5 +96,9 @@ def measured_volatilities() -> dict[str, Decimal]:
 
 
 def _candles_of(symbol: str, resolution: Resolution) -> QuerySet[Candle]:
+    return Candle.objects.filter(price_symbol=_price_symbol(symbol), resolution_s=resolution)
+
+
+def _price_symbol(symbol: str) -> str:
     terms = price_terms([symbol]).get(symbol)
-    return Candle.objects.filter(price_symbol=terms.price_symbol if terms else symbol, resolution_s=resolution)
+    return terms.price_symbol if terms else symbol

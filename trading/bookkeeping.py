@@ -8,7 +8,8 @@ from decimal import Decimal
 from django.db import connection
 from psycopg2.extras import execute_values
 
-from trading.models import Fill, LedgerEntry, LedgerTransaction, Order, Position
+from risk import policies
+from trading.models import Fill, LedgerEntry, LedgerTransaction, Order, Position, Trader
 from trading.venues.base import Filled
 from vanta.money import ZERO
 
@@ -29,6 +30,7 @@ class Booking:
 
 def book_openings(bookings: Sequence[Booking]) -> None:
     """Create the positions of filled openings and take collateral and fee from the free balances."""
+    buffers = _buffers_of({booking.order.trader_id for booking in bookings})
     positions = Position.objects.bulk_create(
         [
             Position(
@@ -44,6 +46,8 @@ def book_openings(bookings: Sequence[Booking]) -> None:
                 take_profit=booking.order.take_profit,
                 opened_at=booking.filled.executed_at,
                 accrued_until=booking.filled.executed_at,
+                watched_from=booking.filled.executed_at,
+                buffer_pct=buffers[booking.order.trader_id],
             )
             for booking in bookings
         ]
@@ -95,6 +99,12 @@ def _reduce_position(order: Order, filled: Filled) -> Position:
     position.save(update_fields=["collateral_usd", "accrued_usd", "realised_pnl_usd", "status", "closed_at"])
     order.position = position
     return position
+
+
+def _buffers_of(trader_ids: set[int]) -> dict[int, Decimal]:
+    """The share of the distance to liquidation that each trader's limits keep free."""
+    traders = Trader.objects.filter(pk__in=trader_ids).select_related("policy")
+    return {trader.pk: policies.limits_for(trader.policy).liquidation_buffer_pct for trader in traders}
 
 
 def _set_positions(orders: Sequence[Order]) -> None:

@@ -1,105 +1,103 @@
-"""Watching open DRY positions: liquidation, stop and take-profit become closing orders of the ordinary pipeline."""
+"""Holding prices against open positions: what is crossed becomes closing orders of the ordinary pipeline.
 
-from decimal import Decimal
+DRY only: LIVE positions are liquidated and stopped by the venue; of them the guardian says when they come close.
+"""
+
+from collections.abc import Mapping
 
 import structlog
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import InterfaceError, OperationalError, transaction
 
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice
 from feeds.models import Market
 from risk import trading_state
 from risk.trading_state import TradingState
-from trading.bookkeeping import LIQUIDATION
+from trading import buffers, missed, triggers
 from trading.errors import NoOpenPosition
-from trading.models import Order, Position
-from trading.models.traders import Mode
-from trading.order_state import PENDING
+from trading.evaluation import Evaluated
+from trading.models import Position
 from trading.services import positions
 from trading.services.orders import Origin
+from trading.triggers import Range
 from vanta import clock, tracing
 from vanta.money import ONE
 
 log = structlog.get_logger(__name__)
-STOP_LOSS = "stop_loss"
-TAKE_PROFIT = "take_profit"
-
-# Costs accrue by the hour on the notional; with them the liquidation price moves (the venue's formula, 85 %).
-_ACCRUE = """
-    UPDATE trading_position p
-    SET accrued_usd = p.accrued_usd + cost.usd,
-        accrued_until = cost.until,
-        liquidation_price = p.entry_price + (CASE p.side WHEN 'long' THEN -1 ELSE 1 END) * p.entry_price
-            * (p.collateral_usd * 0.85 - p.accrued_usd - cost.usd) / (p.collateral_usd * p.leverage)
-    FROM (
-        SELECT q.id, now() AS until,
-               round(q.collateral_usd * q.leverage
-                     * (CASE q.side
-                        WHEN 'long' THEN m.rollover_rate_per_hour_long + m.funding_rate_per_hour_long
-                        ELSE m.rollover_rate_per_hour_short + m.funding_rate_per_hour_short END)
-                     * (extract(epoch FROM now() - q.accrued_until) / 3600)::numeric, 6) AS usd
-        FROM trading_position q JOIN feeds_market m ON m.id = q.market_id
-        WHERE q.status = 'open' AND q.mode = 'DRY' AND q.accrued_until < now()
-        FOR UPDATE OF q SKIP LOCKED
-    ) AS cost
-    WHERE p.id = cost.id
-"""
-
-
-def accrue_funding() -> int:
-    """Book the rollover and funding of all open DRY positions up to now; answers how many."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ACCRUE)
-        return int(cursor.rowcount)
+Marks = Mapping[Market, MarkPrice]
 
 
 def close_crossed() -> int:
-    """Close every DRY position whose liquidation price, stop or take-profit the current mark has reached.
+    """Watch every market that somebody has a position in, once; answers how many closings were approved.
 
-    In a halt nothing may be submitted, and asking each second would leave a denied order each second.
+    A stretch that nobody watched (Vanta was down, the market had no price, or trading was halted) is evaluated first,
+    on its candles. Without a trusted price nothing is done.
     """
-    if trading_state.current() is TradingState.HALTED:
-        return 0
-    held = Market.objects.filter(positions__status="open", positions__mode=Mode.DRY).distinct()
     now = clock.now()
-    symbols = [market.symbol for market in held.defer("venue_params") if market.is_open_at(now)]
-    marks = feeds.mark_prices(symbols) if symbols else {}
-    return sum(_close_crossed_in(symbol, mark.price) for symbol, mark in marks.items() if isinstance(mark, MarkPrice))
+    held = triggers.held_markets()
+    trading = [market for market in held if market.is_open_at(now)]
+    found = feeds.mark_prices([market.symbol for market in trading]) if trading else {}
+    marks = {market: mark for market in trading if isinstance(mark := found[market.symbol], MarkPrice)}
+    if trading_state.current() is TradingState.HALTED:
+        # Nothing may be submitted, and asking each second would leave a denied order each second.
+        buffers.watch(_ranges(marks), halted=True)
+        return 0
+    waiting, closed = set[Market](), 0
+    for market in missed.behind(marks, now):
+        history = missed.history(market, now)
+        if history is None:
+            waiting.add(market)
+        else:
+            closed += _close_missed(market, history)
+    closed += watch({market: mark for market, mark in marks.items() if market not in waiting})
+    missed.advance(now, but=[market for market in trading if market not in marks or market in waiting])
+    return closed
 
 
-def _close_crossed_in(symbol: str, price: Decimal) -> int:
-    busy = Order.objects.filter(kind=Order.Kind.CLOSE, state__in=PENDING, position__isnull=False).values("position_id")
-    crossed = (
-        Position.objects.filter(_crossed(price), market__symbol=symbol, status="open", mode=Mode.DRY)
-        .exclude(pk__in=busy)
-        .select_related("trader")
-    )
-    return sum(_close(position, _reason(position, price)) for position in crossed)
+def watch(marks: Marks) -> int:
+    """Close every DRY position whose liquidation price, stop or take-profit a mark has reached; mind the buffers."""
+    ranges = _ranges(marks)
+    crossed = triggers.crossed(ranges)
+    found = Position.objects.filter(pk__in=crossed).select_related("trader")
+    closed = sum(_close(position, crossed[position.pk]) for position in found)
+    buffers.watch(ranges, halted=False)
+    return closed
 
 
-def _crossed(price: Decimal) -> Q:
-    long = Q(liquidation_price__gte=price) | Q(stop_loss__gte=price) | Q(take_profit__lte=price)
-    short = Q(liquidation_price__lte=price) | Q(stop_loss__lte=price) | Q(take_profit__gte=price)
-    return Q(side="long") & long | Q(side="short") & short
+def _close_missed(market: Market, history: missed.History) -> int:
+    """Close what the missed candles crossed, at the price and the time at which they did."""
+    ranges, seen, closed = {market.pk: history.range}, set[int](), 0
+    while history.bars and (crossed := triggers.crossed(ranges, but=seen)):
+        seen.update(crossed)
+        for position in Position.objects.filter(pk__in=crossed).select_related("trader"):
+            evaluated = missed.evaluate(position, history)
+            closed += _close(position, evaluated.reason, evaluated) if evaluated else 0
+    return closed
 
 
-def _reason(position: Position, price: Decimal) -> str:
-    """The stop is nearer than liquidation, so it comes first; a price beyond both still is a liquidation."""
-    sign = ONE if position.side == "long" else -ONE
-    if sign * (price - position.liquidation_price) <= 0:
-        return LIQUIDATION
-    if position.stop_loss is not None and sign * (price - position.stop_loss) <= 0:
-        return STOP_LOSS
-    return TAKE_PROFIT
+def _ranges(marks: Marks) -> dict[int, Range]:
+    return {market.pk: Range(mark.price, mark.price) for market, mark in marks.items()}
 
 
-def _close(position: Position, reason: str) -> int:
-    with tracing.bind_trace("", position_id=position.pk), transaction.atomic():
+def _close(position: Position, reason: str, evaluated: Evaluated | None = None) -> int:
+    """Approve closing all of it; once, however many guardians run: what is being closed already is left out."""
+    with tracing.bind_trace("", position_id=position.pk):
         try:
-            origin = Origin(chat_id=position.trader.chat_id)
-            positions.close(trader=position.trader, positions=[position], share=ONE, origin=origin, reason=reason)
+            with transaction.atomic():
+                positions.close(
+                    trader=position.trader,
+                    positions=[position],
+                    share=ONE,
+                    origin=Origin(chat_id=position.trader.chat_id),
+                    reason=reason,
+                    evaluated=evaluated,
+                )
         except NoOpenPosition:
             return 0  # somebody closed it in between
-        log.info("position_crossed", reason=reason, trader_id=position.trader_id)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("closing_failed", reason=reason)  # a defect at one position must not keep the others' stops
+            return 0
+        log.info("position_crossed", reason=reason, trader_id=position.trader_id, is_missed=evaluated is not None)
     return 1

@@ -12,6 +12,7 @@ from vanta.wake import wake_on_commit
 # Rendered by the Telegram front end when they are sent, so that they tell the latest.
 ORDER_CARD = "order_card"
 CHART = "chart"
+BUFFER_ALERT = "buffer_alert"
 
 
 _together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)

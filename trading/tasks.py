@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from trading import execution, guardian, reconciliation
+from trading import accrual, buffers, execution, guardian, reconciliation
 from trading.services import orders
 from trading.telegram import delivery, updates
 from vanta import clock, heartbeat, redis, wake
@@ -49,13 +49,14 @@ def expire_drafts() -> None:
 
 @shared_task(**SHORT)
 def accrue_funding() -> None:
-    """Book rollover and funding of DRY positions."""
-    guardian.accrue_funding()
+    """Book rollover and funding of DRY positions, and bring buffers to the limits as they are now."""
+    accrual.accrue_funding()
+    buffers.refresh()
 
 
 @shared_task(**SHORT)
 def liquidate_crossed() -> None:
-    """Close DRY positions whose liquidation price, stop or take-profit was reached."""
+    """Hold the prices against open positions; close what they cross."""
     if guardian.close_crossed():
         execution.drain()
 

@@ -12,7 +12,7 @@ from tests.factories import make_market, make_position
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
-from trading import execution, guardian
+from trading import accrual, execution, guardian
 from trading.models import Order, Position
 from vanta import clock
 
@@ -129,7 +129,7 @@ def test_holding_costs_accrue_by_the_hour_and_bring_liquidation_nearer(ada: Pers
     market = make_market("BTC/USD", rollover_rate_per_hour_long=D("0.0001"), funding_rate_per_hour_long=D("0.0002"))
     hour_ago = clock.now() - dt.timedelta(hours=1)
     position = make_position(market=market, accrued_until=hour_ago)
-    assert guardian.accrue_funding() == 1
+    assert accrual.accrue_funding() == 1
     position.refresh_from_db()
     assert abs(position.accrued_usd - D("0.30")) < D("0.0002")  # 0.03 % of 1000
     assert abs(position.liquidation_price - D("2745.9")) < D("0.001")
@@ -139,10 +139,10 @@ def test_holding_costs_accrue_by_the_hour_and_bring_liquidation_nearer(ada: Pers
 def test_accruing_twice_in_a_row_costs_once(eth: Market) -> None:
     market = make_market("BTC/USD", rollover_rate_per_hour_long=D("0.01"))
     position = make_position(market=market, accrued_until=clock.now() - dt.timedelta(hours=1))
-    guardian.accrue_funding()
+    accrual.accrue_funding()
     position.refresh_from_db()
     before = position.accrued_usd
-    guardian.accrue_funding()
+    accrual.accrue_funding()
     position.refresh_from_db()
     assert position.accrued_usd - before < D("0.01")
 
@@ -160,4 +160,4 @@ def test_costs_are_paid_with_the_share_that_is_closed(ada: Person, eth: Market) 
 
 def test_closed_positions_cost_nothing_more(eth: Market) -> None:
     make_position(market=eth, status="closed", accrued_until=clock.now() - dt.timedelta(hours=1))
-    assert guardian.accrue_funding() == 0
+    assert accrual.accrue_funding() == 0

@@ -13,7 +13,7 @@ from tests.factories import make_trader
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
-from trading import execution, guardian
+from trading import accrual, execution, guardian
 from trading.errors import NoOpenPosition
 from trading.models import LedgerEntry, LedgerTransaction, Position
 from trading.services.traders import deposit
@@ -134,5 +134,5 @@ def _do(person: Person, price: SetPrice, step: tuple[str, ...]) -> None:
         case ("price", value):
             price("ETH/USD", value)
         case _:
-            guardian.accrue_funding()
+            accrual.accrue_funding()
             guardian.close_crossed()

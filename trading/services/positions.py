@@ -11,6 +11,7 @@ from django.db.models import Sum
 from feeds.models import Market
 from risk.margin import Side
 from trading.errors import NoOpenPosition, PositionChanged
+from trading.evaluation import Evaluated
 from trading.history import record_draft, transition_all
 from trading.models import Order, Position, Trader
 from trading.models.loading import lock_traders, with_market
@@ -40,19 +41,21 @@ def close(
     origin: Origin,
     reason: str = "",
     seen_closings: int | None = None,
+    evaluated: Evaluated | None = None,
 ) -> list[Order]:
     """Approve closing `share` (0 < share ≤ 1) of each position at once; denied only by a halt or a closed market.
 
     What other closings already take out is left out. `seen_closings` is how many closings the card that was tapped
     knew of: a second tap on it means the position as it was then. Raises PositionChanged where there are more by now,
-    and NoOpenPosition where nothing is left to close.
+    and NoOpenPosition where nothing is left to close. Only the guardian passes `evaluated`: a price in the past that a
+    DRY position is closed at.
     """
     lock_traders([trader.pk])
     orders = []
     for position in positions:
         if seen_closings is not None and closings_of(position) != seen_closings:
             raise PositionChanged(position_id=position.pk)
-        order = _close_one(trader, position.pk, share, origin, reason)
+        order = _close_one(trader, position.pk, share, origin, reason, evaluated)
         if order is not None:
             orders.append(order)
     if not orders:
@@ -75,7 +78,9 @@ def stop_unopened(*, trader: Trader, market: Market | None) -> Unopened:
     return Unopened(canceled, list(with_market(openings).filter(state__in=IN_FLIGHT)))
 
 
-def _close_one(trader: Trader, position_id: int, share: Decimal, origin: Origin, reason: str) -> Order | None:
+def _close_one(
+    trader: Trader, position_id: int, share: Decimal, origin: Origin, reason: str, evaluated: Evaluated | None
+) -> Order | None:
     position = (
         with_market(Position.objects.all()).filter(pk=position_id, trader=trader, status=Position.Status.OPEN).first()
     )
@@ -97,6 +102,8 @@ def _close_one(trader: Trader, position_id: int, share: Decimal, origin: Origin,
         leverage=position.leverage,
         quoted_price=position.entry_price,
         reason=reason,
+        evaluated_price=evaluated.price if evaluated else None,
+        evaluated_at=evaluated.at if evaluated else None,
         trace_id=tracing.current_trace_id(),
         update_id=origin.update_id,
         chat_id=origin.chat_id,

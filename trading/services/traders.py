@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 
 from trading.models import Account, LedgerEntry, LedgerTransaction, Trader
-from trading.models.traders import Mode
+from trading.models.traders import BufferAction, Mode
 
 
 def register_trader(*, telegram_id: int, chat_id: int, username: str = "", first_name: str = "") -> Trader:
@@ -22,6 +22,11 @@ def register_trader(*, telegram_id: int, chat_id: int, username: str = "", first
         if created:
             deposit(trader=trader, mode=Mode.DRY, amount_usd=settings.DRY_STARTING_BALANCE_USD, reference="start")
     return trader
+
+
+def choose_buffer_action(*, trader: Trader, action: BufferAction) -> None:
+    """Keep what the trader wants done when a position of theirs comes close to liquidation."""
+    Trader.objects.filter(pk=trader.pk).update(buffer_action=action)
 
 
 @transaction.atomic

@@ -41,11 +41,14 @@ class PaperVenue:
             "reason": order.reason,
         }
         if order.position is not None:
-            accrued = accrued_now(order.position, order.market, clock.now())
+            accrued = accrued_at(order.position, order.market, order.evaluated_at or clock.now())
             share = order.collateral_usd / order.position.collateral_usd
             payload["entry_price"] = str(order.position.entry_price)
             payload["liquidation_price"] = str(order.position.liquidation_price)
             payload["accrued_usd"] = str(quantize_usdc(accrued * share))
+        if order.evaluated_price is not None and order.evaluated_at is not None:
+            payload["evaluated_price"] = str(order.evaluated_price)
+            payload["evaluated_at"] = order.evaluated_at.isoformat()
         deadline = clock.now() + dt.timedelta(seconds=settings.INTENT_VALID_S)
         return Prepared(nonce=f"paper-{order.pk}", payload=payload, deadline=deadline)
 
@@ -63,7 +66,7 @@ class PaperVenue:
             PaperExecution(
                 nonce=intent.nonce,
                 result=_execute(intent, markets[intent.payload["market"]], marks[intent.payload["market"]], now),
-                executed_at=now,
+                executed_at=_executed_at(intent, now),
             )
             for intent in intents
             if intent.nonce not in waiting
@@ -96,15 +99,21 @@ def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.date
     return feeds.closing_price(intent.payload["market"], mark) is None
 
 
-def accrued_now(position: Position, market: Market, now: dt.datetime) -> Decimal:
-    """Rollover and funding owed at `now`: what was accrued, and the time since then at the current rates."""
+def _executed_at(intent: Intent, now: dt.datetime) -> dt.datetime:
+    """Now; for a closing that the guardian found on missed candles, when they crossed."""
+    evaluated_at = intent.payload.get("evaluated_at")
+    return dt.datetime.fromisoformat(evaluated_at) if evaluated_at else now
+
+
+def accrued_at(position: Position, market: Market, at: dt.datetime) -> Decimal:
+    """Rollover and funding owed at `at`: what was accrued, and the time since then (or until then) at today's rates."""
     is_long = position.side == Side.LONG
     rate = (
         market.rollover_rate_per_hour_long + market.funding_rate_per_hour_long
         if is_long
         else market.rollover_rate_per_hour_short + market.funding_rate_per_hour_short
     )
-    seconds = Decimal(max(0, int((now - position.accrued_until).total_seconds())))
+    seconds = Decimal(int((at - position.accrued_until).total_seconds()))
     return quantize_usdc(position.accrued_usd + position.notional_usd * rate * seconds / 3600)
 
 
@@ -114,6 +123,9 @@ def _execute(intent: Intent, market: Market, mark: MarkPrice | NoConsensus, now:
         return {"rejected": "deadline_passed"}
     if wish["kind"] == Order.Kind.OPEN:
         return {"rejected": "no_price"} if isinstance(mark, NoConsensus) else _open(wish, market, mark.price)
+    if "evaluated_price" in wish:
+        told = {"price_basis": "missed", "evaluated_at": wish["evaluated_at"]}
+        return {**_close(wish, market, Decimal(wish["evaluated_price"])), **told}
     closing = feeds.closing_price(market.symbol, mark)
     if closing is None:
         return {"rejected": "no_price"}
@@ -184,5 +196,5 @@ def _outcome(execution: PaperExecution) -> Outcome:
         accrued_usd=Decimal(result.get("accrued_usd", "0")),
         pnl_usd=Decimal(result.get("pnl_usd", "0")),
         payout_usd=Decimal(result.get("payout_usd", "0")),
-        detail={name: result[name] for name in ("price_basis", "age_ms") if name in result},
+        detail={name: result[name] for name in ("price_basis", "age_ms", "evaluated_at") if name in result},
     )

@@ -1,0 +1,87 @@
+"""The liquidation buffer of open positions: one alert an entry, and what the trader wants done then.
+
+A position is in its buffer while the mark is nearer to liquidation than `buffer_pct` of the whole distance (entry to
+liquidation), and has left it when it is twice as far away.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import structlog
+from django.db import connection, transaction
+from psycopg2.extras import execute_values
+
+from risk import policies
+from risk.models import RiskPolicy
+from trading import outbox, triggers
+from trading.errors import NoOpenPosition
+from trading.models import Position
+from trading.models.loading import lock_traders
+from trading.models.traders import BufferAction, Mode
+from trading.services import positions
+from trading.services.orders import Origin
+from trading.triggers import Range
+from vanta import clock, tracing
+
+log = structlog.get_logger(__name__)
+REDUCED_SHARE = Decimal("0.5")
+REASON = "liquidation_buffer"
+NO_POLICY = 0
+_REFRESH = """
+    UPDATE trading_position p SET buffer_pct = policy.pct
+    FROM trading_trader t, (VALUES %s) AS policy (id, pct)
+    WHERE t.id = p.trader_id AND policy.id = coalesce(t.policy_id, 0)
+      AND p.status = 'open' AND p.buffer_pct <> policy.pct
+"""
+
+
+def watch(ranges: Mapping[int, Range], *, halted: bool) -> int:
+    """Alert the traders of positions that have entered their buffer, and forget those that have left it.
+
+    In a halt the alert is all that happens; nothing is made up for afterwards.
+    """
+    left = triggers.left_buffer(ranges)
+    Position.objects.filter(pk__in=left, status=Position.Status.OPEN).update(buffer_entered_at=None)
+    entered = triggers.entered_buffer(ranges, halted=halted)
+    found = Position.objects.filter(pk__in=entered).select_related("trader")
+    return sum(_enter(position, ranges[position.market_id].low, halted=halted) for position in found)
+
+
+@transaction.atomic
+def _enter(position: Position, mark: Decimal, *, halted: bool) -> int:
+    """Claim the entry, do what the trader chose, owe the alert: all or nothing, by one guardian of several."""
+    lock_traders([position.trader_id])
+    unknown = Position.objects.filter(pk=position.pk, status=Position.Status.OPEN, buffer_entered_at=None)
+    if not unknown.update(buffer_entered_at=clock.now()):
+        return 0
+    with tracing.bind_trace(tracing.new_trace_id(), position_id=position.pk):
+        wants = position.trader.buffer_action == BufferAction.REDUCE and position.mode == Mode.DRY
+        done = "halted" if wants and halted else _reduce(position) if wants else "none"
+        payload = {"position": position.pk, "mark": str(mark), "done": done}
+        outbox.owe(position.trader.chat_id, outbox.BUFFER_ALERT, payload)
+        log.info("buffer_entered", trader_id=position.trader_id, mark=mark, done=done)
+    return 1
+
+
+def _reduce(position: Position) -> str:
+    try:
+        positions.close(
+            trader=position.trader,
+            positions=[position],
+            share=REDUCED_SHARE,
+            origin=Origin(chat_id=position.trader.chat_id),
+            reason=REASON,
+        )
+    except NoOpenPosition:
+        return "none"  # the trader is closing it already
+    return "reduced"
+
+
+def refresh() -> int:
+    """Bring open positions to the buffers of their traders' limits as they are now; how many changed."""
+    known: list[tuple[int, RiskPolicy | None]] = [(NO_POLICY, None)]
+    known += [(policy.pk, policy) for policy in RiskPolicy.objects.all()]
+    rows = [(number, policies.limits_for(policy).liquidation_buffer_pct) for number, policy in known]
+    with connection.cursor() as cursor:
+        execute_values(cursor.cursor, _REFRESH, rows, page_size=len(rows))
+        return int(cursor.rowcount)

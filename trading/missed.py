@@ -1,0 +1,99 @@
+"""Prices that passed while nobody watched: which markets missed a stretch, and its candles once they are there."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import structlog
+from django.db import connection
+
+from feeds import candles
+from feeds.models import Market, Resolution
+from risk.margin import Side
+from trading.evaluation import Bar, Evaluated, Levels, first_crossing
+from trading.models import MarketWatch, Position
+from trading.triggers import Range
+from vanta.money import ZERO, quantize_price
+
+log = structlog.get_logger(__name__)
+GAP = dt.timedelta(seconds=5)  # the guardian looks each second; candles know of pauses from 5 s on
+CANDLES_COME_WITHIN = dt.timedelta(minutes=3)  # a minute ends, settles at the venue, and is asked for
+_ADVANCE = """
+    INSERT INTO trading_marketwatch AS watch (market_id, watched_until)
+    SELECT m.id, %(now)s FROM feeds_market m WHERE m.id <> ALL(%(but)s)
+    ON CONFLICT (market_id) DO UPDATE
+    SET watched_until = greatest(watch.watched_until, excluded.watched_until), behind_since = NULL, looked_at = NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The bars of a missed stretch, oldest first, how long each is, and between which prices they lie."""
+
+    bars: tuple[Bar, ...]
+    span: dt.timedelta
+
+    @property
+    def range(self) -> Range:
+        return Range(
+            min((bar.low for bar in self.bars), default=ZERO), max((bar.high for bar in self.bars), default=ZERO)
+        )
+
+
+def behind(markets: Iterable[Market], now: dt.datetime) -> list[Market]:
+    """Those of `markets` that have not been watched for more than GAP; a market never watched begins now."""
+    late = set(
+        MarketWatch.objects.filter(
+            market__in=[market.pk for market in markets], watched_until__lt=now - GAP
+        ).values_list("market_id", flat=True)
+    )
+    return [market for market in markets if market.pk in late]
+
+
+def history(market: Market, now: dt.datetime) -> History | None:
+    """What the price did since the market was last watched; None while its candles are still to come.
+
+    They are waited for CANDLES_COME_WITHIN at most; then what there is has to do.
+    """
+    seen = MarketWatch.objects.get(pk=market.pk)
+    is_complete = candles.is_complete(market.symbol, seen.watched_until, now)
+    if not is_complete and _may_wait(seen, now):
+        return None
+    found = candles.price_history(market.symbol, seen.watched_until, now)
+    bars = tuple(
+        Bar(each.start_at, *map(quantize_price, (each.open, each.high, each.low, each.close))) for each in found
+    )
+    log.warning(
+        "stretch_missed",
+        market=market.symbol,
+        since=seen.watched_until.isoformat(),
+        candles=len(bars),
+        is_complete=is_complete,
+    )
+    return History(bars, Resolution(found[0].resolution_s).span if found else dt.timedelta(0))
+
+
+def _may_wait(seen: MarketWatch, now: dt.datetime) -> bool:
+    """Whether the wait that began when the stretch was found may go on; a guardian that was away begins anew."""
+    is_new = seen.behind_since is None or seen.looked_at is None or seen.looked_at < now - GAP
+    since = now if is_new or seen.behind_since is None else seen.behind_since
+    MarketWatch.objects.filter(pk=seen.pk, watched_until=seen.watched_until).update(behind_since=since, looked_at=now)
+    return now - since < CANDLES_COME_WITHIN
+
+
+def evaluate(position: Position, missed: History) -> Evaluated | None:
+    """What the missed stretch did to a position; nothing before it was opened or its levels were set."""
+    levels = Levels(
+        side=Side(position.side),
+        liquidation_price=position.liquidation_price,
+        stop_loss=position.stop_loss,
+        take_profit=position.take_profit,
+        watched_from=position.watched_from,
+    )
+    return first_crossing(levels, (bar for bar in missed.bars if bar.start_at + missed.span > position.watched_from))
+
+
+def advance(now: dt.datetime, *, but: Collection[Market]) -> None:
+    """All markets are watched until now, those that nobody holds or that are closed as well, except for `but`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ADVANCE, {"now": now, "but": [market.pk for market in but]})
