@@ -162,6 +162,7 @@ def _closed(order: Order, fill: Fill, position: Position) -> Payload:
         "liquidation": "💥 <b>Liquidated</b>",
         "stop_loss": "🛑 <b>Stopped out</b>",
         "take_profit": "🎯 <b>Take-profit</b>",
+        "liquidation_buffer": "🛟 <b>Halved close to liquidation</b>",
     }
     lines = [
         f"{head.get(order.reason, '✅ <b>Closed</b>' if whole else '✅ <b>Partly closed</b>')}  ·  order #{order.pk}",

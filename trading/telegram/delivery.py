@@ -19,8 +19,8 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, Tele
 from risk import trading_state
 from trading import outbox
 from trading.models import Order, OutboxMessage
-from trading.outbox import CHART, ORDER_CARD
-from trading.telegram import cards, chart_cards, messages
+from trading.outbox import BUFFER_ALERT, CHART, ORDER_CARD
+from trading.telegram import buffer_cards, cards, chart_cards, messages
 from trading.telegram.client import bot_loop
 from vanta import clock, metrics, tracing
 
@@ -90,6 +90,9 @@ def _call(row: OutboxMessage, banner: str) -> Call:
     """The Bot API call that a row stands for now."""
     if row.method == CHART:
         return chart_cards.call(row.chat_id, row.payload, banner)
+    if row.method == BUFFER_ALERT:
+        alert = cards.with_banner(buffer_cards.alert(row.payload), banner)
+        return "sendMessage", {"chat_id": row.chat_id, **alert}
     if row.method != ORDER_CARD or row.order is None:
         return row.method, {"chat_id": row.chat_id, **row.payload}
     card = cards.with_banner(cards.order_card(row.order), banner)

@@ -123,6 +123,9 @@ def price_basis(detail: Numbers) -> list[str]:
         "venue": "⚠️ Sources disagreed: filled at the venue's own price.",
         "last_mark": f"⚠️ No price could be trusted: filled at the last known one, {age(detail.get('age_ms', 0))} old.",
     }
+    if "evaluated_at" in detail:
+        at = dt.datetime.fromisoformat(str(detail["evaluated_at"]))
+        return [f"⏱ Reached while Vanta was away, at {moment(at)}; filled at the price it had then."]
     basis = str(detail.get("price_basis", ""))
     return [lines[basis]] if basis in lines else []
 

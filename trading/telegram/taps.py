@@ -5,10 +5,11 @@ from collections.abc import Callable
 from feeds.models import Market
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound, PositionChanged
 from trading.models import Order, Position
+from trading.models.traders import BufferAction
 from trading.order_state import OrderState
-from trading.services import orders, placing, positions
+from trading.services import orders, placing, positions, traders
 from trading.services.placing import Confirmation, Placed
-from trading.telegram import cards, chart_commands, commands, market_commands
+from trading.telegram import buffer_cards, cards, chart_commands, commands, market_commands
 from trading.telegram.context import Context
 from trading.telegram.parsing import parse_order_id, parse_share
 from vanta import tracing
@@ -115,6 +116,16 @@ def close(context: Context, argument: str) -> None:
         context.reply(cards.order_card(order), order)
 
 
+def choose_buffer_action(context: Context, argument: str) -> None:
+    """Choose what is done when a position comes close to liquidation; nothing happens to a word that is no choice."""
+    if argument not in BufferAction.values:
+        context.toast(NOT_YOURS, alert=True)
+        return
+    action = BufferAction(argument)
+    traders.choose_buffer_action(trader=context.trader, action=action)
+    context.toast(buffer_cards.CHOSEN[action], alert=True)
+
+
 def upside(context: Context, argument: str) -> None:
     """Preview a denied order on the Upside pair of its market."""
     order = Order.objects.select_related("market").filter(pk=parse_order_id(argument), trader=context.trader).first()
@@ -134,6 +145,7 @@ HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "confirm": confirm,
     "cancel": cancel,
     "close": close,
+    "buffer": choose_buffer_action,
     "upside": upside,
     "positions": show_positions,
     "markets": market_commands.turn_markets,
