@@ -92,8 +92,8 @@ def crossed(ranges: Mapping[int, Range], *, but: Collection[int] = ()) -> dict[i
     """The open DRY positions whose liquidation price, stop or take-profit lies within reach, by id, with the trigger.
 
     `ranges` are prices by market id. Where a position has several triggers crossed, the worst for the trader counts:
-    the stop is nearer than liquidation, but a price beyond both still is a liquidation. Positions with a closing under way
-    and those of `but` are left out.
+    the stop is nearer than liquidation, but a price beyond both still is a liquidation. Positions with a closing
+    under way and those of `but` are left out.
     """
     worst: dict[int, str] = {}
     for position_id, kind in _found(_CROSSED, ranges, but=list(but)):

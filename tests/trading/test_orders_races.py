@@ -1,47 +1,21 @@
 """Decisions on one trader's orders at the same moment, in several processes: as if one after the other."""
 
-import threading
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 from pytest_django import Settings
 
 from feeds.models import Market
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import approve, assert_books_balance, close, open_position
+from tests.trading.races import at_once
 from trading import execution, guardian, reconciliation
-from trading.errors import TradingError
 from trading.models import Fill, Order, Position
 from trading.services import orders, placing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 D = Decimal
-
-
-def at_once(*works: Callable[[], object]) -> None:
-    """Run all works in threads of their own, begun together; errors of trading are outcomes."""
-    start, broken = threading.Barrier(len(works)), list[BaseException]()
-
-    def run(work: Callable[[], object]) -> None:
-        try:
-            start.wait(10)
-            work()
-        except TradingError:
-            return
-        except BaseException as error:
-            broken.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(work,)) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert not broken, broken
 
 
 def states() -> list[str]:
