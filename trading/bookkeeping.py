@@ -11,6 +11,7 @@ from psycopg2.extras import execute_values
 from risk import policies
 from trading.models import Fill, LedgerEntry, LedgerTransaction, Order, Position, Trader
 from trading.venues.base import Filled
+from vanta import tracing
 from vanta.money import ZERO
 
 A = LedgerEntry.Account
@@ -84,6 +85,24 @@ def book_closings(bookings: Sequence[Booking]) -> None:
         )
     _create_fills(bookings)
     _book(bookings, movements)
+
+
+def book_margin(position: Position, amount_usd: Decimal, *, reference: str) -> None:
+    """Move free balance into the collateral of an open position; the row itself is the caller's to change."""
+    transaction = LedgerTransaction.objects.create(
+        kind=K.MARGIN, reference=reference, trace_id=tracing.current_trace_id()
+    )
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(
+            transaction=transaction,
+            trader_id=position.trader_id,
+            mode=position.mode,
+            account=account,
+            amount_usd=amount,
+        )
+        for account, amount in ((A.FREE, -amount_usd), (A.COLLATERAL, amount_usd))
+    )
+    _change_balances({(position.trader_id, position.mode): -amount_usd})
 
 
 def _reduce_position(order: Order, filled: Filled) -> Position:

@@ -18,10 +18,11 @@ from trading.errors import NoOpenPosition
 from trading.models import Position
 from trading.models.loading import lock_traders
 from trading.models.traders import BufferAction, Mode
-from trading.services import positions
+from trading.services import margins, positions
 from trading.services.orders import Origin
 from trading.triggers import Range
 from vanta import clock, tracing
+from vanta.money import ZERO
 
 log = structlog.get_logger(__name__)
 REDUCED_SHARE = Decimal("0.5")
@@ -55,12 +56,27 @@ def _enter(position: Position, mark: Decimal, *, halted: bool) -> int:
     if not unknown.update(buffer_entered_at=clock.now()):
         return 0
     with tracing.bind_trace(tracing.new_trace_id(), position_id=position.pk):
-        wants = position.trader.buffer_action == BufferAction.REDUCE and position.mode == Mode.DRY
-        done = "halted" if wants and halted else _reduce(position) if wants else "none"
-        payload = {"position": position.pk, "mark": str(mark), "done": done}
+        done, amount = ("halted", ZERO) if halted and _is_wanted(position) else _act(position, mark)
+        payload = {"position": position.pk, "mark": str(mark), "done": done, "amount_usd": str(amount)}
         outbox.owe(position.trader.chat_id, outbox.BUFFER_ALERT, payload)
         log.info("buffer_entered", trader_id=position.trader_id, mark=mark, done=done)
     return 1
+
+
+def _is_wanted(position: Position) -> bool:
+    return position.trader.buffer_action != BufferAction.NONE and position.mode == Mode.DRY
+
+
+def _act(position: Position, mark: Decimal) -> tuple[str, Decimal]:
+    """What was done, in a word, and with how much margin."""
+    if not _is_wanted(position):
+        return "none", ZERO
+    if position.trader.buffer_action == BufferAction.REDUCE:
+        return _reduce(position), ZERO
+    added = margins.add_to_leave_buffer(
+        trader=position.trader, position_id=position.pk, mark=mark, cap_usd=position.trader.buffer_cap_usd
+    )
+    return added.problem or "added", added.amount_usd
 
 
 def _reduce(position: Position) -> str:

@@ -175,7 +175,8 @@ def test_the_alert_has_the_numbers_and_buttons_of_the_moment_it_is_sent(
     for words in ("2,750.00", "2,745.27", "1.9 % of the way left", "100.00 USDC"):
         assert words in card["text"]
     data = [button["callback_data"] for row in card["reply_markup"]["inline_keyboard"] for button in row]
-    assert data == [f"close:{position.pk}:50:0", f"close:{position.pk}:100:0", "buffer:reduce"]
+    closings = [f"close:{position.pk}:50:0", f"close:{position.pk}:100:0"]
+    assert data == [*closings, "buffer:reduce", "buffer:add_margin:100"]
     ada.taps(data[0])
     execution.drain()
     position.refresh_from_db()
@@ -184,9 +185,19 @@ def test_the_alert_has_the_numbers_and_buttons_of_the_moment_it_is_sent(
 
 def test_the_button_chooses_what_is_done_from_then_on(ada: Person, eth: Market) -> None:
     ada.types("/start")
-    for action, kept in (("reduce", "reduce"), ("nonsense", "reduce"), ("none", "none")):
+    for action, kept, cap in (
+        ("reduce", "reduce", 0),
+        ("nonsense", "reduce", 0),
+        ("add_margin", "reduce", 0),
+        ("add_margin:0", "reduce", 0),
+        ("add_margin:-5", "reduce", 0),
+        ("add_margin:1234567890", "reduce", 0),
+        ("none:5", "reduce", 0),
+        ("add_margin:100", "add_margin", 100),
+        ("none", "none", 0),
+    ):
         ada.taps(f"buffer:{action}")
-        assert ada.trader.buffer_action == kept
+        assert (ada.trader.buffer_action, ada.trader.buffer_cap_usd) == (kept, Decimal(cap)), action
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,7 @@ from trading.models.ledger import LedgerEntry, LedgerTransaction
 from trading.models.messages import OutboxMessage, TelegramUpdate
 from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
 from trading.models.paper import PaperExecution
-from trading.models.positions import Position
+from trading.models.positions import Position, PositionEvent
 from trading.models.traders import Account, Trader
 from trading.models.watches import MarketWatch
 
@@ -21,6 +21,7 @@ __all__ = [
     "OutboxMessage",
     "PaperExecution",
     "Position",
+    "PositionEvent",
     "TelegramUpdate",
     "Trader",
 ]

@@ -16,6 +16,7 @@ class LedgerTransaction(models.Model):
         OPEN = "open"
         CLOSE = "close"
         LIQUIDATION = "liquidation"
+        MARGIN = "margin"
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     order = models.ForeignKey(

@@ -62,6 +62,7 @@ class Position(models.Model):
     buffer_price = _at_buffer(1)
     calm_price = _at_buffer(LEAVES_AT)
     buffer_entered_at = models.DateTimeField(null=True, blank=True, help_text="Set while the mark is in the buffer.")
+    margin_added_usd = usd(default=0, help_text="What the guardian has added so far, as its trader allowed.")
     watched_from = models.DateTimeField(default=clock.now, help_text="Missed prices before this do not concern it.")
     realised_pnl_usd = usd(default=0, help_text="Net of close fees, rollover and funding.")
     opened_at = models.DateTimeField(default=clock.now)
@@ -91,3 +92,22 @@ class Position(models.Model):
     def notional_usd(self) -> Decimal:
         """Collateral times leverage."""
         return self.collateral_usd * self.leverage
+
+
+class PositionEvent(models.Model):
+    """What changed a position besides its orders; append-only."""
+
+    class Kind(models.TextChoices):
+        MARGIN_ADDED = "margin_added"
+
+    position = models.ForeignKey(Position, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    detail = models.JSONField(default=dict)
+    trace_id = models.CharField(max_length=32, blank=True)
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of position {self.position_id}"

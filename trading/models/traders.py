@@ -20,6 +20,7 @@ class BufferAction(models.TextChoices):
 
     NONE = "none"
     REDUCE = "reduce"
+    ADD_MARGIN = "add_margin"
 
 
 class Trader(models.Model):
@@ -38,7 +39,16 @@ class Trader(models.Model):
         default=BufferAction.NONE,
         help_text="Done once when a position comes close to liquidation.",
     )
+    buffer_cap_usd = usd(default=0, help_text="How much margin may be added to one position, over its life.")
     created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(buffer_action="add_margin") | Q(buffer_cap_usd__gt=0), name="margin_is_added_up_to_a_cap"
+            ),
+            models.CheckConstraint(condition=Q(buffer_cap_usd__gte=0), name="buffer_cap_not_negative"),
+        ]
 
     def __str__(self) -> str:
         return self.first_name or self.username or str(self.telegram_id)

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from trading.models import Account, LedgerEntry, LedgerTransaction, Trader
 from trading.models.traders import BufferAction, Mode
+from vanta.money import ZERO
 
 
 def register_trader(*, telegram_id: int, chat_id: int, username: str = "", first_name: str = "") -> Trader:
@@ -24,9 +25,12 @@ def register_trader(*, telegram_id: int, chat_id: int, username: str = "", first
     return trader
 
 
-def choose_buffer_action(*, trader: Trader, action: BufferAction) -> None:
-    """Keep what the trader wants done when a position of theirs comes close to liquidation."""
-    Trader.objects.filter(pk=trader.pk).update(buffer_action=action)
+def choose_buffer_action(*, trader: Trader, action: BufferAction, cap_usd: Decimal = ZERO) -> None:
+    """Keep what the trader wants done when a position of theirs comes close to liquidation.
+
+    `cap_usd` is how much margin may be added to one position; adding needs one above zero, else IntegrityError.
+    """
+    Trader.objects.filter(pk=trader.pk).update(buffer_action=action, buffer_cap_usd=cap_usd)
 
 
 @transaction.atomic

@@ -10,15 +10,21 @@ from trading.models.traders import BufferAction
 from trading.selectors import closings_of
 from trading.telegram import cards
 from trading.telegram.cards import Payload
-from vanta.money import format_percent, format_price, format_usd
+from vanta.money import ONE, format_percent, format_price, format_usd
 
 _DONE = {
     "reduced": "As you chose, half of it is being closed now. That halves what you can still lose, not the distance.",
-    "halted": "You chose to have half of it closed then, but trading is halted: nothing was sent.",
+    "halted": "You chose to have something done then, but trading is halted: nothing was done.",
+    "added": "As you chose, <b>{amount} USDC</b> of margin was added: liquidation is further away now.",
+    "over_cap": "Leaving the buffer takes {amount} USDC of margin, more than you allowed: nothing was added.",
+    "no_balance": "Leaving the buffer takes {amount} USDC of margin, more than is free: nothing was added.",
+    "not_possible": "Margin cannot take it out of the buffer here: nothing was added.",
+    "being_closed": "It is being closed already.",
     "none": "Nothing was done to it.",
 }
 CHOSEN = {
     BufferAction.REDUCE: "From now on half of a position is closed when it comes close to liquidation.",
+    BufferAction.ADD_MARGIN: "From now on margin is added when a position comes close to liquidation, up to your cap.",
     BufferAction.NONE: "From now on you are only told.",
 }
 
@@ -45,20 +51,22 @@ def alert(payload: Mapping[str, Any]) -> Payload:
         f"At stake  {format_usd(position.collateral_usd)} USDC of collateral",
         f"<i>You are told below {format_percent(position.buffer_pct, 1)} of the distance, once an approach.</i>",
         "",
-        _DONE.get(str(payload.get("done")), _DONE["none"]),
+        _DONE.get(str(payload["done"]), _DONE["none"]).format(amount=format_usd(Decimal(payload["amount_usd"]))),
     ]
     return cards.text("\n".join(lines), *_buttons(position))
 
 
 def _buttons(position: Position) -> list[list[tuple[str, str]]]:
-    wants_reduction = position.trader.buffer_action == BufferAction.REDUCE
-    other = (
-        ("Only tell me from now on", f"buffer:{BufferAction.NONE.value}")
-        if wants_reduction
-        else ("Halve it for me from now on", f"buffer:{BufferAction.REDUCE.value}")
-    )
+    chosen = position.trader.buffer_action
+    cap = max(ONE, position.collateral_usd.to_integral_value())
+    choices = {
+        BufferAction.NONE: ("Only tell me from now on", "buffer:none"),
+        BufferAction.REDUCE: ("Halve it for me from now on", "buffer:reduce"),
+        BufferAction.ADD_MARGIN: (f"Add margin from now on, {cap} USDC at most", f"buffer:add_margin:{cap}"),
+    }
+    others = [[button] for action, button in choices.items() if action != chosen]
     if position.status != Position.Status.OPEN:
-        return [[other]]
+        return others
     seen = closings_of(position)  # a tap counts for the position as this alert shows it
     closings = [("Close 50%", "50"), ("Close all", "100")]
-    return [[(label, f"close:{position.pk}:{share}:{seen}") for label, share in closings], [other]]
+    return [[(label, f"close:{position.pk}:{share}:{seen}") for label, share in closings], *others]

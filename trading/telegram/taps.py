@@ -1,6 +1,7 @@
 """What buttons do. Each tap is answered at once; a second tap, a late one and somebody else's change nothing."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 from feeds.models import Market
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound, PositionChanged
@@ -14,6 +15,7 @@ from trading.telegram.context import Context
 from trading.telegram.parsing import parse_order_id, parse_share
 from vanta import tracing
 
+CAP_DIGITS = 9  # far above any position
 NOT_YOURS = "This card belongs to somebody else, or is gone."
 _GONE = {
     OrderState.FILLED: "Already filled.",
@@ -117,12 +119,14 @@ def close(context: Context, argument: str) -> None:
 
 
 def choose_buffer_action(context: Context, argument: str) -> None:
-    """Choose what is done when a position comes close to liquidation; nothing happens to a word that is no choice."""
-    if argument not in BufferAction.values:
+    """Choose what is done when a position comes close to liquidation: `<action>`, for margin with `:<cap in USDC>`."""
+    word, _, cap = argument.partition(":")
+    has_cap = cap.isdecimal() and len(cap) <= CAP_DIGITS and int(cap) > 0
+    if word not in BufferAction.values or has_cap != (word == BufferAction.ADD_MARGIN):
         context.toast(NOT_YOURS, alert=True)
         return
-    action = BufferAction(argument)
-    traders.choose_buffer_action(trader=context.trader, action=action)
+    action = BufferAction(word)
+    traders.choose_buffer_action(trader=context.trader, action=action, cap_usd=Decimal(cap or 0))
     context.toast(buffer_cards.CHOSEN[action], alert=True)
 
 
