@@ -41,9 +41,8 @@ def watch(ranges: Mapping[int, Range], *, halted: bool) -> int:
 
     In a halt the alert is all that happens; nothing is made up for afterwards.
     """
-    left = triggers.left_buffer(ranges)
+    entered, left = triggers.buffer_changes(ranges, halted=halted)
     Position.objects.filter(pk__in=left, status=Position.Status.OPEN).update(buffer_entered_at=None)
-    entered = triggers.entered_buffer(ranges, halted=halted)
     found = Position.objects.filter(pk__in=entered).select_related("trader")
     return sum(_enter(position, ranges[position.market_id].low, halted=halted) for position in found)
 

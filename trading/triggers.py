@@ -4,7 +4,7 @@ A scan begins at the price and ends at the last row beyond it, so its cost follo
 keeps the planner on that path whatever it believes about the table, and one crash from filling the memory.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -27,6 +27,7 @@ _NOT_BEING_CLOSED = f"""NOT EXISTS (
     WHERE o.position_id = p.id AND o.kind = '{Order.Kind.CLOSE.value}' AND o.state IN ({_PENDING}))"""  # noqa: S608
 _CLOSABLE = f"p.mode = 'DRY' AND p.id <> ALL(%(but)s) AND {_NOT_BEING_CLOSED}"
 _FRESH = "p.buffer_entered_at IS NULL"
+_KNOWN = "p.buffer_entered_at IS NOT NULL"
 # In a halt nothing is liquidated, so that the alert is all there is.
 _ALERTED = f"{_FRESH} AND (p.mode <> 'DRY' OR %(halted)s OR {{alive}}) AND {_NOT_BEING_CLOSED}"
 
@@ -66,13 +67,11 @@ _CROSSED = _statement(
     _scan(TAKE_PROFIT, "long", "take_profit", "<=", "high", _CLOSABLE),
     _scan(TAKE_PROFIT, "short", "take_profit", ">=", "low", _CLOSABLE),
 )
-_ENTERED = _statement(
+_BUFFERS = _statement(
     _scan(ENTERED, "long", "buffer_price", ">", "low", _ALERTED.format(alive="p.liquidation_price < m.low")),
     _scan(ENTERED, "short", "buffer_price", "<", "high", _ALERTED.format(alive="p.liquidation_price > m.high")),
-)
-_LEFT = _statement(
-    _scan(LEFT, "long", "calm_price", "<=", "low", "p.buffer_entered_at IS NOT NULL"),
-    _scan(LEFT, "short", "calm_price", ">=", "high", "p.buffer_entered_at IS NOT NULL"),
+    _scan(LEFT, "long", "calm_price", "<=", "low", _KNOWN),
+    _scan(LEFT, "short", "calm_price", ">=", "high", _KNOWN),
 )
 _HELD = """
     SELECT m.id FROM feeds_market m
@@ -102,17 +101,13 @@ def crossed(ranges: Mapping[int, Range], *, but: Collection[int] = ()) -> dict[i
     return worst
 
 
-def entered_buffer(ranges: Mapping[int, Range], *, halted: bool) -> list[int]:
-    """The open positions, DRY and LIVE, that are in their buffer and were not known to be, by id."""
-    return [position_id for position_id, _ in _found(_ENTERED, ranges, halted=halted)]
+def buffer_changes(ranges: Mapping[int, Range], *, halted: bool) -> tuple[list[int], list[int]]:
+    """The open positions, DRY and LIVE, that are in their buffer and were not known to be; and those well out of it."""
+    found = _found(_BUFFERS, ranges, halted=halted)
+    return [pk for pk, kind in found if kind == ENTERED], [pk for pk, kind in found if kind == LEFT]
 
 
-def left_buffer(ranges: Mapping[int, Range]) -> list[int]:
-    """The open positions that were in their buffer and are well out of it."""
-    return [position_id for position_id, _ in _found(_LEFT, ranges)]
-
-
-def _found(statement: str, ranges: Mapping[int, Range], **terms: Any) -> Iterable[tuple[int, str]]:
+def _found(statement: str, ranges: Mapping[int, Range], **terms: Any) -> Sequence[tuple[int, str]]:
     if not ranges:
         return []
     terms["markets"] = list(ranges)

@@ -17,6 +17,7 @@ from feeds import selectors  # noqa: E402
 from feeds.consensus import MarkPrice  # noqa: E402
 from tests.bench.feed_load import measure_feeds  # noqa: E402
 from tests.bench.figures import Bench, Figure, figures  # noqa: E402
+from tests.bench.guardian_load import measure_guardian  # noqa: E402
 from tests.stack import Stack  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
@@ -36,7 +37,16 @@ def measure() -> dict[str, Figure]:
             lambda: isinstance(selectors.mark_prices(["ETH/USD"])["ETH/USD"], MarkPrice), 60, "there is a price for ETH"
         )
         taken = figures(Bench(stack, os.environ["TELEGRAM_WEBHOOK_SECRET"]))
-    return taken | feed_figures()
+    return taken | guardian_figures() | feed_figures()
+
+
+def guardian_figures() -> dict[str, Figure]:
+    """What watching one market costs, and how much more it costs with a thousand times the triggers."""
+    report = measure_guardian()
+    return {
+        "trigger_scan_growth": Figure(report.growth, "ratio", f"{report.few_s * 1000:.2f} ms with 1 000 armed"),
+        "guardian_ticks_per_s": Figure(report.ticks_per_s, "ticks/s", "1 000 armed, none crossed"),
+    }
 
 
 def feed_figures() -> dict[str, Figure]:

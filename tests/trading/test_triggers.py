@@ -126,4 +126,4 @@ def test_on_random_paths_the_indexes_find_what_a_look_at_every_position_finds(se
         price += D(rng.randint(-80, 80)) / 10
         here = at(market, price)
         assert triggers.crossed(here) == dict(brute_force(price))
-        assert sorted(triggers.entered_buffer(here, halted=False)) == sorted(in_buffer(price))
+        assert sorted(triggers.buffer_changes(here, halted=False)[0]) == sorted(in_buffer(price))
