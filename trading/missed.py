@@ -18,6 +18,18 @@ from vanta.money import ZERO, quantize_price
 log = structlog.get_logger(__name__)
 GAP = dt.timedelta(seconds=5)  # the guardian looks each second; candles know of pauses from 5 s on
 CANDLES_COME_WITHIN = dt.timedelta(minutes=3)  # a minute ends, settles at the venue, and is asked for
+_LATE_COMMITS_S = 10  # an order ends a moment before others can see it
+# A closing in the past that never was (halted, or the system went down under it) is to be found again.
+_GO_BACK = """
+    UPDATE trading_marketwatch AS watch SET watched_until = lost.at
+    FROM (SELECT o.market_id, min(o.evaluated_at) AS at FROM trading_order o
+          JOIN trading_position p ON p.id = o.position_id AND p.status = 'open'
+          JOIN trading_marketwatch w ON w.market_id = o.market_id
+          WHERE o.evaluated_at IS NOT NULL AND o.state IN ('DENIED', 'REJECTED', 'CANCELED', 'EXPIRED')
+            AND o.ended_at >= w.watched_until - make_interval(secs => %s)
+          GROUP BY o.market_id) AS lost
+    WHERE watch.market_id = lost.market_id AND watch.watched_until > lost.at
+"""
 _ADVANCE = """
     INSERT INTO trading_marketwatch AS watch (market_id, watched_until)
     SELECT m.id, %(now)s FROM feeds_market m WHERE m.id <> ALL(%(but)s)
@@ -41,7 +53,12 @@ class History:
 
 
 def behind(markets: Iterable[Market], now: dt.datetime) -> list[Market]:
-    """Those of `markets` that have not been watched for more than GAP; a market never watched begins now."""
+    """Those of `markets` that have not been watched for more than GAP; a market never watched begins now.
+
+    A market whose missed prices closed something that was then not carried out goes back to that time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_GO_BACK, [_LATE_COMMITS_S])
     late = set(
         MarketWatch.objects.filter(
             market__in=[market.pk for market in markets], watched_until__lt=now - GAP

@@ -14,7 +14,9 @@ from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, open_position
 from tests.trading.races import at_once
 from trading import execution, guardian
+from trading.history import transition
 from trading.models import Fill, LedgerTransaction, MarketWatch, Order, Position
+from trading.order_state import OrderState
 from trading.telegram import cards
 from vanta import clock
 
@@ -188,6 +190,23 @@ def test_a_halt_is_evaluated_when_it_ends(ada: Person, eth: Market) -> None:
     trading_state.change(TradingState.REDUCING, actor="test", reason="a test")
     assert watch() == 1
     assert Fill.objects.get(order=closing()).at == minutes_ago(7)
+
+
+@pytest.mark.parametrize("until", ["approved", "submitting"])
+def test_a_closing_that_was_then_not_carried_out_is_found_again(ada: Person, eth: Market, until: str) -> None:
+    open_position(ada, "/long ETH 100 10x sl=2900")
+    away(eth)
+    candle(7, 3000, 3000, 2890, 3000)
+    calm(10)
+    assert guardian.close_crossed() == 1
+    lost = closing()
+    if until == "submitting":
+        transition(lost, OrderState.SUBMITTING)
+    transition(lost, OrderState.CANCELED if until == "approved" else OrderState.EXPIRED, reason="never_executed")
+    assert watch() == 1
+    assert Fill.objects.get(order__kind="close").at == minutes_ago(7)
+    assert watch() == 0
+    assert_books_balance()
 
 
 def test_a_market_that_nobody_holds_is_watched_by_looking_away(ada: Person, eth: Market) -> None:

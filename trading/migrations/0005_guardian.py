@@ -126,6 +126,10 @@ class Migration(migrations.Migration):
             model_name='trader',
             constraint=models.CheckConstraint(condition=models.Q(('buffer_cap_usd__gte', 0)), name='buffer_cap_not_negative'),
         ),
+        migrations.AddIndex(
+            model_name='order',
+            index=models.Index(condition=models.Q(('evaluated_at__isnull', False)), fields=['ended_at'], name='order_evaluated'),
+        ),
         migrations.RunSQL(
             "CREATE TRIGGER positionevent_append_only BEFORE UPDATE OR DELETE ON trading_positionevent "
             "FOR EACH ROW EXECUTE FUNCTION trading_append_only();",
