@@ -10,6 +10,8 @@ from decimal import ROUND_CEILING, Context, Decimal, localcontext
 from feeds.consensus import MarkPrice, NoConsensus
 from risk.rules import exposure, inputs, price, venue
 from risk.rules.case import Case, Rule
+from risk.rules.rates import RATE_RULES
+from risk.usage import Usage
 from risk.values import (
     COLLATERAL_TICK,
     LEVERAGE_TICK,
@@ -29,6 +31,7 @@ from vanta.money import ONE, ZERO
 __all__ = [
     "CODES",
     "AccountSnapshot",
+    "Case",
     "CheckResult",
     "Denial",
     "Exposure",
@@ -38,8 +41,10 @@ __all__ = [
     "OpeningRequest",
     "RiskDecision",
     "TradingState",
+    "decide",
     "evaluate",
     "evaluate_reduction",
+    "with_usage",
 ]
 
 # Wide enough that no sum or quotient of sane inputs rounds across a tick, whatever context the caller's thread has.
@@ -81,11 +86,11 @@ NUMBER_RULES: tuple[tuple[str, Rule], ...] = (  # asked only where every input i
     ("take_profit_wrong_side", venue.take_profit_side),
     ("take_profit_too_far", venue.take_profit_reach),
 )
-RULES = INPUT_RULES + STATE_RULES + NUMBER_RULES
+RULES = INPUT_RULES + STATE_RULES + NUMBER_RULES + RATE_RULES
 CODES = tuple(code for code, _ in RULES)
 
 # Which denials a smaller collateral, or a lower leverage, can cure; the rules are monotone in it.
-CURED_BY_SIZE = frozenset({"position_size", "headroom", "margin", "account_risk"})
+CURED_BY_SIZE = frozenset({"position_size", "headroom", "margin", "account_risk", "hourly_volume", "daily_volume"})
 CURED_BY_LEVERAGE = CURED_BY_SIZE | {
     "price_uncertain",
     "leverage",
@@ -106,13 +111,19 @@ def evaluate(
     limits: Limits,
     trading_state: TradingState,
     now_ms: int,
+    usage: Usage | None = None,
 ) -> RiskDecision:
     """Decide an opening. Never raises, whatever the numbers are: what cannot be compared is denied.
 
     `account` must be read under the trader's lock and hold what pending openings reserve. `mark` is that of the
-    market's price symbol. A denial costs more than an approval: what would pass is searched for.
+    market's price symbol. Without `usage` the rate limits are not asked. A denial costs more than an approval: what
+    would pass is searched for.
     """
-    case = Case(order, account, market, mark, limits, trading_state, now_ms)
+    return decide(Case(order, account, market, mark, limits, trading_state, now_ms, usage))
+
+
+def decide(case: Case) -> RiskDecision:
+    """The same, of inputs that are kept together."""
     with localcontext(ARITHMETIC):
         asked = _ask(case)
         denials = tuple(_denial(case, rule, result) for rule, result in asked if not result.passed)
@@ -124,6 +135,15 @@ def evaluate(
             ),
             max_leverage=_whole_order_cure(denials, lambda denial: denial.max_leverage, case.with_leverage),
         )
+
+
+def with_usage(decision: RiskDecision, case: Case, usage: Usage) -> RiskDecision:
+    """The `decision` on `case`, which was made without usage, with the rate limits' answers in it."""
+    complete = replace(case, usage=usage)
+    results = tuple(result for _, result in _ask_all(RATE_RULES, complete)) if decision.approved else ()
+    if results and all(result.passed for result in results):
+        return replace(decision, checks=decision.checks + results)
+    return decide(complete)
 
 
 def evaluate_reduction(*, market: MarketRules, trading_state: TradingState) -> RiskDecision:
@@ -140,7 +160,7 @@ def evaluate_reduction(*, market: MarketRules, trading_state: TradingState) -> R
 def _ask(case: Case) -> list[tuple[Rule, CheckResult]]:
     unsound = _ask_all(INPUT_RULES, case)
     asked = unsound + _ask_all(STATE_RULES, case)
-    return asked if unsound else asked + _ask_all(NUMBER_RULES, case)
+    return asked if unsound else asked + _ask_all(NUMBER_RULES + RATE_RULES, case)
 
 
 def _ask_all(rules: tuple[tuple[str, Rule], ...], case: Case) -> list[tuple[Rule, CheckResult]]:
@@ -170,6 +190,10 @@ def _denial(case: Case, rule: Rule, result: CheckResult) -> Denial:
         denial = replace(denial, max_leverage=leverage)
     if result.code == "account_risk":
         denial = replace(denial, stop_price=_passing_stop(case))
+    standing = case.usage.standings.get(result.code) if case.usage else None
+    if standing is not None:
+        wait_ms = standing.retry_after_ms
+        denial = replace(denial, used=standing.used, retry_after_s=None if wait_ms is None else Decimal(wait_ms) / 1000)
     return denial
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from feeds.consensus import MarkPrice, NoConsensus
 from risk import margin
 from risk.margin import Side
+from risk.usage import Usage
 from risk.values import AccountSnapshot, CheckResult, Limits, MarketRules, OpeningRequest, TradingState
 from vanta.money import ZERO
 
@@ -22,6 +23,7 @@ class Case:
     limits: Limits
     trading_state: TradingState
     now_ms: int
+    usage: Usage | None = None
 
     def with_collateral(self, collateral_usd: Decimal) -> "Case":
         return replace(self, order=replace(self.order, collateral_usd=collateral_usd))

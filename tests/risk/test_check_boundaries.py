@@ -10,6 +10,7 @@ import pytest
 from feeds.consensus import NoConsensus
 from risk.checks import CODES, AccountSnapshot, Exposure, OpenPosition, TradingState
 from risk.margin import Side
+from risk.usage import UNKNOWN, WINDOWS, Standing, Usage
 from tests.risk.cases import ACCOUNT, ETH, ETH_UPSIDE, LIMITS, NOW_MS, decide, mark, order
 
 D = Decimal
@@ -20,6 +21,10 @@ WIDE = replace(ETH, max_leverage=D(1000))
 def held(notional: str, **changes: Any) -> AccountSnapshot:
     exposure = Exposure(positions_notional_usd=D(notional), **changes)
     return AccountSnapshot(free_usd=D(10_000_000), exposure=exposure)
+
+
+def used(**amounts: Any) -> Usage:
+    return Usage({window.code: Standing(D(amounts.get(window.code, 0))) for window in WINDOWS})
 
 
 LIMITED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # code: (at the limit, a tick beyond)
@@ -71,6 +76,11 @@ LIMITED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # code: (at the l
     ),
     "stop_too_close": ({"order": order(stop="2999.4")}, {"order": order(stop="2999.41")}),
     "take_profit_wrong_side": ({"order": order(take_profit="3001")}, {"order": order(take_profit="3000")}),
+    "rate_limits_unavailable": ({"usage": None}, {"usage": UNKNOWN}),
+    "opens_per_minute": ({"usage": used(opens_per_minute=4)}, {"usage": used(opens_per_minute=5)}),
+    "trades_per_day": ({"usage": used(trades_per_day=49)}, {"usage": used(trades_per_day=50)}),
+    "hourly_volume": ({"usage": used(hourly_volume="9000")}, {"usage": used(hourly_volume="9000.000001")}),
+    "daily_volume": ({"usage": used(daily_volume="49000")}, {"usage": used(daily_volume="49000.000001")}),
     "take_profit_too_far": (
         {"market": replace(ETH, max_gain_rate=D(25)), "order": order(take_profit="10500")},
         {"market": replace(ETH, max_gain_rate=D(25)), "order": order(take_profit="10500.01")},

@@ -1,0 +1,36 @@
+"""How often and how much one trader opens: the windows' state in front of this order. Pure.
+
+Redis decides; these rules say the same of the numbers that it answered with. Without usage they are not asked.
+"""
+
+from decimal import Decimal
+
+from risk.rules.case import Case, Rule
+from risk.usage import UNKNOWN, WINDOWS, Window, limit_units, units
+from risk.values import CheckResult
+from vanta.money import USDC_QUANTUM
+
+
+def rates_are_known(case: Case) -> CheckResult | None:
+    """Nothing opens while nobody can say what was opened before."""
+    return CheckResult("rate_limits_unavailable", False) if case.usage == UNKNOWN else None
+
+
+def _within(window: Window) -> Rule:
+    def rule(case: Case) -> CheckResult | None:
+        if case.usage is None or not case.usage.is_known:
+            return None
+        limit = limit_units(window, case.limits)
+        used = case.usage.standings[window.code].used
+        if not window.is_volume:
+            return CheckResult(window.code, used + 1 <= limit, used + 1, Decimal(limit))
+        measured = used + units(case.order.notional_usd) * USDC_QUANTUM
+        return CheckResult(window.code, measured <= limit * USDC_QUANTUM, measured, limit * USDC_QUANTUM)
+
+    return rule
+
+
+RATE_RULES: tuple[tuple[str, Rule], ...] = (
+    ("rate_limits_unavailable", rates_are_known),
+    *((window.code, _within(window)) for window in WINDOWS),
+)
