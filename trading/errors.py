@@ -39,6 +39,12 @@ class PricesUnreachable(TradingError):
     retryable = True
 
 
+class LimitsUnreachable(PricesUnreachable):
+    """Redis went away between the price and the rate limits: a confirmation waits just so."""
+
+    code = "limits_unreachable"
+
+
 class NoOpenPosition(TradingError):
     """There is no open position to close in this market."""
 

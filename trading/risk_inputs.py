@@ -68,6 +68,10 @@ class Desk:
         """Count an opening as pending from now on."""
         self._pending[order.trader_id, order.mode].append(order)
 
+    def release(self, order: Order) -> None:
+        """Count it no more: it was not approved after all."""
+        self._pending[order.trader_id, order.mode].remove(order)
+
     def holdings(self, order: Order) -> Holdings:
         """What the account that `order` would be booked on holds."""
         return self.account(order.trader_id, order.mode)

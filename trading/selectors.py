@@ -1,5 +1,6 @@
 """Reading trading's tables for people: balances, positions, orders, and the whole chain of one order."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,8 +8,10 @@ from decimal import Decimal
 from django.db.models import Count, Q
 
 from feeds.models import Market
-from risk import execution_mode, trading_state
-from trading import risk_inputs
+from risk import execution_mode, policies, rate_limits, trading_state
+from risk.rate_limits import Account
+from risk.usage import WINDOWS
+from trading import openings, risk_inputs
 from trading.errors import OrderNotFound
 from trading.models import Attempt, Fill, Intent, Order, OrderEvent, OutboxMessage, Position, Trader
 from trading.order_state import PENDING, OrderState
@@ -29,6 +32,16 @@ class Balance:
     @property
     def equity_usd(self) -> Decimal:
         return self.free_usd + self.collateral_usd + self.unrealised_pnl_usd
+
+
+@dataclass(frozen=True, slots=True)
+class WindowUsage:
+    """What is used of one rate limit: openings, or USDC of notional; `next_free_at` is when its oldest part leaves."""
+
+    code: str
+    used: Decimal
+    limit: Decimal
+    next_free_at: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +141,24 @@ def system_status(trader: Trader) -> SystemStatus:
         pending_orders=counts["pending"],
         unknown_orders=counts["unknown"],
     )
+
+
+def opening_usage(trader: Trader, mode: str) -> tuple[WindowUsage, ...]:
+    """Every rate limit of one account and how much of it is used. Raises RedisDown."""
+    limits = policies.limits_for(trader.policy)
+    standings = rate_limits.usage(Account(trader.pk, mode), limits, openings.approved_lately).standings
+    return tuple(
+        WindowUsage(
+            window.code,
+            standings[window.code].used,
+            Decimal(getattr(limits, window.limit_name)),
+            _leaves_at(standings[window.code].oldest_at_ms, window.length_ms),
+        )
+        for window in WINDOWS
+    )
+
+
+def _leaves_at(oldest_at_ms: int | None, length_ms: int) -> dt.datetime | None:
+    if oldest_at_ms is None:
+        return None
+    return dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=oldest_at_ms + length_ms)

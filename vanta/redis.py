@@ -8,10 +8,11 @@ from functools import cache
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError, RedisError, TimeoutError
 from redis.retry import Retry
 
 RedisDown = (RedisError,)
+Unreachable = (ConnectionError, TimeoutError)  # of these: nobody answered; the others are a refusal, as of a full one
 CONNECT_TIMEOUT_S = 0.15
 ANSWER_TIMEOUT_S = 0.2
 

@@ -29,6 +29,8 @@ NUMBERS = {
     "max_collateral_usd": "1000",
     "max_leverage": "75",
     "stop_price": "2850.5",
+    "used": "9.5",
+    "retry_after_s": "720",
 }
 
 

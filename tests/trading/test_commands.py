@@ -154,6 +154,7 @@ def test_why_tells_the_whole_chain_of_a_denied_order(ada: Person, eth: Market) -
         "<b>DENIED</b>",
         "because of account risk",
         "✗ account_risk: worst loss  1,500.00 &gt; 1,000.00",
+        "✗ hourly_volume: opened in an hour  15,000.00 &gt; 10,000.00",
         "✓ leverage  10x ≤ 75x",
         "trading state",
         "mark 3,000.00 from avantis",

@@ -26,6 +26,7 @@ D = Decimal
 @pytest.fixture(autouse=True)
 def _roomy(settings: Settings) -> None:
     settings.MAX_ACCOUNT_RISK_PCT = D(1)
+    settings.HOURLY_VOLUME_USD = D(100_000)
 
 
 def confirm_together(*taps: tuple[Person, Order]) -> list[str]:

@@ -33,6 +33,7 @@ def codes(order: Order) -> list[str]:
 @pytest.fixture
 def roomy(settings: Settings) -> None:
     """Limits so wide that only the balance binds."""
+    settings.HOURLY_VOLUME_USD = settings.DAILY_VOLUME_USD = D(100_000)
     settings.MAX_ACCOUNT_RISK_PCT = D(1)
     settings.MAX_DAILY_LOSS_PCT = D(1)
 
@@ -70,7 +71,7 @@ def test_drafts_reserve_nothing(ada: Person, eth: Market, roomy: None) -> None:
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ("/long ETH 1500 10x", ["account_risk"]),
+        ("/long ETH 1500 10x", ["account_risk", "hourly_volume"]),
         ("/long ETH 5 10x", ["min_notional"]),
         ("/long ETH 20 200x", ["leverage"]),
         ("/long ETH 100 10x sl=3100", ["stop_wrong_side"]),
@@ -78,8 +79,8 @@ def test_drafts_reserve_nothing(ada: Person, eth: Market, roomy: None) -> None:
         ("/short ETH 100 10x sl=2900", ["stop_wrong_side"]),
         ("/long ETH 100 10x tp=2900", ["take_profit_wrong_side"]),
         ("/long ETH 100 10x tp=300%", ["take_profit_too_far"]),
-        ("/long ETH 20000 2x", ["margin", "account_risk"]),
-        ("/long ETH 10000 75x", ["position_size", "margin", "account_risk"]),
+        ("/long ETH 20000 2x", ["margin", "account_risk", "hourly_volume"]),
+        ("/long ETH 10000 75x", ["position_size", "margin", "account_risk", "hourly_volume", "daily_volume"]),
     ],
 )
 def test_a_denied_opening_lists_every_reason(ada: Person, eth: Market, typed: str, expected: list[str]) -> None:

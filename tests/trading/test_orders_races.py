@@ -24,6 +24,7 @@ def states() -> list[str]:
 
 def test_two_that_fit_only_once_are_never_both_approved(ada: Person, eth: Market, settings: Settings) -> None:
     settings.MAX_ACCOUNT_RISK_PCT = D(1)
+    settings.HOURLY_VOLUME_USD = D(100_000)
     drafted = [ada.drafts("/long ETH 6000 2x sl=2900") for _ in range(4)]
     trader = ada.trader
     at_once(*(lambda order=order: placing.place(trader=trader, order_id=order.pk) for order in drafted))

@@ -1,5 +1,6 @@
 """Deciding on orders: the risk checks asked with what the books say, and their answer kept with the order."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -8,10 +9,11 @@ from django.conf import settings
 from feeds.consensus import Exclusion, MarkPrice, NoConsensus
 from feeds.models import Market
 from risk import checks, margin, policies, trading_state
-from risk.checks import CheckResult, Denial, OpeningRequest, RiskDecision
+from risk.checks import Case, CheckResult, Denial, OpeningRequest, RiskDecision
 from risk.margin import Side
+from risk.usage import Usage
 from trading import risk_inputs
-from trading.models import Order, Trader
+from trading.models import Order
 from trading.risk_inputs import Desk
 from vanta import clock
 from vanta.money import quantize_usdc
@@ -30,22 +32,41 @@ def opening_request(order: Order) -> OpeningRequest:
     )
 
 
-def decide_opening(
-    order: Order, trader: Trader, desk: Desk, state: trading_state.TradingState
-) -> tuple[RiskDecision, MarkPrice | NoConsensus]:
-    """All checks on an opening, now. To bind, `desk` must have been read under the lock on the trader's row."""
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An opening after all checks but the rate limits: they are asked last, about many orders at once."""
+
+    order: Order
+    case: Case
+    decision: RiskDecision
+
+    @property
+    def mark(self) -> MarkPrice | NoConsensus:
+        return self.case.mark
+
+    @property
+    def would_open(self) -> bool:
+        """Whether nothing but a rate limit can refuse it now."""
+        return self.decision.approved and self.order.trader.is_active
+
+    def decided(self, usage: Usage) -> RiskDecision:
+        """The decision with the rate limits in it."""
+        return checks.with_usage(self.decision, self.case, usage)
+
+
+def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState) -> Weighed:
+    """The checks on an opening, now. To bind, `desk` must have been read under the lock on the trader's row."""
     held = desk.holdings(order)
-    mark = held.marks[order.market.symbol]
-    decision = checks.evaluate(
+    case = Case(
         order=opening_request(order),
         account=risk_inputs.account_snapshot(held, order.market),
         market=risk_inputs.market_rules(order.market, Side(order.side), clock.now(), order.leverage),
-        mark=mark,
-        limits=policies.limits_for(trader.policy),
+        mark=held.marks[order.market.symbol],
+        limits=policies.limits_for(order.trader.policy),
         trading_state=state,
         now_ms=clock.now_ms(),
     )
-    return decision, mark
+    return Weighed(order, case, checks.decide(case))
 
 
 def decide_reduction(market: Market, side: Side) -> RiskDecision:

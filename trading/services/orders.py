@@ -19,7 +19,7 @@ from trading.models import Order, Trader
 from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.risk_inputs import Desk
-from trading.services import decisions, placing
+from trading.services import admission, decisions, placing
 from trading.transactions import joined
 from trading.venues.registry import EXECUTABLE_MODES
 from vanta import clock, tracing
@@ -68,8 +68,9 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
         valid_until=clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S),
     )
     order.worst_loss_usd = decisions.worst_loss(order, quoted_price)
-    decision, mark = decisions.decide_opening(order, trader, Desk.read([order]), trading_state.current())
-    order.decision = decisions.as_json(decision, mark)
+    weighed = decisions.weigh_opening(order, Desk.read([order]), trading_state.current())
+    decision = weighed.decided(admission.preview(weighed))
+    order.decision = decisions.as_json(decision, weighed.mark)
     order.save()
     record_draft(order)
     if not trader.is_active:

@@ -13,14 +13,15 @@ from django.conf import settings
 
 from feeds.consensus import MarkPrice, NoConsensus
 from risk import trading_state
-from risk.checks import RiskDecision
+from risk.rate_limits import Verdict
 from trading.errors import DraftGone, OrderNotFound, PricesUnreachable
 from trading.history import move_each, transition
 from trading.models import Order, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.order_state import OrderState
 from trading.risk_inputs import Desk
-from trading.services import decisions
+from trading.services import admission, decisions
+from trading.services.decisions import Weighed
 from trading.transactions import joined
 from vanta import clock, metrics, redis, tracing
 from vanta.wake import wake_on_commit
@@ -67,7 +68,7 @@ def place_all(confirmations: Sequence[Confirmation]) -> list[Placed]:
     orders = lock_orders([confirmation.order_id for confirmation in confirmations])
     desk = Desk.read(list(orders.values()))
     batch = _Batch(desk, trading_state.current())
-    answers = [batch.decide(orders.get(confirmation.order_id), confirmation) for confirmation in confirmations]
+    answers = batch.decide_all([(orders.get(confirmation.order_id), confirmation) for confirmation in confirmations])
     batch.write()
     if confirmations:
         metrics.decision_seconds.observe((clock.monotonic() - started) / len(confirmations))
@@ -96,8 +97,46 @@ class _Batch:
         self._decided: dict[OrderState, list[Order]] = defaultdict(list)
         self._ends: dict[int, OrderState] = {}
 
-    def decide(self, order: Order | None, confirmation: Confirmation) -> Placed:
-        """One confirmation; nothing is written yet but a new quote."""
+    def decide_all(self, confirmed: Sequence[tuple[Order | None, Confirmation]]) -> list[Placed]:
+        """All confirmations, as if one after the other; nothing is written yet but new quotes.
+
+        One round asks Redis once, and decides all but what comes after an order of the same account that a rate limit
+        refused: that was weighed as if the order had been approved, and is weighed again.
+        """
+        placed: dict[int, Placed] = {}
+        while waiting := [number for number in range(len(confirmed)) if number not in placed]:
+            weighed: dict[int, Weighed] = {}
+            for number in waiting:
+                self._weigh(number, *confirmed[number], placed, weighed)
+            verdicts = admission.ask(list(weighed.values()), self._decided[OrderState.APPROVED])
+            for (number, each), verdict in zip(weighed.items(), verdicts, strict=True):
+                if each.would_open and not verdict.is_granted:
+                    self._desk.release(each.order)
+                if not verdict.is_undecided:
+                    self._conclude(each, verdict)
+                    placed[number] = each.order
+        return [placed[number] for number in range(len(confirmed))]
+
+    def _weigh(
+        self,
+        number: int,
+        order: Order | None,
+        confirmation: Confirmation,
+        placed: dict[int, Placed],
+        weighed: dict[int, Weighed],
+    ) -> None:
+        """What needs no decision goes to `placed`, the rest to `weighed`; a second yes to one order waits."""
+        if order is not None and any(each.order is order for each in weighed.values()):
+            return
+        answer = self._answer_or_weigh(order, confirmation)
+        if isinstance(answer, Weighed):
+            weighed[number] = answer
+            if answer.would_open:
+                self._desk.reserve(answer.order)
+        else:
+            placed[number] = answer
+
+    def _answer_or_weigh(self, order: Order | None, confirmation: Confirmation) -> Placed | Weighed:
         if order is None or order.trader.telegram_id != confirmation.telegram_id:
             return OrderNotFound(order_id=confirmation.order_id)
         state = self._ends.get(order.pk, OrderState(order.state))
@@ -110,7 +149,8 @@ class _Batch:
             return order
         if confirmation.quote_number != order.quote_number:
             return order  # a yes to a price that is not on the card any more
-        decision, mark = decisions.decide_opening(order, order.trader, self._desk, self._state)
+        weighed = decisions.weigh_opening(order, self._desk, self._state)
+        mark = weighed.mark
         if isinstance(mark, NoConsensus) and _is_coming_back(mark, confirmation):
             raise PricesUnreachable(order_id=order.pk)
         if isinstance(mark, MarkPrice):
@@ -118,16 +158,15 @@ class _Batch:
                 _quote_anew(order, mark)
                 return order
             order.quoted_price = mark.price  # slippage counts from the price that the decision was made on
-        order.decision = decisions.as_json(decision, mark)
-        self._conclude(order, decision)
-        return order
+        return weighed
 
-    def _conclude(self, order: Order, decision: RiskDecision) -> None:
+    def _conclude(self, weighed: Weighed, verdict: Verdict) -> None:
+        order, decision = weighed.order, weighed.decided(verdict.usage)
+        order.decision = decisions.as_json(decision, weighed.mark)
         if not order.trader.is_active:
             self._end(order, OrderState.DENIED, "trader_disabled")
         elif decision.approved:
             self._end(order, OrderState.APPROVED)
-            self._desk.reserve(order)
         else:
             self._end(order, OrderState.DENIED, ",".join(decision.codes)[:200])
 

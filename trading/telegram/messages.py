@@ -8,6 +8,7 @@ from html import escape, unescape
 from typing import Any
 
 from risk.trading_state import TradingState
+from trading.telegram import rate_words
 from trading.telegram.parsing import Mistake
 from vanta.money import format_number, format_percent, format_price, format_usd
 
@@ -212,6 +213,11 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "take_profit_too_far": lambda n: (
         f"The take-profit gains {_percent(n, 'measured')}; the venue pays {_percent(n, 'limit')}."
     ),
+    "rate_limits_unavailable": lambda _: rate_words.UNAVAILABLE,
+    "opens_per_minute": rate_words.opened_too_often,
+    "trades_per_day": rate_words.opened_too_often,
+    "hourly_volume": rate_words.opened_too_much,
+    "daily_volume": rate_words.opened_too_much,
     "invalid_collateral": lambda _: "This collateral is not an amount that can be traded.",
     "invalid_leverage": lambda _: "This leverage is not one that can be traded (two decimals at most).",
     "invalid_stop": lambda _: "This stop is not a price.",

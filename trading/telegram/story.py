@@ -49,6 +49,10 @@ _CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
     "stop_too_close": ("loss at the stop", _rate, "≥"),
     "take_profit_wrong_side": ("take-profit against entry", format_price, "·"),
     "take_profit_too_far": ("gain at the take-profit", _rate, "≤"),
+    "opens_per_minute": ("openings in a minute", _count, "≤"),
+    "trades_per_day": ("openings in 24 h", _count, "≤"),
+    "hourly_volume": ("opened in an hour", format_usd, "≤"),
+    "daily_volume": ("opened in 24 h", format_usd, "≤"),
 }
 # Checks that measure nothing: what they ask about.
 _PLAIN = {
@@ -58,6 +62,7 @@ _PLAIN = {
     "market_closed": "hours",
     "previous_order_unresolved": "earlier orders",
     "price_unavailable": "price",
+    "rate_limits_unavailable": "what was opened lately",
 }
 
 
