@@ -3,6 +3,7 @@
 import string
 
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,13 @@ from trading.models import Order, OutboxMessage, TelegramUpdate, Trader
 from trading.telegram.commands import HANDLERS
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _talkative(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(django_settings, "TELEGRAM_MESSAGES_PER_MINUTE", 10_000)
+
+
 ARABIC_ETH = "\u202eETH\u202c"
 ZALGO = "E\u0301\u0302\u0303\u0304T\u0335H\u0336"
 ZERO_WIDTH = "E\u200bT\u200dH\ufeff"

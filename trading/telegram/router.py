@@ -15,6 +15,7 @@ from trading.telegram import commands, messages, taps
 from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
 from trading.telegram.menu import ADMIN_MENU
+from trading.telegram.message_limit import answer_excess, excess
 from trading.telegram.parsing import Command, Mistake, parse_command
 from vanta import tracing
 
@@ -27,12 +28,19 @@ OUT_OF_USE = "This button is not in use any more."
 
 
 def handle_all(updates: Sequence[TelegramUpdate]) -> list[str]:
-    """Carry out updates, each chat's in order; confirmations that a chat begins with are decided together."""
-    confirmed = _confirm_all(_leading_confirmations(updates))
+    """Carry out updates, each chat's in order; confirmations that a chat begins with are decided together.
+
+    Those of a user who sends too many are answered once, then not at all.
+    """
+    too_many = excess(updates)
+    confirmed = _confirm_all(_leading_confirmations([each for each in updates if each.update_id not in too_many]))
     outcomes = []
     for update in updates:
         with tracing.bind_trace(update.trace_id, update_id=update.update_id):
-            outcomes.append(confirmed.get(update.update_id) or handle(update))
+            if update.update_id in too_many:
+                outcomes.append(answer_excess(update, too_many[update.update_id]))
+            else:
+                outcomes.append(confirmed.get(update.update_id) or handle(update))
     return outcomes
 
 
