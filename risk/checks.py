@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
 from feeds.consensus import MarkPrice, NoConsensus
-from risk.rules import exposure, inputs, price, venue
+from risk.rules import day, exposure, inputs, price, stops, venue
 from risk.rules.case import Case, Rule
 from risk.rules.rates import RATE_RULES
 from risk.usage import Usage
@@ -17,6 +17,7 @@ from risk.values import (
     LEVERAGE_TICK,
     AccountSnapshot,
     CheckResult,
+    Day,
     Denial,
     Exposure,
     Limits,
@@ -33,6 +34,7 @@ __all__ = [
     "AccountSnapshot",
     "Case",
     "CheckResult",
+    "Day",
     "Denial",
     "Exposure",
     "Limits",
@@ -76,6 +78,8 @@ NUMBER_RULES: tuple[tuple[str, Rule], ...] = (  # asked only where every input i
     ("headroom", venue.headroom),
     ("margin", exposure.free_margin),
     ("account_risk", exposure.account_risk),
+    ("daily_loss", day.daily_loss),
+    ("daily_loss_locked", day.daily_loss_lock),
     ("spread_too_wide", venue.spread_width),
     ("spread_loss", venue.spread_loss),
     ("liquidation_buffer", price.liquidation_buffer),
@@ -90,7 +94,9 @@ RULES = INPUT_RULES + STATE_RULES + NUMBER_RULES + RATE_RULES
 CODES = tuple(code for code, _ in RULES)
 
 # Which denials a smaller collateral, or a lower leverage, can cure; the rules are monotone in it.
-CURED_BY_SIZE = frozenset({"position_size", "headroom", "margin", "account_risk", "hourly_volume", "daily_volume"})
+CURED_BY_SIZE = frozenset(
+    {"position_size", "headroom", "margin", "account_risk", "daily_loss", "hourly_volume", "daily_volume"}
+)
 CURED_BY_LEVERAGE = CURED_BY_SIZE | {
     "price_uncertain",
     "leverage",
@@ -99,6 +105,12 @@ CURED_BY_LEVERAGE = CURED_BY_SIZE | {
     "stop_beyond_liquidation",
     "stop_too_far",
     "take_profit_too_far",
+}
+
+# What a position may lose under a rule: a stop within it is what would pass.
+BUDGETS: dict[str, Callable[[Case], Decimal]] = {
+    "account_risk": exposure.risk_budget_usd,
+    "daily_loss": day.budget_usd,
 }
 
 
@@ -188,8 +200,8 @@ def _denial(case: Case, rule: Rule, result: CheckResult) -> Denial:
             tick=LEVERAGE_TICK,
         )
         denial = replace(denial, max_leverage=leverage)
-    if result.code == "account_risk":
-        denial = replace(denial, stop_price=_passing_stop(case))
+    if result.code in BUDGETS:
+        denial = replace(denial, stop_price=stops.passing_stop(case, rule, BUDGETS[result.code](case)))
     standing = case.usage.standings.get(result.code) if case.usage else None
     if standing is not None:
         wait_ms = standing.retry_after_ms
@@ -212,22 +224,6 @@ def _largest(passes: Callable[[Decimal], bool], *, least: Decimal, below: Decima
         middle = (low + high) // 2
         low, high = (middle, high) if passes(middle * tick) else (low, middle)
     return low * tick
-
-
-def _passing_stop(case: Case) -> Decimal | None:
-    """A stop that brings the worst loss within the budget and that no other rule refuses."""
-    stop = exposure.stop_within_budget(case)
-    if stop is None:
-        return None
-    stopped = case.with_stop(stop)
-    rules = (
-        exposure.account_risk,
-        price.liquidation_buffer,
-        price.stop_before_liquidation,
-        venue.stop_reach,
-        venue.stop_room,
-    )
-    return stop if all(_passes(rule, stopped) for rule in rules) else None
 
 
 def _whole_order_cure(

@@ -101,6 +101,23 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """The UTC day of one account: what it began with, and what may still be lost before any new order.
+
+    `opening_equity_usd` is E at 00:00 (None: what there is now); `net_deposits_usd` came in since. `gains_usd` is what
+    open positions have won since 00:00: it is in the equity and can vanish. `positions_usd` is the worst loss of the
+    open positions less what the equity has lost to them already, `pending_usd` the worst loss of pending openings.
+    """
+
+    opening_equity_usd: Decimal | None = None
+    net_deposits_usd: Decimal = ZERO
+    gains_usd: Decimal = ZERO
+    positions_usd: Decimal = ZERO
+    pending_usd: Decimal = ZERO
+    is_locked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     """One trader's account in one execution mode, read in the transaction that decides.
 
@@ -113,6 +130,7 @@ class AccountSnapshot:
     collateral_usd: Decimal = ZERO
     unrealised_pnl_usd: Decimal = ZERO
     exposure: Exposure = Exposure()
+    day: Day = Day()
 
     @property
     def equity_usd(self) -> Decimal:

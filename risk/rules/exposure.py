@@ -1,16 +1,13 @@
 """Size, leverage, margin and loss: the limits that a smaller order passes. Pure."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from feeds.consensus import MarkPrice
 from risk import margin
-from risk.margin import Side
 from risk.rules.case import Case, at_most, resulting
 from risk.rules.venue import adverse_move
-from risk.values import PRICE_TICK, CheckResult
+from risk.values import CheckResult
 from vanta.money import ZERO
-
-SIGNIFICANT_DIGITS = 7  # of a stop that Vanta names
 
 
 def leverage(case: Case) -> CheckResult:
@@ -73,23 +70,18 @@ def worst_loss_usd(case: Case) -> Decimal | None:
     )
 
 
-def stop_within_budget(case: Case) -> Decimal | None:
-    """The furthest stop with which `account_risk` passes, rounded towards the mark; None where there is none."""
-    if not isinstance(case.mark, MarkPrice):
-        return None
+def stop_within(case: Case, mark: MarkPrice, loss_usd: Decimal) -> Decimal:
+    """The furthest stop, exact, at which no more than this is lost."""
     order, market = case.order, case.market
-    position = resulting(order, case.mark, market.spread_rate + order.slippage_rate)
-    exact = margin.stop_price_at_loss(
+    position = resulting(order, mark, market.spread_rate + order.slippage_rate)
+    return margin.stop_price_at_loss(
         side=order.side,
         entry_price=position.entry_price,
         notional_usd=position.notional_usd,
-        loss_usd=risk_budget_usd(case),
+        loss_usd=loss_usd,
         spread_rate=market.spread_rate,
         slippage_rate=order.slippage_rate,
         open_fee_usd=open_fee_usd(case),
         close_fee_rate=ZERO if market.is_upside else market.close_fee_rate,
         accrued_fees_usd=position.accrued_fees_usd,
     )
-    tick = max(PRICE_TICK, Decimal(1).scaleb(case.mark.price.adjusted() + 1 - SIGNIFICANT_DIGITS))
-    stop = exact.quantize(tick, rounding=ROUND_CEILING if order.side is Side.LONG else ROUND_FLOOR)
-    return stop if stop > ZERO and adverse_move(order.side, case.mark, stop) > ZERO else None

@@ -78,7 +78,7 @@ def _unusable_name(case: Case) -> str:
     if held is not None and held.side is not case.order.side:
         return "increases.side"
     marked = None if isinstance(case.mark, NoConsensus) else case.mark
-    groups = (case.account, case.account.exposure, case.market, case.limits, held, marked)
+    groups = (case.account, case.account.exposure, case.account.day, case.market, case.limits, held, marked)
     for group in groups:
         name = _unusable_field(group)
         if name:

@@ -61,6 +61,13 @@ def liquidation_buffer(case: Case) -> CheckResult | None:
     return at_least("liquidation_buffer", _distance(position, case.mark.price), required, "mark")
 
 
+def stop_at_buffer(case: Case, mark: MarkPrice) -> Decimal:
+    """The furthest stop, exact, that keeps the liquidation buffer."""
+    position = _at_worst_fill(case, mark)
+    required = case.limits.liquidation_buffer_pct * position.liquidation_distance
+    return position.liquidation_price + position.side.sign * required * position.entry_price
+
+
 def _at_worst_fill(case: Case, mark: MarkPrice) -> Resulting:
     """Slippage is not in it: it moves the fill and with it the liquidation price, and counts in the worst loss."""
     return resulting(case.order, mark, case.market.spread_rate + mark.uncertainty)

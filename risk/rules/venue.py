@@ -10,7 +10,7 @@ from feeds.consensus import MarkPrice
 from risk.margin import Side
 from risk.rules.case import Case, at_least, at_most
 from risk.values import CheckResult, MarketRules, TradingState
-from vanta.money import ZERO
+from vanta.money import ONE, ZERO
 
 MAX_SPREAD_RATE = Decimal("0.01")
 SPREAD_LOSS_LIMIT = Decimal("0.251")  # spread × leverage: what the fill alone costs, as a fraction of the collateral
@@ -111,6 +111,12 @@ def stop_room(case: Case) -> CheckResult | None:
     if case.market.is_upside:
         least = max(least, MIN_UPSIDE_STOP_RATE, least_upside_stop_rate(case.order.leverage))
     return at_least("stop_too_close", move * case.order.leverage, least)
+
+
+def furthest_stop(case: Case, mark: MarkPrice) -> Decimal | None:
+    """The furthest stop, exact, that the venue takes; None where it takes any."""
+    rate = case.market.max_stop_loss_rate
+    return None if rate is None else mark.price * (ONE - case.order.side.sign * rate / case.order.leverage)
 
 
 def take_profit_side(case: Case) -> CheckResult | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from feeds.consensus import NoConsensus
-from risk.checks import AccountSnapshot, OpenPosition
+from risk.checks import AccountSnapshot, Day, OpenPosition
 from risk.margin import Side
 from tests.risk.cases import ACCOUNT, ETH, LIMITS, decide, mark, order
 
@@ -58,16 +58,16 @@ def test_a_leverage_below_one_is_denied_by_the_envelope() -> None:
 
 def test_an_empty_account_is_denied_for_margin_and_risk_with_no_size_that_passes() -> None:
     decision = decide(order("100", "10"), account=AccountSnapshot(free_usd=D(0)))
-    assert decision.codes == ("margin", "account_risk")
-    assert [denial.max_collateral_usd for denial in decision.denials] == [0, 0]
+    assert decision.codes == ("margin", "account_risk", "daily_loss")
+    assert [denial.max_collateral_usd for denial in decision.denials] == [0, 0, 0]
     assert decision.max_collateral_usd is None
 
 
 def test_a_negative_equity_names_no_stop() -> None:
     ruined = AccountSnapshot(free_usd=D(200), unrealised_pnl_usd=D(-500))
     decision = decide(order("100", "10"), account=ruined)
-    assert decision.codes == ("account_risk",)
-    assert decision.denials[0].stop_price is None
+    assert decision.codes == ("account_risk", "daily_loss")
+    assert [denial.stop_price for denial in decision.denials] == [None, None]
 
 
 def test_states_are_still_told_beside_bad_numbers() -> None:
@@ -79,6 +79,7 @@ def test_states_are_still_told_beside_bad_numbers() -> None:
     ("changes", "name"),
     [
         ({"account": replace(ACCOUNT, free_usd=D("NaN"))}, "AccountSnapshot.free_usd"),
+        ({"account": replace(ACCOUNT, day=Day(opening_equity_usd=D("NaN")))}, "Day.opening_equity_usd"),
         ({"market": replace(ETH, spread_rate=D("Infinity"))}, "MarketRules.spread_rate"),
         ({"market": replace(ETH, spread_rate=D(1))}, "MarketRules.spread_rate"),
         ({"limits": replace(LIMITS, max_leverage=D("1e99"))}, "Limits.max_leverage"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from feeds.consensus import NoConsensus
-from risk.checks import CODES, AccountSnapshot, Exposure, OpenPosition, TradingState
+from risk.checks import CODES, AccountSnapshot, Day, Exposure, OpenPosition, TradingState
 from risk.margin import Side
 from risk.usage import UNKNOWN, WINDOWS, Standing, Usage
 from tests.risk.cases import ACCOUNT, ETH, ETH_UPSIDE, LIMITS, NOW_MS, decide, mark, order
@@ -25,6 +25,11 @@ def held(notional: str, **changes: Any) -> AccountSnapshot:
 
 def used(**amounts: Any) -> Usage:
     return Usage({window.code: Standing(D(amounts.get(window.code, 0))) for window in WINDOWS})
+
+
+def lost(usd: str, **changes: Any) -> AccountSnapshot:
+    """10 000 at 00:00 UTC, so much less now."""
+    return AccountSnapshot(free_usd=10_000 - D(usd), day=Day(opening_equity_usd=D(10_000), **changes))
 
 
 LIMITED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # code: (at the limit, a tick beyond)
@@ -61,6 +66,10 @@ LIMITED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # code: (at the l
         },
     ),
     "account_risk": ({"order": order("1000", "2")}, {"order": order("1000.000001", "2")}),
+    "daily_loss": (
+        {"account": lost("1000", positions_usd=D(600), pending_usd=D(300)), "order": order("100", "10")},
+        {"account": lost("1000", positions_usd=D(600), pending_usd=D("300.000001")), "order": order("100", "10")},
+    ),
     "spread_too_wide": (
         {"market": replace(ETH, spread_rate=D("0.01"))},
         {"market": replace(ETH, spread_rate=D("0.010001"))},
@@ -96,7 +105,7 @@ def test_the_limit_passes_and_a_tick_beyond_is_denied(code: str) -> None:
 
 
 def test_every_code_has_a_boundary_here_or_a_test_of_its_own() -> None:
-    elsewhere = {"liquidation_buffer", "stop_beyond_liquidation"}
+    elsewhere = {"liquidation_buffer", "stop_beyond_liquidation", "daily_loss_locked"}
     assert {code for code in CODES if not code.startswith("invalid_")} == set(LIMITED) | elsewhere
 
 
@@ -122,7 +131,7 @@ def test_a_closed_market_names_its_next_opening() -> None:
 
 def test_the_reason_for_no_price_is_passed_on_and_the_rest_still_checked() -> None:
     decision = decide(order("20000", "10"), mark=NoConsensus("no_fresh_quote"))
-    assert decision.codes == ("price_unavailable", "position_size", "margin", "account_risk")
+    assert decision.codes == ("price_unavailable", "position_size", "margin", "account_risk", "daily_loss")
     assert decision.denials[0].detail == "no_fresh_quote"
 
 
@@ -139,6 +148,7 @@ def test_all_denials_are_returned_in_a_stable_order() -> None:
         "position_size",
         "margin",
         "account_risk",
+        "daily_loss",
         "stop_wrong_side",
         "take_profit_wrong_side",
     )
