@@ -13,6 +13,7 @@ from vanta.wake import wake_on_commit
 ORDER_CARD = "order_card"
 CHART = "chart"
 BUFFER_ALERT = "buffer_alert"
+DAY_LOCKED = "day_locked"
 
 
 _together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)

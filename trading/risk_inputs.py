@@ -2,44 +2,50 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
 from feeds import selectors as feeds
-from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
 from risk import margin
-from risk.checks import AccountSnapshot, Exposure, MarketRules
-from risk.margin import ProfitTier, Side
-from trading.models import Account, Order, Position, Trader
+from risk.checks import AccountSnapshot, Day, Exposure, MarketRules
+from risk.margin import Side
+from trading import valuation
+from trading.day_openings import AccountKey, Funds, day_openings, funds
+from trading.models import DayOpening, Order, Position, Trader
 from trading.models.loading import with_market
 from trading.order_state import PENDING, OrderState
+from trading.valuation import Marks, Prices, profit_tiers
+from vanta import clock
 from vanta.money import HUNDRED, ONE, ZERO
-
-Marks = Mapping[str, MarkPrice | NoConsensus]
 
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """A trader's rows in one execution mode: balance, open positions, pending openings, and the marks for them."""
+    """A trader's rows in one execution mode: balance, open positions, pending openings, and the prices for them.
+
+    `prices` are the marks or the last known ones. `opening` is None where there is no account.
+    """
 
     free_usd: Decimal
     positions: Sequence[Position]
     pending: Sequence[Order]
     marks: Marks
-
-
-AccountKey = tuple[int, str]  # trader id and execution mode
+    prices: Prices
+    opening: DayOpening | None
+    deposited_usd: Decimal
 
 
 class Desk:
-    """What decisions on some orders need, all their accounts in four reads; approved orders are added as they come."""
+    """What decisions on some orders need, all their accounts in five reads; approved orders are added as they come."""
 
-    def __init__(self, marks: Marks) -> None:
+    def __init__(self, marks: Marks, prices: Prices) -> None:
         self._marks = marks
-        self._free: dict[AccountKey, Decimal] = {}
+        self._prices = prices
+        self._funds: dict[AccountKey, Funds] = {}
+        self._openings: dict[AccountKey, DayOpening] = {}
         self._positions: dict[AccountKey, list[Position]] = defaultdict(list)
         self._pending: dict[AccountKey, list[Order]] = defaultdict(list)
 
@@ -53,16 +59,22 @@ class Desk:
         """The accounts of some traders; `also` names markets whose marks are wanted besides their positions'."""
         open_positions = Position.objects.filter(trader__in=trader_ids, status=Position.Status.OPEN)
         positions = list(with_market(open_positions)) if trader_ids else []
-        symbols = {position.market.symbol for position in positions} | set(also)
-        desk = cls(feeds.mark_prices(sorted(symbols)) if symbols else {})
+        held = {position.market.symbol for position in positions}
+        marks = feeds.mark_prices(sorted(held | set(also))) if held or also else {}
+        desk = cls(marks, valuation.known_prices(marks, held))
         for position in positions:
             desk._positions[position.trader_id, position.mode].append(position)
         openings = Order.objects.filter(trader__in=trader_ids, kind=Order.Kind.OPEN, state__in=PENDING)
         for order in with_market(openings).defer("decision") if trader_ids else []:
             desk.reserve(order)
-        accounts = Account.objects.filter(trader__in=trader_ids).values_list("trader_id", "mode", "free_balance_usd")
-        desk._free = {(trader_id, mode): free for trader_id, mode, free in accounts}
+        desk._funds = funds(trader_ids)
+        desk._openings = day_openings(trader_ids, desk._funds, clock.now())
         return desk
+
+    @property
+    def openings(self) -> list[DayOpening]:
+        """Today's openings of all accounts that were read."""
+        return list(self._openings.values())
 
     def reserve(self, order: Order) -> None:
         """Count an opening as pending from now on."""
@@ -79,7 +91,16 @@ class Desk:
     def account(self, trader_id: int, mode: str) -> Holdings:
         """What one account holds; an account that does not exist holds nothing."""
         key = (trader_id, mode)
-        return Holdings(self._free.get(key, ZERO), self._positions[key], self._pending[key], self._marks)
+        held = self._funds.get(key, Funds())
+        return Holdings(
+            free_usd=held.free_usd,
+            positions=self._positions[key],
+            pending=self._pending[key],
+            marks=self._marks,
+            prices=self._prices,
+            opening=self._openings.get(key),
+            deposited_usd=held.deposited_usd,
+        )
 
 
 def holdings(trader: Trader, mode: str) -> Holdings:
@@ -87,21 +108,47 @@ def holdings(trader: Trader, mode: str) -> Holdings:
     return Desk.of([trader.pk]).account(trader.pk, mode)
 
 
-def account_snapshot(held: Holdings, market: Market) -> AccountSnapshot:
+def account_snapshot(held: Holdings, market: Market | None = None) -> AccountSnapshot:
     """The account as the checks see it, with the exposure in `market` (an Upside pair is a market of its own)."""
-    here = [position for position in held.positions if position.market_id == market.pk]
-    pending_here = [order for order in held.pending if order.market_id == market.pk]
+    pnls = [_pnl(position, held.prices) for position in held.positions]
     return AccountSnapshot(
         free_usd=held.free_usd,
         reserved_usd=sum((reserved(order) for order in held.pending), ZERO),
         collateral_usd=sum((position.collateral_usd for position in held.positions), ZERO),
-        unrealised_pnl_usd=sum((unrealised_pnl(position, held.marks) for position in held.positions), ZERO),
-        exposure=Exposure(
-            positions_notional_usd=sum((position.notional_usd for position in here), ZERO),
-            pending_notional_usd=sum((order.collateral_usd * order.leverage for order in pending_here), ZERO),
-            position_count=len(here) + len(pending_here),
-            has_unresolved_order=any(order.state == OrderState.UNKNOWN for order in pending_here),
-        ),
+        unrealised_pnl_usd=sum(pnls, ZERO),
+        exposure=_exposure(held, market),
+        day=_day(held, pnls),
+    )
+
+
+def _pnl(position: Position, prices: Prices) -> Decimal:
+    price = prices.get(position.market.symbol)
+    return ZERO if price is None else valuation.position_pnl(position, price)
+
+
+def _exposure(held: Holdings, market: Market | None) -> Exposure:
+    here = [position for position in held.positions if market and position.market_id == market.pk]
+    pending_here = [order for order in held.pending if market and order.market_id == market.pk]
+    return Exposure(
+        positions_notional_usd=sum((position.notional_usd for position in here), ZERO),
+        pending_notional_usd=sum((order.collateral_usd * order.leverage for order in pending_here), ZERO),
+        position_count=len(here) + len(pending_here),
+        has_unresolved_order=any(order.state == OrderState.UNKNOWN for order in pending_here),
+    )
+
+
+def _day(held: Holdings, pnls: Sequence[Decimal]) -> Day:
+    """`pnls` are those of the open positions, in order. Without an account the day begins with nothing."""
+    opening = held.opening or DayOpening(free_usd=ZERO, collateral_usd=ZERO, unrealised_usd=ZERO, deposited_usd=ZERO)
+    gains = sum((max(pnl, ZERO) for pnl in pnls), ZERO)
+    at_stops = zip(map(valuation.position_worst_loss, held.positions), pnls, strict=True)
+    return Day(
+        opening_equity_usd=opening.equity_usd,
+        net_deposits_usd=held.deposited_usd - opening.deposited_usd,
+        gains_usd=max(gains - max(opening.unrealised_usd, ZERO), ZERO),
+        positions_usd=sum((max(worst + min(pnl, ZERO), ZERO) for worst, pnl in at_stops), ZERO),
+        pending_usd=sum((order.worst_loss_usd for order in held.pending), ZERO),
+        is_locked=opening.locked_at is not None,
     )
 
 
@@ -110,52 +157,6 @@ def reserved(order: Order) -> Decimal:
     return order.collateral_usd + margin.open_fee(
         notional_usd=order.collateral_usd * order.leverage, rate=order.market.open_fee_rate
     )
-
-
-def unrealised_pnl(position: Position, marks: Marks) -> Decimal:
-    """Net PnL if the position were closed at its mark; at the last known price without one, at entry without any."""
-    price = price_or_last(position.market, marks)
-    return position_pnl(position, price) if price is not None else ZERO
-
-
-def price_or_last(market: Market, marks: Marks) -> Decimal | None:
-    """The mark price, or the last one that was known; None where there never was one."""
-    mark = marks.get(market.symbol)
-    if isinstance(mark, MarkPrice):
-        return mark.price
-    last = feeds.last_mark(market.symbol)
-    return last.price if last else None
-
-
-def position_pnl(position: Position, price: Decimal) -> Decimal:
-    """Net PnL of closing at a mark of `price`: spread, close fee or profit share, and accrued costs taken off.
-
-    Never below minus the collateral: isolated margin cannot lose more.
-    """
-    market = position.market
-    side = Side(position.side)
-    exit_price = margin.fill_price_with_spread(side=side, price=price, spread_rate=market.spread_rate, opening=False)
-    if market.is_upside:
-        net = margin.upside_net_pnl(
-            side=side,
-            entry_price=position.entry_price,
-            price=exit_price,
-            collateral_usd=position.collateral_usd,
-            notional_usd=position.notional_usd,
-            tiers=profit_tiers(market),
-            rollover_usd=position.accrued_usd,
-        ).net_usd
-    else:
-        net = margin.net_pnl(
-            side=side,
-            entry_price=position.entry_price,
-            price=exit_price,
-            collateral_usd=position.collateral_usd,
-            notional_usd=position.notional_usd,
-            close_fee_rate=market.close_fee_rate,
-            rollover_usd=position.accrued_usd,
-        ).net_usd
-    return max(net, -position.collateral_usd)
 
 
 def market_rules(market: Market, side: Side, now: dt.datetime, leverage: Decimal = ONE) -> MarketRules:
@@ -186,14 +187,6 @@ def _max_gain_rate(market: Market) -> Decimal:
     """The venue's cap on gains; on Upside after its share at that gain (the SDK's `adjusted_max_gain_p`)."""
     gain = market.max_gain_pct / HUNDRED
     return gain * (ONE - margin.profit_share_rate(profit_tiers(market), gain)) if market.is_upside else gain
-
-
-def profit_tiers(market: Market) -> list[ProfitTier]:
-    """The venue's shares of an Upside profit by its size."""
-    return [
-        ProfitTier(Decimal(gain) / HUNDRED, Decimal(fee) / HUNDRED)
-        for gain, fee in zip(market.upside_tier_gains_pct, market.upside_tier_fees_pct, strict=False)
-    ]
 
 
 def _upside_of(market: Market) -> str:

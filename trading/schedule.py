@@ -8,6 +8,16 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5,
         "options": {"queue": "maintenance", "expires": 5},
     },
+    "open-days": {
+        "task": "trading.tasks.open_days",
+        "schedule": 10,
+        "options": {"queue": "maintenance", "expires": 10},
+    },
+    "watch-days": {
+        "task": "trading.tasks.watch_days",
+        "schedule": 3,
+        "options": {"queue": "maintenance", "expires": 3},
+    },
     "accrue-funding": {
         "task": "trading.tasks.accrue_funding",
         "schedule": 60,

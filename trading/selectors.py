@@ -15,7 +15,6 @@ from trading import openings, risk_inputs
 from trading.errors import OrderNotFound
 from trading.models import Attempt, Fill, Intent, Order, OrderEvent, OutboxMessage, Position, Trader
 from trading.order_state import PENDING, OrderState
-from vanta.money import ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,13 @@ class SystemStatus:
 def balance(trader: Trader, mode: str) -> Balance:
     """The trader's account in one execution mode, marked to the current prices."""
     held = risk_inputs.holdings(trader, mode)
+    account = risk_inputs.account_snapshot(held)
     return Balance(
         mode=mode,
-        free_usd=held.free_usd,
-        reserved_usd=sum((risk_inputs.reserved(order) for order in held.pending), ZERO),
-        collateral_usd=sum((position.collateral_usd for position in held.positions), ZERO),
-        unrealised_pnl_usd=sum((risk_inputs.unrealised_pnl(position, held.marks) for position in held.positions), ZERO),
+        free_usd=account.free_usd,
+        reserved_usd=account.reserved_usd,
+        collateral_usd=account.collateral_usd,
+        unrealised_pnl_usd=account.unrealised_pnl_usd,
         positions=len(held.positions),
     )
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from trading import accrual, buffers, execution, guardian, reconciliation
-from trading.services import orders
+from trading.services import days, orders
 from trading.telegram import delivery, updates
 from vanta import clock, heartbeat, redis, wake
 
@@ -45,6 +45,18 @@ def drain_messages() -> None:
 def expire_drafts() -> None:
     """End drafts whose time is over."""
     orders.expire_drafts()
+
+
+@shared_task(**SHORT)
+def open_days() -> None:
+    """Write down what accounts begin their UTC day with, in its first moments."""
+    days.open_days()
+
+
+@shared_task(**SHORT)
+def watch_days() -> None:
+    """Lock the day of accounts whose loss, unrealised included, has reached the limit."""
+    days.lock_reached()
 
 
 @shared_task(**SHORT)

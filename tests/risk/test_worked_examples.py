@@ -3,7 +3,9 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from risk.checks import AccountSnapshot, CheckResult, Exposure, RiskDecision
+import pytest
+
+from risk.checks import AccountSnapshot, CheckResult, Day, Exposure, OpeningRequest, RiskDecision
 from tests.risk.cases import ETH_UPSIDE, decide, mark, order
 
 
@@ -64,13 +66,39 @@ def test_long_eth_20_200x_is_denied_here_and_possible_in_the_upside_market() -> 
     assert decide(order("20", "200", market="ETH_UPSIDE/USD"), market=ETH_UPSIDE).approved
 
 
-def test_a_second_position_of_1000_without_a_stop_is_approved() -> None:
-    first = AccountSnapshot(
-        free_usd=Decimal(9000),
-        collateral_usd=Decimal(1000),
-        exposure=Exposure(positions_notional_usd=Decimal(2000), position_count=1),
+EMPTY = AccountSnapshot(free_usd=Decimal(10_000), day=Day(opening_equity_usd=Decimal(10_000)))
+THOUSAND, OPEN_FEE = Decimal(1000), Decimal("0.9")
+LOST = Decimal("1.3")  # by a position of 2 000 of notional as soon as it is open: the spread twice and the close fee
+
+
+def after(*, waiting: int = 0, filled: int = 0) -> AccountSnapshot:
+    """10 000 at 00:00 UTC, and so many openings of 1 000 at 2x without stops since."""
+    return AccountSnapshot(
+        free_usd=10_000 - filled * (THOUSAND + OPEN_FEE),
+        reserved_usd=waiting * (THOUSAND + OPEN_FEE),
+        collateral_usd=filled * THOUSAND,
+        unrealised_pnl_usd=-filled * LOST,
+        exposure=Exposure(filled * 2 * THOUSAND, waiting * 2 * THOUSAND, waiting + filled),
+        day=Day(Decimal(10_000), positions_usd=filled * (THOUSAND - LOST), pending_usd=waiting * THOUSAND),
     )
-    assert decide(order("1000", "2"), account=first).approved
+
+
+def test_two_positions_of_1000_without_stops_use_up_the_day_and_both_are_approved() -> None:
+    assert decide(order("1000", "2"), account=EMPTY).approved
+    second = decide(order("1000", "2"), account=after(waiting=1))
+    assert second.approved
+    loss = check(second, "daily_loss")
+    assert loss.measured == loss.limit == 2000
+
+
+@pytest.mark.parametrize(("waiting", "filled"), [(2, 0), (1, 1), (0, 2)])
+@pytest.mark.parametrize("third", [order("50", "2"), order("50", "2", stop="2990"), order("1000", "2")])
+def test_any_third_opening_is_denied_whatever_filled_in_between(
+    waiting: int, filled: int, third: OpeningRequest
+) -> None:
+    decision = decide(third, account=after(waiting=waiting, filled=filled))
+    assert "daily_loss" in decision.codes
+    assert decision.max_collateral_usd is None
 
 
 def test_a_loss_in_equity_lowers_what_may_be_risked() -> None:

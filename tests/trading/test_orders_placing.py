@@ -79,8 +79,11 @@ def test_drafts_reserve_nothing(ada: Person, eth: Market, roomy: None) -> None:
         ("/short ETH 100 10x sl=2900", ["stop_wrong_side"]),
         ("/long ETH 100 10x tp=2900", ["take_profit_wrong_side"]),
         ("/long ETH 100 10x tp=300%", ["take_profit_too_far"]),
-        ("/long ETH 20000 2x", ["margin", "account_risk", "hourly_volume"]),
-        ("/long ETH 10000 75x", ["position_size", "margin", "account_risk", "hourly_volume", "daily_volume"]),
+        ("/long ETH 20000 2x", ["margin", "account_risk", "daily_loss", "hourly_volume"]),
+        (
+            "/long ETH 10000 75x",
+            ["position_size", "margin", "account_risk", "daily_loss", "hourly_volume", "daily_volume"],
+        ),
     ],
 )
 def test_a_denied_opening_lists_every_reason(ada: Person, eth: Market, typed: str, expected: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Trading's tables, one file a subject."""
 
+from trading.models.days import DayOpening
 from trading.models.ledger import LedgerEntry, LedgerTransaction
 from trading.models.messages import OutboxMessage, TelegramUpdate
 from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
@@ -11,6 +12,7 @@ from trading.models.watches import MarketWatch
 __all__ = [
     "Account",
     "Attempt",
+    "DayOpening",
     "Fill",
     "Intent",
     "LedgerEntry",

@@ -27,6 +27,9 @@ class LedgerTransaction(models.Model):
     trace_id = models.CharField(max_length=32, blank=True)
     at = models.DateTimeField(default=clock.now)
 
+    class Meta:
+        indexes = [models.Index(fields=["at"], name="ledger_at")]
+
     def __str__(self) -> str:
         return f"{self.kind} {self.reference}"
 

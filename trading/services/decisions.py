@@ -8,7 +8,7 @@ from django.conf import settings
 
 from feeds.consensus import Exclusion, MarkPrice, NoConsensus
 from feeds.models import Market
-from risk import checks, margin, policies, trading_state
+from risk import checks, policies, trading_state
 from risk.checks import Case, CheckResult, Denial, OpeningRequest, RiskDecision
 from risk.margin import Side
 from risk.usage import Usage
@@ -16,7 +16,6 @@ from trading import risk_inputs
 from trading.models import Order
 from trading.risk_inputs import Desk
 from vanta import clock
-from vanta.money import quantize_usdc
 
 
 def opening_request(order: Order) -> OpeningRequest:
@@ -73,27 +72,6 @@ def decide_reduction(market: Market, side: Side) -> RiskDecision:
     """Whether a close may go out: only a halt and a closed market deny it."""
     return checks.evaluate_reduction(
         market=risk_inputs.market_rules(market, side, clock.now()), trading_state=trading_state.current()
-    )
-
-
-def worst_loss(order: Order, price: Decimal) -> Decimal:
-    """What this order's position can lose, filled at the worse side of `price`; all collateral where it has no stop."""
-    market, side = order.market, Side(order.side)
-    notional = order.collateral_usd * order.leverage
-    slippage = settings.MAX_SLIPPAGE_PCT
-    entry = margin.fill_price_with_spread(side=side, price=price, spread_rate=market.spread_rate + slippage)
-    return quantize_usdc(
-        margin.worst_loss(
-            side=side,
-            entry_price=entry,
-            collateral_usd=order.collateral_usd,
-            notional_usd=notional,
-            stop_price=order.stop_loss,
-            spread_rate=market.spread_rate,
-            slippage_rate=slippage,
-            open_fee_usd=margin.open_fee(notional_usd=notional, rate=market.open_fee_rate),
-            close_fee_rate=market.close_fee_rate,
-        )
     )
 
 

@@ -12,14 +12,14 @@ from feeds.models import Market
 from risk import execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
 from risk.margin import Side
-from trading import outbox
+from trading import outbox, valuation
 from trading.errors import DraftGone, OrderNotFound
 from trading.history import record_draft, transition, transition_all
 from trading.models import Order, Trader
 from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.risk_inputs import Desk
-from trading.services import admission, decisions, placing
+from trading.services import admission, days, decisions, placing
 from trading.transactions import joined
 from trading.venues.registry import EXECUTABLE_MODES
 from vanta import clock, tracing
@@ -67,7 +67,7 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
         update_id=origin.update_id,
         valid_until=clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S),
     )
-    order.worst_loss_usd = decisions.worst_loss(order, quoted_price)
+    order.worst_loss_usd = valuation.opening_worst_loss(order, quoted_price)
     weighed = decisions.weigh_opening(order, Desk.read([order]), trading_state.current())
     decision = weighed.decided(admission.preview(weighed))
     order.decision = decisions.as_json(decision, weighed.mark)
@@ -77,6 +77,7 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
         placing.deny(order, ["trader_disabled"])
     elif not decision.approved:
         placing.deny(order, decision.codes)
+        days.lock_if_reached(order)
     return order
 
 

@@ -14,13 +14,15 @@ from django.conf import settings
 from feeds.consensus import MarkPrice, NoConsensus
 from risk import trading_state
 from risk.rate_limits import Verdict
+from trading import valuation
+from trading.day_openings import write_down
 from trading.errors import DraftGone, OrderNotFound, PricesUnreachable
 from trading.history import move_each, transition
 from trading.models import Order, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.order_state import OrderState
 from trading.risk_inputs import Desk
-from trading.services import admission, decisions
+from trading.services import admission, days, decisions
 from trading.services.decisions import Weighed
 from trading.transactions import joined
 from vanta import clock, metrics, redis, tracing
@@ -29,7 +31,10 @@ from vanta.wake import wake_on_commit
 log = structlog.get_logger(__name__)
 LATE = dt.timedelta(seconds=2)  # when nothing is down, a confirmation is decided within milliseconds
 FEEDS_RETURN_WITHIN_S = 15  # after a restart of Redis; every process has to connect again first
-DECIDED = ("decision", "reason", "quoted_price", "card_message_id", "trace_id", "decided_at", "next_check_at")
+DECIDED = (
+    *("decision", "reason", "quoted_price", "worst_loss_usd"),
+    *("card_message_id", "trace_id", "decided_at", "next_check_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ def place_all(confirmations: Sequence[Confirmation]) -> list[Placed]:
     started = clock.monotonic()
     orders = lock_orders([confirmation.order_id for confirmation in confirmations])
     desk = Desk.read(list(orders.values()))
+    write_down(desk.openings)
     batch = _Batch(desk, trading_state.current())
     answers = batch.decide_all([(orders.get(confirmation.order_id), confirmation) for confirmation in confirmations])
     batch.write()
@@ -158,6 +164,7 @@ class _Batch:
                 _quote_anew(order, mark)
                 return order
             order.quoted_price = mark.price  # slippage counts from the price that the decision was made on
+            order.worst_loss_usd = valuation.opening_worst_loss(order, mark.price)
         return weighed
 
     def _conclude(self, weighed: Weighed, verdict: Verdict) -> None:
@@ -185,6 +192,8 @@ class _Batch:
             move_each(orders, state, details, columns=DECIDED)
             for order in orders:
                 tell(order)
+                if state == OrderState.DENIED:
+                    days.lock_if_reached(order)
         if self._decided[OrderState.APPROVED]:
             wake_on_commit("orders")
 
@@ -205,7 +214,7 @@ def _quote_anew(order: Order, mark: MarkPrice) -> None:
     order.quoted_price = mark.price
     order.quote_number += 1
     order.valid_until = clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S)
-    order.worst_loss_usd = decisions.worst_loss(order, mark.price)
+    order.worst_loss_usd = valuation.opening_worst_loss(order, mark.price)
     order.save(update_fields=["quoted_price", "quote_number", "valid_until", "worst_loss_usd", "card_message_id"])
     log.info("draft_quoted_anew", order_id=order.pk, price=mark.price)
 

@@ -9,7 +9,7 @@ from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
 from risk import margin
 from risk.margin import Side
-from trading import outbox, risk_inputs, selectors
+from trading import outbox, selectors, valuation
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
 from trading.models import Order
 from trading.models.traders import Mode
@@ -142,14 +142,14 @@ def positions(context: Context, _words: Words) -> None:
         return
     marks = feeds.mark_prices(sorted({position.market.symbol for position in held}))
     for position in held[:MAX_CARDS]:
-        mark = risk_inputs.price_or_last(position.market, marks)
-        pnl = risk_inputs.unrealised_pnl(position, marks)
+        mark = valuation.price_or_last(position.market, marks)
+        pnl = valuation.unrealised_pnl(position, marks)
         context.reply(cards.position_card(position, mark, pnl, last_known=_age_of_last(position.market, marks)))
     if len(held) > MAX_CARDS:
         context.reply_text(f"… and {len(held) - MAX_CARDS} more. /close takes a market's or a position's name.")
 
 
-def _age_of_last(market: Market, marks: risk_inputs.Marks) -> str:
+def _age_of_last(market: Market, marks: valuation.Marks) -> str:
     """How old the price is that stands in for a missing mark; empty where there is a mark."""
     last = feeds.last_mark(market.symbol) if isinstance(marks[market.symbol], NoConsensus) else None
     return messages.age(clock.now_ms() - last.as_of_ms) if last else ""

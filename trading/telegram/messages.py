@@ -192,6 +192,12 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "account_risk": lambda n: (
         f"You could lose {_usd(n, 'measured')} here; the limit for one position is {_usd(n, 'limit')}."
     ),
+    "daily_loss": lambda n: (
+        f"With this order you could lose {_usd(n, 'measured')} today; the limit for a day is {_usd(n, 'limit')}."
+    ),
+    "daily_loss_locked": lambda n: (
+        f"You have reached today's loss limit of {_usd(n, 'limit')}. Opening opens again at 00:00 UTC. Closing works."
+    ),
     "spread_too_wide": lambda n: f"The spread is {_percent(n, 'measured')}; {_percent(n, 'limit')} is the limit.",
     "spread_loss": lambda n: f"The spread alone would cost {_percent(n, 'measured')} of the collateral.",
     "liquidation_buffer": lambda n: (

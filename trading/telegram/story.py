@@ -40,6 +40,8 @@ _CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
     "headroom": ("notional, room at the venue", format_usd, "≤"),
     "margin": ("collateral and fee", format_usd, "≤"),
     "account_risk": ("worst loss", format_usd, "≤"),
+    "daily_loss": ("the day at its worst", format_usd, "≤"),
+    "daily_loss_locked": ("lost today against the limit", format_usd, "·"),
     "spread_too_wide": ("spread", _rate, "≤"),
     "spread_loss": ("cost of the spread", _rate, "≤"),
     "liquidation_buffer": ("distance to liquidation", _rate, "≥"),

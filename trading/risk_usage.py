@@ -1,0 +1,54 @@
+"""How much of their limits a trader uses, in one execution mode; read for people, decided on by nobody."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from risk import policies
+from risk.rules import day
+from trading import risk_inputs
+from trading.models import Trader
+
+
+@dataclass(frozen=True, slots=True)
+class RiskUsage:
+    """Amounts in USDC. `sizes` are the notionals by market, largest first, of positions and pending openings."""
+
+    mode: str
+    policy: str
+    equity_usd: Decimal
+    opening_usd: Decimal
+    day_loss_usd: Decimal
+    at_risk_usd: Decimal
+    day_limit_usd: Decimal
+    is_locked: bool
+    position_limit_usd: Decimal
+    size_limit_usd: Decimal
+    max_leverage: Decimal
+    sizes: Sequence[tuple[str, Decimal]]
+
+
+def risk_usage(trader: Trader, mode: str) -> RiskUsage:
+    """The trader's limits and their use now, at the prices of now."""
+    held = risk_inputs.holdings(trader, mode)
+    account, limits = risk_inputs.account_snapshot(held), policies.limits_for(trader.policy)
+    sizes: dict[str, Decimal] = defaultdict(Decimal)
+    for position in held.positions:
+        sizes[position.market.symbol] += position.notional_usd
+    for order in held.pending:
+        sizes[order.market.symbol] += order.collateral_usd * order.leverage
+    return RiskUsage(
+        mode=mode,
+        policy=trader.policy.name if trader.policy else "global",
+        equity_usd=account.equity_usd,
+        opening_usd=day.opening_equity_usd(account),
+        day_loss_usd=day.day_loss_usd(account),
+        at_risk_usd=day.at_risk_usd(account),
+        day_limit_usd=day.limit_usd(account, limits),
+        is_locked=day.is_locked(account, limits),
+        position_limit_usd=limits.max_account_risk_pct * account.equity_usd,
+        size_limit_usd=limits.max_position_size_usd,
+        max_leverage=limits.max_leverage,
+        sizes=sorted(sizes.items(), key=lambda each: -each[1]),
+    )

@@ -1,0 +1,104 @@
+"""The UTC day of an account: its opening written down at midnight, and its lock once the day's loss reaches the limit.
+
+A day that nobody wrote down at midnight is worked out by the first decision of the day.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from risk import policies
+from risk.rules import day as rules
+from trading import day_openings, outbox
+from trading.models import Account, DayOpening, Order, Position, Trader
+from trading.models.loading import lock_traders
+from trading.risk_inputs import Desk, account_snapshot
+from trading.transactions import joined
+from vanta import clock
+
+log = structlog.get_logger(__name__)
+BATCH = 100
+
+
+def open_days() -> int:
+    """Write down today's opening of every account that holds anything and has none; answers of how many traders."""
+    count = 0
+    while opened := _open_some():
+        count += opened
+    return count
+
+
+@transaction.atomic
+def _open_some() -> int:
+    now = clock.now()
+    written = DayOpening.objects.filter(trader=OuterRef("trader"), mode=OuterRef("mode"), day=now.date())
+    held = Position.objects.filter(trader=OuterRef("trader"), mode=OuterRef("mode"), status=Position.Status.OPEN)
+    waiting = Account.objects.filter(Q(free_balance_usd__gt=0) | Exists(held)).exclude(Exists(written))
+    traders = list(waiting.order_by("trader").values_list("trader_id", flat=True).distinct()[:BATCH])
+    if traders:
+        lock_traders(traders)
+        day_openings.write_down(day_openings.reconstructed(traders, now).values())
+    return len(traders)
+
+
+def lock_reached() -> int:
+    """Lock the day of every account with open positions whose loss has reached the limit; answers how many."""
+    count = 0
+    traders = _exposed_traders()
+    for first in range(0, len(traders), BATCH):
+        count += _lock_some(traders[first : first + BATCH])
+    return count
+
+
+def _exposed_traders() -> list[int]:
+    exposed = Position.objects.filter(status=Position.Status.OPEN).order_by("trader")
+    return list(exposed.values_list("trader_id", flat=True).distinct())
+
+
+def _lock_some(trader_ids: Sequence[int]) -> int:
+    """A look without locks first: almost nobody is near the limit."""
+    traders = Trader.objects.select_related("policy").in_bulk(trader_ids)
+    desk = Desk.of(trader_ids)
+    held = [opening for opening in desk.openings if opening.locked_at is None]
+    return sum(_lock(traders[each.trader_id], each.mode) for each in held if _has_reached(desk, traders, each))
+
+
+def _has_reached(desk: Desk, traders: dict[int, Trader], opening: DayOpening) -> bool:
+    account = account_snapshot(desk.account(opening.trader_id, opening.mode))
+    return rules.is_locked(account, policies.limits_for(traders[opening.trader_id].policy))
+
+
+def lock_if_reached(order: Order) -> bool:
+    """After a decision that was denied because the day's loss has reached the limit: keep it so until midnight."""
+    checks = order.decision.get("checks", ())
+    reached = any(check["code"] == "daily_loss_locked" and not check["passed"] for check in checks)
+    return reached and _lock(order.trader, order.mode)
+
+
+@joined
+def _lock(trader: Trader, mode: str) -> bool:
+    """Read again under the trader's lock; the first to lock a day tells the trader and the admins."""
+    lock_traders([trader.pk])
+    desk = Desk.of([trader.pk])
+    held = desk.account(trader.pk, mode)
+    account, limits = account_snapshot(held), policies.limits_for(trader.policy)
+    if held.opening is None or held.opening.locked_at is not None or not rules.is_locked(account, limits):
+        return False
+    day_openings.write_down(desk.openings)
+    DayOpening.objects.filter(trader=trader, mode=mode, day=held.opening.day).update(locked_at=clock.now())
+    told = {
+        "trader": str(trader),
+        "mode": mode,
+        "loss_usd": str(rules.day_loss_usd(account)),
+        "limit_usd": str(rules.limit_usd(account, limits)),
+        "opening_usd": str(rules.opening_equity_usd(account)),
+        "day": held.opening.day.isoformat(),
+    }
+    outbox.owe(trader.chat_id, outbox.DAY_LOCKED, told)
+    for chat_id in {*settings.ADMIN_USER_IDS, *settings.SUPER_ADMIN_IDS} - {trader.chat_id}:
+        outbox.owe(chat_id, outbox.DAY_LOCKED, {**told, "to_admin": True})
+    log.warning("day_locked", trader_id=trader.pk, mode=mode, loss_usd=told["loss_usd"], limit_usd=told["limit_usd"])
+    return True
