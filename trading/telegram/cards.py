@@ -15,6 +15,8 @@ from vanta import clock
 from vanta.money import ONE, format_number, format_percent, format_price, format_usd
 
 Payload = dict[str, Any]
+MS_PER_S = 1000
+MOST_SECONDS = Decimal(10**9)  # thirty years: nobody reads more digits
 _ICONS = {
     OrderState.FILLED: "✅ <b>Filled</b>",
     OrderState.DENIED: "⛔ <b>Denied</b>",
@@ -69,7 +71,9 @@ def preview(order: Order) -> Payload:
         f"spread {format_percent(market.spread_rate, 3)})",
         _fees(order, notional),
         f"Liquidation  <b>{format_price(liquidation)}</b>  ({format_percent(distance)} away)",
+        f"   ↳ {_typical_time(distance, market.volatility_per_sqrt_s)} of this market's usual movement",
         _stop(order),
+        *_share_of_the_day(order),
     ]
     if order.take_profit is not None:
         lines.append(f"Take-profit  {format_price(order.take_profit)}")
@@ -101,6 +105,22 @@ def _stop(order: Order) -> str:
         return f"Stop  none: you can lose all of it, <b>{format_usd(order.collateral_usd)}</b> USDC"
     loss = f"you lose ≈ <b>{format_usd(order.worst_loss_usd)}</b> USDC, more if the price jumps past it"
     return f"Stop  {format_price(order.stop_loss)}  → {loss}"
+
+
+def _typical_time(distance: Decimal, sigma_per_sqrt_s: Decimal) -> str:
+    """The time in which the price typically moves this far: σ·√t reaches the distance. `≈ 12 min`."""
+    seconds = min((distance / sigma_per_sqrt_s) ** 2, MOST_SECONDS)
+    return f"≈ {messages.age(int(seconds * MS_PER_S))}"
+
+
+def _share_of_the_day(order: Order) -> list[str]:
+    """How much of what may be lost in a day this order could use, and how much would be used with all else."""
+    checks = [check for check in order.decision.get("checks", ()) if check["code"] == "daily_loss"]
+    if not checks or Decimal(checks[0]["limit"]) <= 0:
+        return []
+    measured, limit = Decimal(checks[0]["measured"]), Decimal(checks[0]["limit"])
+    share = f"<b>{format_percent(order.worst_loss_usd / limit, 1)}</b> of {format_usd(limit)} USDC"
+    return [f"Today's loss budget  {share}; used with all else {format_percent(measured / limit, 1)}"]
 
 
 def order_card(order: Order) -> Payload:

@@ -17,7 +17,16 @@ from trading.services import orders
 from trading.services import positions as services
 from trading.services.orders import OpeningWish
 from trading.services.positions import Unopened
-from trading.telegram import admin_commands, cards, chart_commands, market_commands, messages, pages, story
+from trading.telegram import (
+    admin_commands,
+    cards,
+    chart_commands,
+    market_commands,
+    messages,
+    pages,
+    risk_commands,
+    story,
+)
 from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
 from trading.telegram.parsing import (
@@ -216,6 +225,7 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "start": start,
     "help": help_,
     "balance": balance,
+    "risk": risk_commands.risk,
     "markets": market_commands.markets,
     "price": market_commands.price,
     "chart": chart_commands.chart,

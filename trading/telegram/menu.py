@@ -10,6 +10,7 @@ MENU = {
     "orders": "your last orders",
     "cancel": "withdraw an order that has not left yet",
     "balance": "equity, free balance, what positions hold",
+    "risk": "your limits and how much of each is used",
     "price": "a price, its age and where it comes from",
     "chart": "candles with the mark and your own levels, as a picture",
     "markets": "what can be traded, with how much leverage",
