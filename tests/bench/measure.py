@@ -19,6 +19,7 @@ from tests.bench.feed_load import measure_feeds  # noqa: E402
 from tests.bench.figures import Bench, Figure, figures  # noqa: E402
 from tests.bench.guardian_load import measure_guardian  # noqa: E402
 from tests.bench.rate_load import rate_figures  # noqa: E402
+from tests.bench.risk_load import risk_figures  # noqa: E402
 from tests.stack import Stack  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
@@ -38,7 +39,7 @@ def measure() -> dict[str, Figure]:
             lambda: isinstance(selectors.mark_prices(["ETH/USD"])["ETH/USD"], MarkPrice), 60, "there is a price for ETH"
         )
         taken = figures(Bench(stack, os.environ["TELEGRAM_WEBHOOK_SECRET"]))
-    return taken | rate_figures() | guardian_figures() | feed_figures()
+    return taken | risk_figures() | rate_figures() | guardian_figures() | feed_figures()
 
 
 def guardian_figures() -> dict[str, Figure]:
