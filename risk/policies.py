@@ -1,18 +1,19 @@
 """Which limits bind a trader: the global ones of the settings, changed by the trader's policy."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from django.conf import settings
 
 from risk.models import RiskPolicy
 from risk.values import Limits
 
+NAMES = tuple(field.name for field in fields(Limits) if field.name != "protections")  # each has a setting
 LOOSER_WHEN_LOWER = frozenset({"liquidation_buffer_pct"})  # every other limit is looser when it is higher
 
 
 def global_limits() -> Limits:
     """The limits of the settings, which are named alike in capitals."""
-    return Limits(**{field.name: getattr(settings, field.name.upper()) for field in fields(Limits)})
+    return Limits(**{name: getattr(settings, name.upper()) for name in NAMES})
 
 
 def limits_for(policy: RiskPolicy | None) -> Limits:
@@ -21,11 +22,11 @@ def limits_for(policy: RiskPolicy | None) -> Limits:
     if policy is None:
         return limits
     overrides = {}
-    for field in fields(Limits):
-        value = getattr(policy, field.name)
+    for name in NAMES:
+        value = getattr(policy, name)
         if value is None:
             continue
-        general = getattr(limits, field.name)
-        tightest = max if field.name in LOOSER_WHEN_LOWER else min
-        overrides[field.name] = value if policy.may_loosen else tightest(value, general)
-    return Limits(**{field.name: overrides.get(field.name, getattr(limits, field.name)) for field in fields(Limits)})
+        general = getattr(limits, name)
+        tightest = max if name in LOOSER_WHEN_LOWER else min
+        overrides[name] = value if policy.may_loosen else tightest(value, general)
+    return replace(limits, **overrides)

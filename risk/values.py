@@ -145,6 +145,22 @@ class AccountSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Protections:
+    """Locks that stop a trader's openings for a while after losses; None where one is off, as all are by default.
+
+    `cooldown_minutes` follow a stop-out or a liquidation in any market. The drawdown lock holds while equity is more
+    than `drawdown_pct` (a fraction) below its highest in the last `drawdown_days`. The market lock holds in a market
+    with `market_stops` stop-outs and liquidations in the last `market_stops_hours`. The last two go in pairs.
+    """
+
+    cooldown_minutes: int | None = None
+    drawdown_pct: Decimal | None = None
+    drawdown_days: int | None = None
+    market_stops: int | None = None
+    market_stops_hours: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The limits that bind one trader, global or from their policy."""
 
@@ -159,6 +175,7 @@ class Limits:
     trades_per_day: int
     hourly_volume_usd: Decimal
     daily_volume_usd: Decimal
+    protections: Protections = Protections()
 
 
 @dataclass(frozen=True, slots=True)
