@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
 from feeds.consensus import MarkPrice, NoConsensus
-from risk.rules import day, exposure, inputs, price, stops, venue
+from risk.rules import day, exposure, inputs, price, protections, stops, venue
 from risk.rules.case import Case, Rule
 from risk.rules.rates import RATE_RULES
 from risk.usage import Usage
@@ -80,6 +80,9 @@ NUMBER_RULES: tuple[tuple[str, Rule], ...] = (  # asked only where every input i
     ("account_risk", exposure.account_risk),
     ("daily_loss", day.daily_loss),
     ("daily_loss_locked", day.daily_loss_lock),
+    ("cooldown", protections.cooldown),
+    ("drawdown_lock", protections.drawdown_lock),
+    ("market_lock", protections.market_lock),
     ("spread_too_wide", venue.spread_width),
     ("spread_loss", venue.spread_loss),
     ("liquidation_buffer", price.liquidation_buffer),
@@ -202,6 +205,10 @@ def _denial(case: Case, rule: Rule, result: CheckResult) -> Denial:
         denial = replace(denial, max_leverage=leverage)
     if result.code in BUDGETS:
         denial = replace(denial, stop_price=stops.passing_stop(case, rule, BUDGETS[result.code](case)))
+    if result.code in protections.ENDS:
+        ends_ms = protections.ENDS[result.code](case.account, case.limits.protections, case.now_ms)
+        wait_s = None if ends_ms is None else Decimal(ends_ms - case.now_ms) / 1000
+        denial = replace(denial, retry_after_s=wait_s)
     standing = case.usage.standings.get(result.code) if case.usage else None
     if standing is not None:
         wait_ms = standing.retry_after_ms

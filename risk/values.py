@@ -118,6 +118,27 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class EquityThen:
+    """E of an account at a time, as if what was paid in or out since had been so before."""
+
+    at_ms: int
+    equity_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What one account has lost lately, as far as the protections that are on look back; else nothing.
+
+    Stop-outs are positions that their stop or liquidation ended with a loss: when the last one was in any market, and
+    when those in the order's market were, oldest first. `openings` are the equities at 00:00 UTC that are known.
+    """
+
+    last_stop_out_ms: int | None = None
+    stop_outs_here_ms: tuple[int, ...] = ()
+    openings: tuple[EquityThen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     """One trader's account in one execution mode, read in the transaction that decides.
 
@@ -131,6 +152,7 @@ class AccountSnapshot:
     unrealised_pnl_usd: Decimal = ZERO
     exposure: Exposure = Exposure()
     day: Day = Day()
+    losses: Losses = Losses()
 
     @property
     def equity_usd(self) -> Decimal:
@@ -198,7 +220,8 @@ class Denial:
 
     `max_collateral_usd` and `max_leverage` are the largest that pass this check while all else stays: 0 means that none
     does, None that the check does not depend on it. `stop_price` is a stop with which this check passes. A rate limit
-    says what was `used` before this order, and when the order would pass if nothing else were opened; None: never.
+    says what was `used` before this order. It and a protection say when the order would pass if nothing else were
+    opened or lost; None: never.
     """
 
     code: str

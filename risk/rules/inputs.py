@@ -78,8 +78,9 @@ def _unusable_name(case: Case) -> str:
     if held is not None and held.side is not case.order.side:
         return "increases.side"
     marked = None if isinstance(case.mark, NoConsensus) else case.mark
-    groups = (case.account, case.account.exposure, case.account.day, case.market, case.limits, held, marked)
-    for group in groups:
+    account, limits = case.account, case.limits
+    groups = (account, account.exposure, account.day, case.market, limits, limits.protections, held, marked)
+    for group in (*groups, *account.losses.openings):
         name = _unusable_field(group)
         if name:
             return name

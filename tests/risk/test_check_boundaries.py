@@ -105,7 +105,10 @@ def test_the_limit_passes_and_a_tick_beyond_is_denied(code: str) -> None:
 
 
 def test_every_code_has_a_boundary_here_or_a_test_of_its_own() -> None:
-    elsewhere = {"liquidation_buffer", "stop_beyond_liquidation", "daily_loss_locked"}
+    elsewhere = {
+        *("liquidation_buffer", "stop_beyond_liquidation", "daily_loss_locked"),
+        *("cooldown", "drawdown_lock", "market_lock"),
+    }
     assert {code for code in CODES if not code.startswith("invalid_")} == set(LIMITED) | elsewhere
 
 
