@@ -111,11 +111,15 @@ def _reduce_position(order: Order, filled: Filled) -> Position:
     position.collateral_usd -= order.collateral_usd
     position.accrued_usd -= position.accrued_usd * share
     position.realised_pnl_usd += filled.payout_usd - order.collateral_usd
+    if order.reason in Position.EndedBy.values:  # kept, also where a closing of the trader's comes after it
+        position.ended_by = order.reason
     if position.collateral_usd <= 0:
         is_liquidation = order.reason == LIQUIDATION
         position.status = Position.Status.LIQUIDATED if is_liquidation else Position.Status.CLOSED
         position.closed_at = filled.executed_at
-    position.save(update_fields=["collateral_usd", "accrued_usd", "realised_pnl_usd", "status", "closed_at"])
+    position.save(
+        update_fields=["collateral_usd", "accrued_usd", "realised_pnl_usd", "status", "closed_at", "ended_by"]
+    )
     order.position = position
     return position
 

@@ -14,6 +14,7 @@ from risk.margin import Side
 LIQUIDATION = "liquidation"
 STOP_LOSS = "stop_loss"
 TAKE_PROFIT = "take_profit"
+STOPPED_OUT = (LIQUIDATION, STOP_LOSS)  # what protections count where it lost
 
 
 @dataclass(frozen=True, slots=True)

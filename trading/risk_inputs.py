@@ -2,21 +2,23 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
 from feeds import selectors as feeds
 from feeds.models import Market
-from risk import margin
+from risk import margin, policies
 from risk.checks import AccountSnapshot, Day, Exposure, MarketRules
 from risk.margin import Side
+from risk.values import EquityThen, Losses, Protections
 from trading import valuation
 from trading.day_openings import AccountKey, Funds, day_openings, funds
 from trading.models import DayOpening, Order, Position, Trader
 from trading.models.loading import with_market
 from trading.order_state import PENDING, OrderState
+from trading.recent_losses import NOTHING, RecentLosses, day_begin_ms, recent_losses
 from trading.valuation import Marks, Prices, profit_tiers
 from vanta import clock
 from vanta.money import HUNDRED, ONE, ZERO
@@ -26,7 +28,8 @@ from vanta.money import HUNDRED, ONE, ZERO
 class Holdings:
     """A trader's rows in one execution mode: balance, open positions, pending openings, and the prices for them.
 
-    `prices` are the marks or the last known ones. `opening` is None where there is no account.
+    `prices` are the marks or the last known ones. `opening` is None where there is no account. `lately` is what the
+    protections look back at, empty where they were not asked about.
     """
 
     free_usd: Decimal
@@ -36,27 +39,43 @@ class Holdings:
     prices: Prices
     opening: DayOpening | None
     deposited_usd: Decimal
+    lately: RecentLosses = NOTHING
 
 
 class Desk:
-    """What decisions on some orders need, all their accounts in five reads; approved orders are added as they come."""
+    """What decisions on some orders need, all their accounts in five reads; approved orders are added as they come.
+
+    Protections that are on for anybody take two more at most, however many accounts there are.
+    """
 
     def __init__(self, marks: Marks, prices: Prices) -> None:
         self._marks = marks
         self._prices = prices
         self._funds: dict[AccountKey, Funds] = {}
         self._openings: dict[AccountKey, DayOpening] = {}
+        self._lately: dict[AccountKey, RecentLosses] = {}
         self._positions: dict[AccountKey, list[Position]] = defaultdict(list)
         self._pending: dict[AccountKey, list[Order]] = defaultdict(list)
 
     @classmethod
     def read(cls, orders: Sequence[Order]) -> Self:
         """The accounts of the traders of `orders` as they are now, with the marks of every market concerned."""
-        return cls.of({order.trader_id for order in orders}, also={order.market.symbol for order in orders})
+        traders = {order.trader_id: order.trader for order in orders}
+        protections = {pk: policies.limits_for(trader.policy).protections for pk, trader in traders.items()}
+        return cls.of(set(traders), also={order.market.symbol for order in orders}, protections=protections)
 
     @classmethod
-    def of(cls, trader_ids: Collection[int], *, also: Collection[str] = ()) -> Self:
-        """The accounts of some traders; `also` names markets whose marks are wanted besides their positions'."""
+    def of(
+        cls,
+        trader_ids: Collection[int],
+        *,
+        also: Collection[str] = (),
+        protections: Mapping[int, Protections] | None = None,
+    ) -> Self:
+        """The accounts of some traders; `also` names markets whose marks are wanted besides their positions'.
+
+        `protections`, by trader id, are those that will be asked.
+        """
         open_positions = Position.objects.filter(trader__in=trader_ids, status=Position.Status.OPEN)
         positions = list(with_market(open_positions)) if trader_ids else []
         held = {position.market.symbol for position in positions}
@@ -69,6 +88,7 @@ class Desk:
             desk.reserve(order)
         desk._funds = funds(trader_ids)
         desk._openings = day_openings(trader_ids, desk._funds, clock.now())
+        desk._lately = recent_losses(protections or {}, clock.now())
         return desk
 
     @property
@@ -100,6 +120,7 @@ class Desk:
             prices=self._prices,
             opening=self._openings.get(key),
             deposited_usd=held.deposited_usd,
+            lately=self._lately.get(key, NOTHING),
         )
 
 
@@ -118,6 +139,21 @@ def account_snapshot(held: Holdings, market: Market | None = None) -> AccountSna
         unrealised_pnl_usd=sum(pnls, ZERO),
         exposure=_exposure(held, market),
         day=_day(held, pnls),
+        losses=losses(held, market.pk if market else None),
+    )
+
+
+def losses(held: Holdings, market_id: int | None) -> Losses:
+    """What the protections look at, for an order in this market; deposits since an opening are in its equity."""
+    stop_outs = held.lately.stop_outs
+    openings = [*held.lately.openings, held.opening] if held.opening else []
+    return Losses(
+        last_stop_out_ms=max((each.at_ms for each in stop_outs), default=None),
+        stop_outs_here_ms=tuple(each.at_ms for each in stop_outs if each.market_id == market_id),
+        openings=tuple(
+            EquityThen(day_begin_ms(each.day), each.equity_usd + held.deposited_usd - each.deposited_usd)
+            for each in openings
+        ),
     )
 
 

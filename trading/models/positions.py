@@ -11,6 +11,7 @@ from django.db.models import F, Q
 
 from feeds.models import Market
 from risk.margin import Side
+from trading.evaluation import LIQUIDATION, STOP_LOSS, STOPPED_OUT, TAKE_PROFIT
 from trading.models.fields import fraction, leverage, optional_price, price, usd
 from trading.models.traders import Mode, Trader
 from vanta import clock
@@ -42,6 +43,11 @@ class Position(models.Model):
         CLOSED = "closed"
         LIQUIDATED = "liquidated"
 
+    class EndedBy(models.TextChoices):
+        LIQUIDATION = LIQUIDATION
+        STOP_LOSS = STOP_LOSS
+        TAKE_PROFIT = TAKE_PROFIT
+
     trader = models.ForeignKey(Trader, on_delete=models.PROTECT, related_name="positions")
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="positions")
     mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
@@ -67,6 +73,9 @@ class Position(models.Model):
     realised_pnl_usd = usd(default=0, help_text="Net of close fees, rollover and funding.")
     opened_at = models.DateTimeField(default=clock.now)
     closed_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(
+        max_length=11, choices=EndedBy.choices, blank=True, help_text="Which of its levels; empty: none of them."
+    )
 
     class Meta:
         constraints = [
@@ -78,6 +87,11 @@ class Position(models.Model):
         ]
         indexes = [
             models.Index(fields=["trader", "mode"], condition=Q(status="open"), name="position_open"),
+            models.Index(
+                fields=["trader", "closed_at"],
+                condition=Q(ended_by__in=STOPPED_OUT, realised_pnl_usd__lt=0),
+                name="position_stopped_out",
+            ),
             _by_price("liquidation_price", "position_liquidation"),
             _by_price("stop_loss", "position_stop_loss", stop_loss__isnull=False),
             _by_price("take_profit", "position_take_profit", take_profit__isnull=False),
