@@ -7,10 +7,12 @@ from typing import Any
 
 from risk import margin
 from risk.margin import Side
+from trading.evaluation import STOPPED_OUT
 from trading.models import Fill, Order, Position
 from trading.order_state import OrderState
+from trading.protection_usage import protection_usage
 from trading.selectors import closings_of
-from trading.telegram import messages
+from trading.telegram import messages, protection_words
 from vanta import clock
 from vanta.money import ONE, format_number, format_percent, format_price, format_usd
 
@@ -193,9 +195,17 @@ def _closed(order: Order, fill: Fill, position: Position) -> Payload:
         f"PnL  {sign}<b>{format_usd(net)}</b> USDC  ({format_percent(net / fill.collateral_usd)} of the collateral)",
         f"Fee  {format_usd(fill.fee_usd)} · rollover and funding {format_usd(fill.accrued_usd)}",
     ]
+    lines += _locks(order)
     if not whole:
         lines.append(f"Still open  {format_usd(fill.left_usd)} USDC of collateral")
     return text("\n".join(lines), *(position_buttons(position) if not whole else []))
+
+
+def _locks(order: Order) -> list[str]:
+    """The news of a stop-out is also the news of what it locks."""
+    usage = protection_usage(order.trader, order.mode) if order.reason in STOPPED_OUT else None
+    held = protection_words.locks(usage) if usage else []
+    return ["", *held] if held else []
 
 
 def _fill_detail(order: Order) -> dict[str, Any]:

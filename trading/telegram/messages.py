@@ -8,7 +8,7 @@ from html import escape, unescape
 from typing import Any
 
 from risk.trading_state import TradingState
-from trading.telegram import rate_words
+from trading.telegram import protection_words, rate_words
 from trading.telegram.parsing import Mistake
 from vanta.money import format_number, format_percent, format_price, format_usd
 
@@ -198,6 +198,9 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "daily_loss_locked": lambda n: (
         f"You have reached today's loss limit of {_usd(n, 'limit')}. Opening opens again at 00:00 UTC. Closing works."
     ),
+    "cooldown": protection_words.cooling_down,
+    "drawdown_lock": protection_words.drawn_down,
+    "market_lock": protection_words.market_locked,
     "spread_too_wide": lambda n: f"The spread is {_percent(n, 'measured')}; {_percent(n, 'limit')} is the limit.",
     "spread_loss": lambda n: f"The spread alone would cost {_percent(n, 'measured')} of the collateral.",
     "liquidation_buffer": lambda n: (

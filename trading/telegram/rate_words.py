@@ -42,11 +42,13 @@ def slow_down(retry_after_ms: int) -> str:
 
 
 def wait(seconds: Decimal | str) -> str:
-    """`8 s`, `12 min`, `5 h`: rounded up, so that it is never too early."""
+    """`8 s`, `12 min`, `5 h`, `3 d`: rounded up, so that it is never too early."""
     left = int(Decimal(seconds).to_integral_value(ROUND_CEILING))
     if left <= 120:
         return f"{left} s"
-    return f"{-(-left // 60)} min" if left <= 7200 else f"{-(-left // 3600)} h"
+    if left <= 7200:
+        return f"{-(-left // 60)} min"
+    return f"{-(-left // 3600)} h" if left <= 172_800 else f"{-(-left // 86_400)} d"
 
 
 def _amount(numbers: Mapping[str, Any], name: str) -> str:

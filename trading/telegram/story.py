@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from html import escape
 from typing import Any
 
@@ -15,6 +15,10 @@ MAX_MESSAGE = 4000
 
 def _count(number: Decimal) -> str:
     return format_number(number.normalize())
+
+
+def _whole(number: Decimal) -> str:
+    return format_number(number.to_integral_value(ROUND_FLOOR))
 
 
 def _leverage(number: Decimal) -> str:
@@ -42,6 +46,9 @@ _CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
     "account_risk": ("worst loss", format_usd, "≤"),
     "daily_loss": ("the day at its worst", format_usd, "≤"),
     "daily_loss_locked": ("lost today against the limit", format_usd, "·"),
+    "cooldown": ("minutes since the last stop-out", _whole, "≥"),
+    "drawdown_lock": ("below the recent high", _rate, "≤"),
+    "market_lock": ("stop-outs here against the limit", _count, "·"),
     "spread_too_wide": ("spread", _rate, "≤"),
     "spread_loss": ("cost of the spread", _rate, "≤"),
     "liquidation_buffer": ("distance to liquidation", _rate, "≥"),
@@ -64,6 +71,7 @@ _PLAIN = {
     "market_closed": "hours",
     "previous_order_unresolved": "earlier orders",
     "price_unavailable": "price",
+    "cooldown": "stop-outs lately",
     "rate_limits_unavailable": "what was opened lately",
 }
 
