@@ -84,7 +84,7 @@ class PositionAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("trader_link", "market_link"),
                     ("side_badge", "status_badge", "mode_badge"),
-                    ("opened", "closed"),
+                    ("opened", "closed", "ended_by_shown"),
                 )
             },
         ),
@@ -98,6 +98,7 @@ class PositionAdmin(ReadOnlyAdmin):
     side_shown = side_column()
     opened = time_column("opened_at", "opened")
     closed = time_column("closed_at", "closed")
+    ended_by_shown = codes_column("ended_by", "ended by")
     trader_link = link_column("trader")
     market_link = link_column("market")
     side_badge = badge_column("side", SIDE_COLOURS, "side")

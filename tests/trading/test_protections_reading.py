@@ -12,16 +12,20 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from feeds.models import Market
+from risk.values import Protections
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.protecting import Protect, look, protect
 from tests.trading.races import at_once
+from tests.trading.timeline import MINUTE
 from trading import bookkeeping, execution
 from trading.bookkeeping import Booking
 from trading.models import Order, Position
+from trading.recent_losses import recent_losses
 from trading.services import placing
 from trading.services.placing import Confirmation
+from vanta import clock
 
 D = Decimal
 __all__ = ["protect"]
@@ -170,3 +174,27 @@ def test_positions_of_before_are_told_apart_by_their_closings(ada: Person, eth: 
     with connection.cursor() as cursor:
         cursor.execute(migration.FILL_IN)
     assert dict(Position.objects.values_list("pk", "ended_by")) == expected
+
+
+@pytest.mark.django_db
+def test_a_traders_stop_outs_are_found_by_an_index_that_holds_nothing_else(ada: Person, eth: Market) -> None:
+    """Among thousands of positions that ended otherwise."""
+    ada.types("/start")
+    now, closed = clock.now(), {"status": "closed", "collateral_usd": D(0), "leverage": D(10), "entry_price": D(3000)}
+    ended = {**closed, "trader": ada.trader, "market": eth, "side": "long", "liquidation_price": D(2745)}
+    Position.objects.bulk_create(
+        Position(
+            **ended, closed_at=now - n * MINUTE, ended_by="stop_loss" if n % 500 == 0 else "", realised_pnl_usd=D(-1)
+        )
+        for n in range(3000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE trading_position")
+    with CaptureQueriesContext(connection) as queries:
+        found = recent_losses({ada.trader.pk: Protections(cooldown_minutes=600)}, now)
+    assert [len(lost.stop_outs) for lost in found.values()] == [2]
+    (asked,) = [query["sql"] for query in queries if "trading_position" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {asked}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "position_stopped_out" in plan, plan
