@@ -12,7 +12,7 @@ from feeds.models import Market
 from risk import margin, policies
 from risk.checks import AccountSnapshot, Day, Exposure, MarketRules
 from risk.margin import Side
-from risk.values import EquityThen, Losses, Protections
+from risk.values import EquityThen, Limits, Losses, Protections
 from trading import valuation
 from trading.day_openings import AccountKey, Funds, day_openings, funds
 from trading.models import DayOpening, Order, Position, Trader
@@ -54,6 +54,7 @@ class Desk:
         self._funds: dict[AccountKey, Funds] = {}
         self._openings: dict[AccountKey, DayOpening] = {}
         self._lately: dict[AccountKey, RecentLosses] = {}
+        self._limits: dict[int, Limits] = {}
         self._positions: dict[AccountKey, list[Position]] = defaultdict(list)
         self._pending: dict[AccountKey, list[Order]] = defaultdict(list)
 
@@ -61,8 +62,11 @@ class Desk:
     def read(cls, orders: Sequence[Order]) -> Self:
         """The accounts of the traders of `orders` as they are now, with the marks of every market concerned."""
         traders = {order.trader_id: order.trader for order in orders}
-        protections = {pk: policies.limits_for(trader.policy).protections for pk, trader in traders.items()}
-        return cls.of(set(traders), also={order.market.symbol for order in orders}, protections=protections)
+        limits = {pk: policies.limits_for(trader.policy) for pk, trader in traders.items()}
+        protections = {pk: each.protections for pk, each in limits.items()}
+        desk = cls.of(set(traders), also={order.market.symbol for order in orders}, protections=protections)
+        desk._limits = limits
+        return desk
 
     @classmethod
     def of(
@@ -95,6 +99,10 @@ class Desk:
     def openings(self) -> list[DayOpening]:
         """Today's openings of all accounts that were read."""
         return list(self._openings.values())
+
+    def limits(self, order: Order) -> Limits:
+        """What binds the trader of one of the orders that the desk was read for."""
+        return self._limits[order.trader_id]
 
     def reserve(self, order: Order) -> None:
         """Count an opening as pending from now on."""

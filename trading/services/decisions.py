@@ -8,7 +8,7 @@ from django.conf import settings
 
 from feeds.consensus import Exclusion, MarkPrice, NoConsensus
 from feeds.models import Market
-from risk import checks, policies, trading_state
+from risk import checks, trading_state
 from risk.checks import Case, CheckResult, Denial, OpeningRequest, RiskDecision
 from risk.margin import Side
 from risk.usage import Usage
@@ -61,7 +61,7 @@ def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState) -
         account=risk_inputs.account_snapshot(held, order.market),
         market=risk_inputs.market_rules(order.market, Side(order.side), clock.now(), order.leverage),
         mark=held.marks[order.market.symbol],
-        limits=policies.limits_for(order.trader.policy),
+        limits=desk.limits(order),
         trading_state=state,
         now_ms=clock.now_ms(),
     )
