@@ -43,14 +43,20 @@ def close_crossed() -> int:
         buffers.watch(_ranges(marks), halted=True)
         return 0
     waiting, closed = set[Market](), 0
-    for market in missed.behind(marks, now):
+    late = missed.behind(held, now)
+    for market in late:
+        if market not in marks:
+            continue
         history = missed.history(market, now)
         if history is None:
             waiting.add(market)
         else:
             closed += _close_missed(market, history)
     closed += watch({market: mark for market, mark in marks.items() if market not in waiting})
-    missed.advance(now, but=[market for market in trading if market not in marks or market in waiting])
+    unwatched = [market for market in trading if market not in marks]
+    # What a market missed before it closed is evaluated when it opens: nothing can be closed until then.
+    waiting.update(unwatched, [market for market in late if market not in trading])
+    missed.advance(now, but=waiting)
     return closed
 
 

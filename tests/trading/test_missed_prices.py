@@ -23,6 +23,7 @@ from vanta import clock
 pytestmark = pytest.mark.django_db
 D = Decimal
 MINUTE = dt.timedelta(minutes=1)
+FOREX = 2  # a group of markets with hours
 
 
 @pytest.fixture(autouse=True)
@@ -188,6 +189,19 @@ def test_a_halt_is_evaluated_when_it_ends(ada: Person, eth: Market) -> None:
     trading_state.change(TradingState.HALTED, actor="test", reason="a test")
     assert watch() == 0
     trading_state.change(TradingState.REDUCING, actor="test", reason="a test")
+    assert watch() == 1
+    assert Fill.objects.get(order=closing()).at == minutes_ago(7)
+
+
+def test_what_was_missed_before_a_market_closed_is_evaluated_when_it_opens(ada: Person, eth: Market) -> None:
+    """Vanta comes back at night: looking away from a closed market must not pass for having watched it."""
+    open_position(ada, "/long ETH 100 10x sl=2900")
+    away(eth)
+    candle(7, 3000, 3000, 2890, 3000)
+    calm(10)
+    Market.objects.update(group_index=FOREX, is_open=False)
+    assert (watch(), watch()) == (0, 0)
+    Market.objects.update(is_open=True)
     assert watch() == 1
     assert Fill.objects.get(order=closing()).at == minutes_ago(7)
 
