@@ -22,10 +22,12 @@ ENTERED = "entered"
 LEFT = "left"
 
 _PENDING = ", ".join(f"'{state.value}'" for state in sorted(PENDING))
-_NOT_BEING_CLOSED = f"""NOT EXISTS (
-    SELECT 1 FROM trading_order o
-    WHERE o.position_id = p.id AND o.kind = '{Order.Kind.CLOSE.value}' AND o.state IN ({_PENDING}))"""  # noqa: S608
-_CLOSABLE = f"p.mode = 'DRY' AND p.id <> ALL(%(but)s) AND {_NOT_BEING_CLOSED}"
+_CLOSINGS = f"""FROM trading_order o
+    WHERE o.position_id = p.id AND o.kind = '{Order.Kind.CLOSE.value}' AND o.state IN ({_PENDING})"""
+_NOT_BEING_CLOSED = f"NOT EXISTS (SELECT 1 {_CLOSINGS})"
+# What a partial closing leaves is crossed all the same, however long that closing takes.
+_SOMETHING_LEFT = f"p.collateral_usd > coalesce((SELECT sum(o.collateral_usd) {_CLOSINGS}), 0)"
+_CLOSABLE = f"p.mode = 'DRY' AND p.id <> ALL(%(but)s) AND {_SOMETHING_LEFT}"
 _FRESH = "p.buffer_entered_at IS NULL"
 _KNOWN = "p.buffer_entered_at IS NOT NULL"
 # In a halt nothing is liquidated, so that the alert is all there is.
@@ -91,8 +93,8 @@ def crossed(ranges: Mapping[int, Range], *, but: Collection[int] = ()) -> dict[i
     """The open DRY positions whose liquidation price, stop or take-profit lies within reach, by id, with the trigger.
 
     `ranges` are prices by market id. Where a position has several triggers crossed, the worst for the trader counts:
-    the stop is nearer than liquidation, but a price beyond both still is a liquidation. Positions with a closing
-    under way and those of `but` are left out.
+    the stop is nearer than liquidation, but a price beyond both still is a liquidation. Positions that closings under
+    way take out whole and those of `but` are left out.
     """
     worst: dict[int, str] = {}
     for position_id, kind in _found(_CROSSED, ranges, but=list(but)):

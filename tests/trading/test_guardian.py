@@ -86,6 +86,19 @@ def test_what_a_partial_close_leaves_is_watched_too(ada: Person, eth: Market, pr
     assert_books_balance()
 
 
+def test_a_partial_close_that_takes_long_keeps_nothing_from_being_stopped(
+    ada: Person, eth: Market, price: SetPrice
+) -> None:
+    position = open_position(ada, "/long ETH 100 10x sl=2900")
+    close(ada, position, D("0.5"))
+    price("ETH/USD", "2899")
+    assert (guardian.close_crossed(), guardian.close_crossed()) == (1, 0)
+    execution.drain()
+    position.refresh_from_db()
+    assert (position.status, position.accrued_usd) == ("closed", 0)
+    assert_books_balance()
+
+
 def test_without_a_trusted_price_nothing_is_liquidated(ada: Person, eth: Market, price: SetPrice) -> None:
     open_position(ada)
     price("ETH/USD", "100", age_ms=60_000)

@@ -11,7 +11,7 @@ from risk import trading_state
 from risk.trading_state import TradingState
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
-from tests.trading.pipeline import assert_books_balance, open_position
+from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.races import at_once
 from trading import execution, guardian
 from trading.history import transition
@@ -204,6 +204,19 @@ def test_what_was_missed_before_a_market_closed_is_evaluated_when_it_opens(ada: 
     Market.objects.update(is_open=True)
     assert watch() == 1
     assert Fill.objects.get(order=closing()).at == minutes_ago(7)
+
+
+def test_a_partial_close_that_was_under_way_shields_nothing_of_the_rest(ada: Person, eth: Market) -> None:
+    """Vanta went down between its approval and its fill, and looks at the missed prices first."""
+    position = open_position(ada, "/long ETH 100 10x sl=2900")
+    close(ada, position, D("0.4"))
+    away(eth)
+    candle(7, 3000, 3000, 2500, 3000)
+    calm(10)
+    assert (watch(), watch()) == (1, 0)
+    taken = {order.reason: (order.collateral_usd, order.state) for order in Order.objects.filter(kind="close")}
+    assert taken == {"": (D(40), "FILLED"), "liquidation": (D(60), "FILLED")}
+    assert_books_balance()
 
 
 @pytest.mark.parametrize("until", ["approved", "submitting"])
