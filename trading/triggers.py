@@ -45,7 +45,10 @@ class Range:
 def _scan(kind: str, side: str, column: str, reached: str, price: str, condition: str) -> str:
     """One kind of trigger on one side; `reached` says how the column relates to a price that crosses it."""
     order = "DESC" if reached.startswith(">") else "ASC"
-    return f"""(SELECT p.id, '{kind}' AS kind FROM trading_position p
+    found = f"'{kind}'"
+    if kind == STOP_LOSS:  # the scan for liquidations ends after so many rows, and may not have come to this one
+        found = f"CASE WHEN p.liquidation_price {reached} m.{price} THEN '{LIQUIDATION}' ELSE '{kind}' END"
+    return f"""(SELECT p.id, {found} AS kind FROM trading_position p
         WHERE p.market_id = m.id AND p.side = '{side}' AND p.status = 'open' AND p.{column} {reached} m.{price}
           AND {condition}
         ORDER BY p.{column} {order} LIMIT {TAKEN_AT_ONCE})"""  # noqa: S608  (constants of this module)

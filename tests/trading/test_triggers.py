@@ -16,6 +16,7 @@ from trading.triggers import Range
 
 pytestmark = pytest.mark.django_db
 D = Decimal
+_USUAL = {"collateral_usd": D(100), "leverage": D(10), "entry_price": D(3000)}
 
 
 def at(market: Market, price: object) -> dict[int, Range]:
@@ -61,9 +62,26 @@ def test_live_positions_closed_ones_other_markets_and_those_being_closed_are_lef
     for changes in ({"mode": "LIVE"}, {"status": "closed"}, {"market": make_market("BTC/USD")}):
         make_position(**changes)
     make_order(kind="close", position=make_position(), state="SUBMITTING")
+    part = make_order(kind="close", position=make_position(), state="UNKNOWN", collateral_usd=D("99.999999"))
+    assert triggers.crossed(at(market, 1)) == {part.position_id: "liquidation"}
+    make_order(kind="close", position=part.position, trader=part.trader, state="APPROVED", collateral_usd=D("0.000001"))
     assert triggers.crossed(at(market, 1)) == {}
     refused = make_order(kind="close", position=make_position(), state="REJECTED")
     assert triggers.crossed(at(market, 1)) == {refused.position_id: "liquidation"}
+
+
+@pytest.mark.parametrize(("side", "sign", "price"), [("long", 1, 2000), ("short", -1, 4000)])
+def test_a_crash_that_liquidates_more_than_are_taken_at_once_stops_none_of_them_out(
+    side: str, sign: int, price: int
+) -> None:
+    """A stop would pay back a part of what a liquidation takes."""
+    row = make_position(side=side, liquidation_price=D(3000 - sign * 300), stop_loss=D(3000 - sign * 10))
+    nearer = {"side": side, "liquidation_price": D(3000 - sign * 200), "stop_loss": D(3000 - sign * 20)}
+    others = (Position(trader=row.trader, market=row.market, **_USUAL, **nearer) for _ in range(triggers.TAKEN_AT_ONCE))
+    Position.objects.bulk_create(others)
+    found = triggers.crossed(at(row.market, price))
+    assert found[row.pk] == "liquidation"
+    assert set(found.values()) == {"liquidation"}
 
 
 def test_markets_are_held_where_anything_is_open() -> None:
