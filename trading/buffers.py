@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 import structlog
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from psycopg2.extras import execute_values
 
 from risk import policies
@@ -44,7 +44,18 @@ def watch(ranges: Mapping[int, Range], *, halted: bool) -> int:
     entered, left = triggers.buffer_changes(ranges, halted=halted)
     Position.objects.filter(pk__in=left, status=Position.Status.OPEN).update(buffer_entered_at=None)
     found = Position.objects.filter(pk__in=entered).select_related("trader")
-    return sum(_enter(position, ranges[position.market_id].low, halted=halted) for position in found)
+    return sum(_enter_apart(position, ranges[position.market_id].low, halted=halted) for position in found)
+
+
+def _enter_apart(position: Position, mark: Decimal, *, halted: bool) -> int:
+    """A defect at one position must not keep the guardian from the others."""
+    try:
+        return _enter(position, mark, halted=halted)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("buffer_failed", position_id=position.pk)
+        return 0
 
 
 @transaction.atomic

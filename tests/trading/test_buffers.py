@@ -16,7 +16,8 @@ from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.races import at_once
 from trading import accrual, buffers, execution, guardian
-from trading.models import Order, OutboxMessage, Position, Trader
+from trading.models import MarketWatch, Order, OutboxMessage, Position, Trader
+from trading.services import positions
 from trading.telegram import buffer_cards
 from vanta import clock
 
@@ -198,6 +199,26 @@ def test_the_button_chooses_what_is_done_from_then_on(ada: Person, eth: Market) 
     ):
         ada.taps(f"buffer:{action}")
         assert (ada.trader.buffer_action, ada.trader.buffer_cap_usd) == (kept, Decimal(cap)), action
+
+
+def test_a_defect_at_one_position_stops_neither_the_alerts_of_others_nor_the_watching(
+    ada: Person, grace: Person, eth: Market, price: SetPrice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for person in (ada, grace):
+        open_position(person)
+        chooses(person, "reduce")
+    carried_out = positions.close
+
+    def close_or_break(*, trader: Trader, **terms: Any) -> list[Order]:
+        if trader.telegram_id == ada.id:
+            raise ValueError("a defect of ours")
+        return carried_out(trader=trader, **terms)
+
+    monkeypatch.setattr(positions, "close", close_or_break)
+    price("ETH/USD", IN_BUFFER)
+    guardian.close_crossed()
+    assert [row.chat_id for row in OutboxMessage.objects.filter(method="buffer_alert")] == [grace.id]
+    assert MarketWatch.objects.filter(pk=eth.pk).exists()
 
 
 @pytest.mark.django_db(transaction=True)
