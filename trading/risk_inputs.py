@@ -184,12 +184,11 @@ def _exposure(held: Holdings, market: Market | None) -> Exposure:
 def _day(held: Holdings, pnls: Sequence[Decimal]) -> Day:
     """`pnls` are those of the open positions, in order. Without an account the day begins with nothing."""
     opening = held.opening or DayOpening(free_usd=ZERO, collateral_usd=ZERO, unrealised_usd=ZERO, deposited_usd=ZERO)
-    gains = sum((max(pnl, ZERO) for pnl in pnls), ZERO)
     at_stops = zip(map(valuation.position_worst_loss, held.positions), pnls, strict=True)
     return Day(
         opening_equity_usd=opening.equity_usd,
         net_deposits_usd=held.deposited_usd - opening.deposited_usd,
-        gains_usd=max(gains - max(opening.unrealised_usd, ZERO), ZERO),
+        gains_usd=sum(map(valuation.gain_at_risk, held.positions, pnls), ZERO),
         positions_usd=sum((max(worst + min(pnl, ZERO), ZERO) for worst, pnl in at_stops), ZERO),
         pending_usd=sum((order.worst_loss_usd for order in held.pending), ZERO),
         is_locked=opening.locked_at is not None,

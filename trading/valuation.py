@@ -11,7 +11,7 @@ from feeds.models import Market
 from risk import margin
 from risk.margin import ProfitTier, Side
 from trading.models import Order, Position
-from vanta.money import HUNDRED, ZERO, quantize_usdc
+from vanta.money import HUNDRED, ONE, ZERO, quantize_usdc
 
 Marks = Mapping[str, MarkPrice | NoConsensus]
 Prices = Mapping[str, Decimal]
@@ -85,6 +85,17 @@ def position_worst_loss(position: Position) -> Decimal:
         close_fee_rate=ZERO if market.is_upside else market.close_fee_rate,
         accrued_fees_usd=position.accrued_usd,
     )
+
+
+def gain_at_risk(position: Position, pnl_usd: Decimal) -> Decimal:
+    """How much of an unrealised gain is gone if the position ends at its stop; all of it without one."""
+    if pnl_usd <= ZERO:
+        return ZERO
+    kept = ZERO
+    if position.stop_loss is not None:
+        exit_rate = Side(position.side).sign * settings.MAX_SLIPPAGE_PCT
+        kept = max(position_pnl(position, position.stop_loss * (ONE - exit_rate)), ZERO)
+    return max(pnl_usd - kept, ZERO)
 
 
 def opening_worst_loss(order: Order, price: Decimal) -> Decimal:

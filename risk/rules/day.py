@@ -20,7 +20,8 @@ def limit_usd(account: AccountSnapshot, limits: Limits) -> Decimal:
 def at_risk_usd(account: AccountSnapshot) -> Decimal:
     """The day's loss if every open position and every pending opening ended at its worst.
 
-    The day's unrealised gains do not pay for its losses: a position that has won can still end at its stop.
+    Unrealised gains do not pay for losses: a position that has won can still end at its stop. Those that the day began
+    with are in its opening equity, so that losing them is a loss of the day.
     """
     lost = max(_fallen_by(account) + account.day.gains_usd, ZERO)
     return lost + account.day.positions_usd + account.day.pending_usd

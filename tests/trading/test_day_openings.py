@@ -12,9 +12,9 @@ from risk.rules import day as rules
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.timeline import HOUR, MIDNIGHT, MINUTE, NOON, SECOND, Timeline, minute, timeline
-from trading import execution, risk_inputs
+from trading import execution, risk_inputs, valuation
 from trading.evaluation import Evaluated
-from trading.models import Account, DayOpening
+from trading.models import Account, DayOpening, Position
 from trading.services import days, margins, placing, positions
 from trading.services.orders import Origin
 from trading.services.traders import deposit
@@ -137,6 +137,33 @@ def test_without_a_price_of_then_a_position_began_the_day_at_its_entry(
     timeline.at(MIDNIGHT + MINUTE, "2900")
     days.open_days()
     assert -2 < opening(ada).unrealised_usd < 0
+
+
+@pytest.mark.parametrize("typed", ["/long ETH 900 10x sl=2990", "/long ETH 900 10x"])
+def test_a_gain_that_the_day_began_with_can_be_lost_today(
+    timeline: Timeline, ada: Person, eth: Market, typed: str
+) -> None:
+    """It is in the opening equity. Once it is gone, and everything else at its worst, the limit must still hold."""
+    timeline.at(NOON)
+    position = open_position(ada, typed)
+    minute(MIDNIGHT, "3600", "3600")
+    timeline.at(MIDNIGHT + SECOND, "3600")
+    days.open_days()
+    held = account(ada)
+    ruined = held.free_usd + held.collateral_usd - valuation.position_worst_loss(position)
+    assert opening(ada).equity_usd - ruined > 1790
+    assert abs(rules.at_risk_usd(held) - (opening(ada).equity_usd - ruined)) < 1
+
+
+def test_a_gain_that_a_stop_keeps_is_not_at_risk(timeline: Timeline, ada: Person, eth: Market) -> None:
+    timeline.at(NOON)
+    position = open_position(ada, "/long ETH 900 10x sl=2990")
+    Position.objects.filter(pk=position.pk).update(stop_loss=D(3500))
+    minute(MIDNIGHT, "3600", "3600")
+    timeline.at(MIDNIGHT + SECOND, "3600")
+    days.open_days()
+    from_mark_to_stop = D(100) / 3000 * 9000
+    assert from_mark_to_stop < rules.at_risk_usd(account(ada)) < from_mark_to_stop + 15  # with its slippage
 
 
 def test_a_restart_changes_nothing_of_the_day(timeline: Timeline, ada: Person, eth: Market) -> None:
