@@ -11,7 +11,7 @@ from tests.trading.bot_api import BotApi
 from tests.trading.people import Person
 from tests.trading.pipeline import close, open_position
 from tests.trading.timeline import HOUR, MIDNIGHT, NOON, SECOND, Timeline, open_many, timeline
-from trading import execution, risk_inputs, tasks
+from trading import execution, guardian, risk_inputs, tasks
 from trading.models import Account, DayOpening, Order, OutboxMessage, Position
 from trading.schedule import BEAT_SCHEDULE
 from trading.services import days
@@ -61,6 +61,19 @@ def test_the_watcher_locks_the_day_once_and_tells_trader_and_admins(
     assert "Your loss today is <b>1,493.35</b>" in risk_pages.day_locked(mine.payload)["text"]
     assert "00:00 UTC" in risk_pages.day_locked(mine.payload)["text"]
     assert "Ada's loss today" in risk_pages.day_locked(others[0].payload)["text"]
+
+
+def test_a_liquidation_that_reaches_the_limit_locks_though_nothing_is_open_any_more(
+    timeline: Timeline, ada: Person, eth: Market
+) -> None:
+    timeline.at(NOON)
+    open_many(ada, "/long ETH 1490 5x")
+    timeline.at(NOON + SECOND, "2300")
+    guardian.close_crossed()
+    execution.drain()
+    assert Position.objects.get().status == "liquidated"
+    assert (days.lock_reached(), days.lock_reached()) == (1, 0)
+    assert [row.chat_id for row in told()] == [ada.id]
 
 
 def test_a_decision_that_finds_the_limit_reached_locks_the_day(timeline: Timeline, ada: Person, eth: Market) -> None:

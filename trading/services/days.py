@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from risk import policies
 from risk.rules import day as rules
 from trading import day_openings, outbox
-from trading.models import Account, DayOpening, Order, Position, Trader
+from trading.models import Account, DayOpening, LedgerTransaction, Order, Position, Trader
 from trading.models.loading import lock_traders
 from trading.risk_inputs import Desk, account_snapshot
 from trading.transactions import joined
@@ -45,7 +45,10 @@ def _open_some() -> int:
 
 
 def lock_reached() -> int:
-    """Lock the day of every account with open positions whose loss has reached the limit; answers how many."""
+    """Lock the day of every account whose loss has reached the limit; answers how many.
+
+    Looked at are those with open positions, and those whose last one may have ended since: stopped out or liquidated.
+    """
     count = 0
     traders = _exposed_traders()
     for first in range(0, len(traders), BATCH):
@@ -54,8 +57,15 @@ def lock_reached() -> int:
 
 
 def _exposed_traders() -> list[int]:
-    exposed = Position.objects.filter(status=Position.Status.OPEN).order_by("trader")
-    return list(exposed.values_list("trader_id", flat=True).distinct())
+    exposed = Position.objects.filter(status=Position.Status.OPEN)
+    ended = LedgerTransaction.objects.filter(
+        at__gte=clock.now().replace(hour=0, minute=0, second=0, microsecond=0),
+        kind__in=[LedgerTransaction.Kind.CLOSE, LedgerTransaction.Kind.LIQUIDATION],
+    )
+    return sorted(
+        {*exposed.values_list("trader_id", flat=True).distinct()}
+        | {*ended.values_list("order__trader_id", flat=True).distinct()}
+    )
 
 
 def _lock_some(trader_ids: Sequence[int]) -> int:
