@@ -64,8 +64,12 @@ def day_openings(
 
 
 def write_down(openings: Iterable[DayOpening]) -> None:
-    """Keep what was worked out under the traders' locks; what somebody wrote before stays."""
-    DayOpening.objects.bulk_create([each for each in openings if each.pk is None], ignore_conflicts=True)
+    """Keep what was worked out under the traders' locks; what somebody wrote before stays.
+
+    An account that holds nothing yet has no opening: what is paid in later today is to be its own.
+    """
+    new = [each for each in openings if each.pk is None and (each.free_usd or each.collateral_usd)]
+    DayOpening.objects.bulk_create(new, ignore_conflicts=True)
 
 
 def reconstructed(trader_ids: Collection[int], now: dt.datetime) -> dict[AccountKey, DayOpening]:

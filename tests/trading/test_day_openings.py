@@ -201,6 +201,21 @@ def test_an_account_that_held_nothing_begins_with_what_is_paid_in(timeline: Time
     assert account(ada, "LIVE").day.net_deposits_usd == 0
 
 
+def test_an_order_in_one_mode_does_not_begin_the_day_of_an_empty_account_in_the_other(
+    timeline: Timeline, ada: Person, eth: Market
+) -> None:
+    """Its limit would be 20 % of nothing until midnight, whatever is paid in."""
+    timeline.at(NOON)
+    ada.types("/start")
+    Account.objects.create(trader=ada.trader, mode="LIVE")
+    open_position(ada)
+    timeline.at(NOON + HOUR)
+    deposit(trader=ada.trader, mode="LIVE", amount_usd=D(300), reference="first")
+    assert rules.opening_equity_usd(account(ada, "LIVE")) == D(300)
+    assert days.open_days() == 1
+    assert opening(ada, NOON, "LIVE").equity_usd == D(300)
+
+
 def test_what_a_day_began_with_is_kept_as_it_is(timeline: Timeline, ada: Person) -> None:
     ada.types("/start")
     days.open_days()
