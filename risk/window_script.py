@@ -13,7 +13,7 @@ from typing import Any
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
 
-from vanta import redis
+from vanta import clock, redis
 
 RUN_KEY = "windows:run"
 NEVER, EMPTY = -1, -1
@@ -45,7 +45,7 @@ end
 
 local known = number()
 if known >= 0 then
-    for _ = 1, known do add(text(), math.min(number(), now), number()) end
+    for _ = 1, known do add(text(), now - number(), number()) end
     if may_write then
         local run = redis.call('GET', KEYS[2])
         if not run then
@@ -156,7 +156,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that was granted before. `amount` below 2^53, as everything here."""
+    """Something that was granted before, by the caller's clock. `amount` below 2^53, as everything here."""
 
     id: int
     at_ms: int
@@ -239,8 +239,9 @@ def _argument(call: Call) -> str:
         arguments.append(_NEEDS_NO_LOOKING_UP if call.is_memory_enough else _NOT_LOOKED_UP)
     else:
         arguments.append(len(call.known))
+        now_ms = call.at_ms or clock.now_ms()
         for entry in sorted(call.known, key=lambda entry: entry.at_ms):
-            arguments += (entry.id, entry.at_ms, entry.amount)
+            arguments += (entry.id, max(now_ms - entry.at_ms, 0), entry.amount)
     arguments.append(len(call.asks))
     for ask in call.asks:
         arguments += (ask.id, ask.amount, int(ask.consumes))

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from risk import rate_limits, window_script
-from risk.rate_limits import Account, Ask, Question
+from risk.rate_limits import Account, Ask, Opening, Question
 from risk.usage import DAY_MS, HOUR_MS, MAX_LIMIT_UNITS, MINUTE_MS, WINDOWS, limit_units, units
 from risk.values import Limits
 from tests.risk.cases import LIMITS, NOW_MS, decide, order
 from tests.risk.opening_book import ADA, WIDE, Book, nothing
-from vanta import redis
+from vanta import clock, redis
 
 pytestmark = pytest.mark.django_db  # for an empty Redis
 D = Decimal
@@ -209,6 +209,27 @@ def test_the_clock_is_redis_own_and_windows_end_by_themselves() -> None:
     seconds, micros = redis.client().time()
     assert 0 <= int(seconds) * 1000 + int(micros) // 1000 - at_ms < 5000
     assert DAY_MS - 5000 < int(redis.client().pttl(key)) <= DAY_MS
+
+
+@pytest.mark.parametrize("ahead_s", [-7200, -70, 70, 7200])
+def test_a_clock_that_disagrees_with_redis_neither_opens_nor_blocks(
+    ahead_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was approved has the application's time, and replaces what Redis holds before any refusal."""
+    seconds, micros = redis.client().time()
+    begun_ms = (int(seconds) + ahead_s) * 1000 + int(micros) // 1000
+    approved = [Opening(number, begun_ms - 1000, D(100)) for number in range(1, 5)]
+    monkeypatch.setattr(clock, "now_ms", lambda: begun_ms)
+
+    def asks(order_id: int) -> bool:
+        questions = [Question(ADA, LIMITS, [Ask(order_id, D(100))])]
+        return rate_limits.decide(questions, lambda _: {ADA: approved})[0][0].is_granted
+
+    assert asks(5)
+    approved.append(Opening(5, begun_ms, D(100)))
+    assert not asks(6)
+    approved[:] = [Opening(number, begun_ms - MINUTE_MS, D(100)) for number in range(1, 6)]
+    assert asks(6)
 
 
 def test_a_window_holds_no_more_than_a_day_of_openings() -> None:
