@@ -105,8 +105,9 @@ class Day:
     """The UTC day of one account: what it began with, and what may still be lost before any new order.
 
     `opening_equity_usd` is E at 00:00 (None: what there is now); `net_deposits_usd` came in since. `gains_usd` is what
-    open positions have won, whenever, and their stops do not keep: it is in the equity and can vanish. `positions_usd` is the worst loss of the
-    open positions less what the equity has lost to them already, `pending_usd` the worst loss of pending openings.
+    open positions have won, whenever, and their stops do not keep: it is in the equity and can vanish. `positions_usd`
+    is the worst loss of the open positions less what the equity has lost to them already, `pending_usd` the worst loss
+    of pending openings.
     """
 
     opening_equity_usd: Decimal | None = None

@@ -27,9 +27,14 @@ def at_risk_usd(account: AccountSnapshot) -> Decimal:
     return lost + account.day.positions_usd + account.day.pending_usd
 
 
+def left_usd(account: AccountSnapshot, limits: Limits) -> Decimal:
+    """What may be put at risk today besides what is; below zero where that is more than the limit already."""
+    return limit_usd(account, limits) - at_risk_usd(account)
+
+
 def budget_usd(case: Case) -> Decimal:
-    """What an order may still lose today; below zero where others have used it up."""
-    return limit_usd(case.account, case.limits) - at_risk_usd(case.account)
+    """What an order may still lose today."""
+    return left_usd(case.account, case.limits)
 
 
 def daily_loss(case: Case) -> CheckResult | None:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.db.utils import InternalError, ProgrammingError
+from pytest_django import Settings
 
 from feeds.models import Market
 from risk import trading_state
@@ -108,6 +109,26 @@ def test_only_what_is_free_and_not_reserved_is_added(ada: Person, eth: Market, p
     guardian.close_crossed()
     assert told() == ["no_balance"]
     assert waiting.state == "APPROVED"
+
+
+@pytest.mark.parametrize(
+    ("stop", "limit", "done"),
+    [
+        (None, "0.010951", "added"),  # 100 of collateral, 0.45 of the open fee, 9.053 of margin
+        (None, "0.01095", "over_day"),
+        (D(2748), "0.01095", "added"),  # it is stopped out before the margin is lost
+    ],
+)
+def test_never_more_than_the_day_may_still_lose(
+    ada: Person, eth: Market, price: SetPrice, settings: Settings, stop: Decimal | None, limit: str, done: str
+) -> None:
+    position = open_position(ada)
+    Position.objects.filter(pk=position.pk).update(stop_loss=stop)
+    allows(ada, 50)
+    settings.MAX_DAILY_LOSS_PCT = D(limit)
+    price("ETH/USD", IN_BUFFER)
+    guardian.close_crossed()
+    assert told() == [done]
 
 
 def test_below_the_markets_least_leverage_nothing_is_added(ada: Person, eth: Market, price: SetPrice) -> None:

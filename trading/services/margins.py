@@ -1,16 +1,16 @@
 """Moving free balance into a DRY position that has come close to liquidation, as far as its trader allows."""
 
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import QuerySet
-
-from risk import margin, trading_state
+from risk import margin, policies, trading_state
 from risk.additions import Margin, margin_leaving_buffer
 from risk.margin import InvalidMargin, Side
+from risk.rules import day
 from risk.trading_state import TradingState
-from trading import bookkeeping, risk_inputs
-from trading.models import Account, Order, Position, PositionEvent, Trader
+from trading import bookkeeping, risk_inputs, valuation
+from trading.models import Order, Position, PositionEvent, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.models.positions import LEAVES_AT
 from trading.models.traders import Mode
@@ -32,13 +32,15 @@ class Added:
 def add_to_leave_buffer(*, trader: Trader, position_id: int, mark: Decimal, cap_usd: Decimal) -> Added:
     """Add the margin with which the position has left its buffer at `mark`: all of it or nothing.
 
-    Never more than `cap_usd` over the position's life, nor than is free once pending openings have what they reserve.
-    The notional stays. A closing under way was priced for the position as it is: it goes first.
+    Never more than `cap_usd` over the position's life, nor than is free once pending openings have what they reserve,
+    nor than the day may still lose: without a stop, what is added is lost with the rest. The notional stays. A closing
+    under way was priced for the position as it is: it goes first.
     """
     lock_traders([trader.pk])
     held = Position.objects.filter(pk=position_id, trader=trader, status=Position.Status.OPEN, mode=Mode.DRY)
     position = with_market(held).select_for_update(of=("self",)).first()
-    if position is None or _pending(trader).filter(position=position, kind=Order.Kind.CLOSE).exists():
+    closings = Order.objects.filter(position=position, kind=Order.Kind.CLOSE, state__in=PENDING)
+    if position is None or closings.exists():
         return Added(problem="being_closed")
     if trading_state.current() is TradingState.HALTED:
         return Added(problem="halted")
@@ -51,8 +53,12 @@ def add_to_leave_buffer(*, trader: Trader, position_id: int, mark: Decimal, cap_
         return Added(problem="not_possible")
     if position.margin_added_usd + amount > cap_usd:
         return Added(amount, "over_cap")
-    if amount > _available(trader):
+    account = risk_inputs.account_snapshot(risk_inputs.holdings(trader, Mode.DRY))
+    if amount > account.available_usd:
         return Added(amount, "no_balance")
+    raised = _raised_loss(position, wanted)
+    if raised > ZERO and raised > day.left_usd(account, policies.limits_for(trader.policy)):
+        return Added(amount, "over_day")
     _write(position, wanted, amount, mark)
     return Added(amount)
 
@@ -68,15 +74,11 @@ def _wanted(position: Position, mark: Decimal) -> Margin:
     )
 
 
-def _pending(trader: Trader) -> QuerySet[Order]:
-    return Order.objects.filter(trader=trader, mode=Mode.DRY, state__in=PENDING)
-
-
-def _available(trader: Trader) -> Decimal:
-    openings = with_market(_pending(trader).filter(kind=Order.Kind.OPEN))
-    reserved = sum((risk_inputs.reserved(order) for order in openings), ZERO)
-    account = Account.objects.filter(trader=trader, mode=Mode.DRY).first()
-    return margin.free_collateral(free_usd=account.free_balance_usd if account else ZERO, reserved_usd=reserved)
+def _raised_loss(position: Position, wanted: Margin) -> Decimal:
+    """By how much the margin raises what the position can lose: nothing where its stop comes first."""
+    after = copy(position)
+    after.collateral_usd, after.leverage = wanted.collateral_usd, wanted.leverage
+    return valuation.position_worst_loss(after) - valuation.position_worst_loss(position)
 
 
 def _write(position: Position, wanted: Margin, amount_usd: Decimal, mark: Decimal) -> None:

@@ -18,6 +18,7 @@ _DONE = {
     "added": "As you chose, <b>{amount} USDC</b> of margin was added: liquidation is further away now.",
     "over_cap": "Leaving the buffer takes {amount} USDC of margin, more than you allowed: nothing was added.",
     "no_balance": "Leaving the buffer takes {amount} USDC of margin, more than is free: nothing was added.",
+    "over_day": "Leaving the buffer takes {amount} USDC of margin, more than today may still lose: nothing was added.",
     "not_possible": "Margin cannot take it out of the buffer here: nothing was added.",
     "being_closed": "It is being closed already.",
     "none": "Nothing was done to it.",
