@@ -72,14 +72,19 @@ def position_pnl(position: Position, price: Decimal) -> Decimal:
 
 
 def position_worst_loss(position: Position) -> Decimal:
-    """W of an open position: from its entry to its stop with all costs of closing; all collateral without a stop."""
-    market = position.market
+    """W of an open position: from its entry to its stop with all costs of closing; all collateral without a stop.
+
+    Accrued costs bring liquidation nearer: a stop that it has reached never fires.
+    """
+    market, stop = position.market, position.stop_loss
+    if stop is not None and Side(position.side).sign * (stop - position.liquidation_price) <= ZERO:
+        stop = None
     return margin.worst_loss(
         side=Side(position.side),
         entry_price=position.entry_price,
         collateral_usd=position.collateral_usd,
         notional_usd=position.notional_usd,
-        stop_price=position.stop_loss,
+        stop_price=stop,
         spread_rate=market.spread_rate,
         slippage_rate=settings.MAX_SLIPPAGE_PCT,
         close_fee_rate=ZERO if market.is_upside else market.close_fee_rate,

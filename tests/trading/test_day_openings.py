@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 from feeds.models import Market
 from risk.checks import AccountSnapshot
 from risk.rules import day as rules
+from tests.factories import make_position
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.timeline import HOUR, MIDNIGHT, MINUTE, NOON, SECOND, Timeline, minute, timeline
@@ -153,6 +154,15 @@ def test_a_gain_that_the_day_began_with_can_be_lost_today(
     ruined = held.free_usd + held.collateral_usd - valuation.position_worst_loss(position)
     assert opening(ada).equity_usd - ruined > 1790
     assert abs(rules.at_risk_usd(held) - (opening(ada).equity_usd - ruined)) < 1
+
+
+@pytest.mark.parametrize(("side", "liquidation", "worst"), [("long", 2747, 100), ("short", 3253, 100)])
+def test_a_stop_that_liquidation_has_overtaken_limits_no_loss(
+    eth: Market, side: str, liquidation: int, worst: int
+) -> None:
+    stop = D(2746) if side == "long" else D(3254)
+    position = make_position(side=side, stop_loss=stop, liquidation_price=D(liquidation))
+    assert valuation.position_worst_loss(position) == worst
 
 
 def test_a_gain_that_a_stop_keeps_is_not_at_risk(timeline: Timeline, ada: Person, eth: Market) -> None:
