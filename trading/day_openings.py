@@ -24,7 +24,8 @@ from vanta.money import ZERO, quantize_usdc
 AccountKey = tuple[int, str]  # trader id and execution mode
 A = LedgerEntry.Account
 MINUTE = dt.timedelta(minutes=1)
-LOOK_BACK = (MINUTE, 5 * MINUTE, 60 * MINUTE)  # history is only given where it is there from its beginning
+# History is only given where it is there from its beginning.
+LOOK_BACK = (MINUTE, 5 * MINUTE, 60 * MINUTE, dt.timedelta(days=1))
 SECONDS_PER_HOUR = 3600
 _USD: "DecimalField[Decimal, Decimal]" = DecimalField(max_digits=24, decimal_places=6)
 
@@ -197,7 +198,7 @@ def _prices_at(markets: Iterable[Market], at: dt.datetime) -> dict[str, Decimal]
 
 
 def _price_at(symbol: str, at: dt.datetime) -> Decimal | None:
-    """What the minute of then opened with, else the last price before: of the hour, or of a closed market."""
+    """What the minute of then opened with, else the last price before: of the day, or of a closed market."""
     if minute := price_history(symbol, at, at + MINUTE):
         return minute[0].open
     for back in LOOK_BACK:

@@ -176,6 +176,20 @@ def test_a_gain_that_a_stop_keeps_is_not_at_risk(timeline: Timeline, ada: Person
     assert from_mark_to_stop < rules.at_risk_usd(account(ada)) < from_mark_to_stop + 15  # with its slippage
 
 
+def test_a_night_without_prices_begins_the_day_at_the_last_one_before_it(
+    timeline: Timeline, ada: Person, eth: Market
+) -> None:
+    """At its entry, all that the position lost yesterday would be lost today again."""
+    timeline.at(NOON)
+    open_position(ada, "/long ETH 900 10x")
+    minute(MIDNIGHT - 24 * HOUR, "3000", "3000")
+    minute(MIDNIGHT - 3 * HOUR, "2800", "2800")
+    timeline.at(MIDNIGHT + HOUR, "2800")
+    days.open_days()
+    assert D(opening(ada).prices["ETH/USD"]) == 2800
+    assert rules.day_loss_usd(account(ada)) < D("0.001")
+
+
 def test_a_restart_changes_nothing_of_the_day(timeline: Timeline, ada: Person, eth: Market) -> None:
     """The loss is measured from the row, whatever the price history says by then."""
     timeline.at(NOON)
@@ -247,5 +261,5 @@ def test_many_accounts_are_opened_in_a_few_statements(
     for person in people:
         open_position(person)
     timeline.at(MIDNIGHT + SECOND)
-    with django_assert_max_num_queries(30):  # type: ignore[operator]
+    with django_assert_max_num_queries(34):  # type: ignore[operator]
         assert days.open_days() == 12
