@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import DecimalField, OuterRef, Q, Subquery, Sum
+from django.db.models import DecimalField, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from feeds import selectors as feeds
@@ -19,6 +19,7 @@ from feeds.models import Market
 from trading import valuation
 from trading.models import Account, DayOpening, Fill, LedgerEntry, LedgerTransaction, Order, Position, PositionEvent
 from trading.models.loading import with_market
+from trading.models.traders import Mode
 from vanta.money import ZERO, quantize_usdc
 
 AccountKey = tuple[int, str]  # trader id and execution mode
@@ -64,13 +65,26 @@ def day_openings(
     return (reconstructed(missing, now) | known) if missing else known
 
 
-def write_down(openings: Iterable[DayOpening]) -> None:
+def write_down(openings: Iterable[DayOpening], *, is_final: bool = False) -> None:
     """Keep what was worked out under the traders' locks; what somebody wrote before stays.
 
-    An account that holds nothing yet has no opening: what is paid in later today is to be its own.
+    An account that holds nothing yet has no opening: what is paid in later today is to be its own. One whose positions
+    nobody has watched until midnight waits, unless `is_final`: a closing that was missed yesterday is yesterday's.
     """
-    new = [each for each in openings if each.pk is None and (each.free_usd or each.collateral_usd)]
+    new = [each for each in openings if (each.free_usd or each.collateral_usd) and each.pk is None]
+    if new and not is_final:
+        traders = {each.trader_id for each in new}
+        waiting = set(unwatched_before(new[0].day).filter(trader__in=traders).values_list("trader_id", "mode"))
+        new = [each for each in new if (each.trader_id, each.mode) not in waiting]
     DayOpening.objects.bulk_create(new, ignore_conflicts=True)
+
+
+def unwatched_before(day: dt.date) -> QuerySet[Position]:
+    """Open positions that something may still turn out to have ended before this day began."""
+    begin = dt.datetime.combine(day, dt.time(), dt.UTC)
+    return Position.objects.filter(
+        status=Position.Status.OPEN, mode=Mode.DRY, opened_at__lt=begin, market__watch__watched_until__lt=begin
+    )
 
 
 def reconstructed(trader_ids: Collection[int], now: dt.datetime) -> dict[AccountKey, DayOpening]:

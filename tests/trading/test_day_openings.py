@@ -15,7 +15,7 @@ from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.timeline import HOUR, MIDNIGHT, MINUTE, NOON, SECOND, Timeline, minute, timeline
 from trading import execution, risk_inputs, valuation
 from trading.evaluation import Evaluated
-from trading.models import Account, DayOpening, Position
+from trading.models import Account, DayOpening, MarketWatch, Position
 from trading.services import days, margins, placing, positions
 from trading.services.orders import Origin
 from trading.services.traders import deposit
@@ -128,6 +128,25 @@ def test_a_closing_missed_yesterday_is_yesterdays(timeline: Timeline, ada: Perso
     written = opening(ada)
     assert (written.collateral_usd, written.equity_usd) == (D(0), account(ada).free_usd)
     assert rules.day_loss_usd(account(ada)) == 0
+
+
+def test_a_day_waits_until_its_positions_were_watched_up_to_midnight(
+    timeline: Timeline, ada: Person, eth: Market
+) -> None:
+    """Vanta was down since 23:00, when the stop was hit, and the price went on falling: yesterday, and without it."""
+    timeline.at(NOON)
+    position = open_position(ada, "/long ETH 900 10x sl=2900")
+    MarketWatch.objects.create(market=eth, watched_until=MIDNIGHT - HOUR)
+    minute(MIDNIGHT - MINUTE, "2800", "2800")
+    timeline.at(MIDNIGHT + MINUTE, "2800")
+    assert days.open_days() == 0
+    placing.place(trader=ada.trader, order_id=ada.drafts("/long ETH 50 10x sl=2750").pk)
+    assert not DayOpening.objects.filter(day=MIDNIGHT.date()).exists()
+    crossed = Evaluated("stop_loss", D(2900), MIDNIGHT - HOUR)
+    positions.close(trader=ada.trader, positions=[position], share=D(1), origin=Origin(), evaluated=crossed)
+    execution.drain(reductions_only=True)
+    assert days.open_days() == 1
+    assert opening(ada).equity_usd == ada.trader.accounts.get().free_balance_usd
 
 
 def test_without_a_price_of_then_a_position_began_the_day_at_its_entry(
@@ -261,5 +280,5 @@ def test_many_accounts_are_opened_in_a_few_statements(
     for person in people:
         open_position(person)
     timeline.at(MIDNIGHT + SECOND)
-    with django_assert_max_num_queries(34):  # type: ignore[operator]
+    with django_assert_max_num_queries(35):  # type: ignore[operator]
         assert days.open_days() == 12

@@ -25,23 +25,26 @@ BATCH = 100
 
 def open_days() -> int:
     """Write down today's opening of every account that holds anything and has none; answers of how many traders."""
-    count = 0
-    while opened := _open_some():
-        count += opened
+    count, last = 0, 0
+    while opened := _open_some(last):
+        count, last = count + len(opened), opened[-1]
     return count
 
 
 @transaction.atomic
-def _open_some() -> int:
+def _open_some(after: int) -> list[int]:
+    """The next traders, by id."""
     now = clock.now()
     written = DayOpening.objects.filter(trader=OuterRef("trader"), mode=OuterRef("mode"), day=now.date())
     held = Position.objects.filter(trader=OuterRef("trader"), mode=OuterRef("mode"), status=Position.Status.OPEN)
-    waiting = Account.objects.filter(Q(free_balance_usd__gt=0) | Exists(held)).exclude(Exists(written))
+    unwatched = day_openings.unwatched_before(now.date()).filter(trader=OuterRef("trader"), mode=OuterRef("mode"))
+    waiting = Account.objects.filter(Q(free_balance_usd__gt=0) | Exists(held), trader__gt=after)
+    waiting = waiting.exclude(Exists(written)).exclude(Exists(unwatched))
     traders = list(waiting.order_by("trader").values_list("trader_id", flat=True).distinct()[:BATCH])
     if traders:
         lock_traders(traders)
         day_openings.write_down(day_openings.reconstructed(traders, now).values())
-    return len(traders)
+    return traders
 
 
 def lock_reached() -> int:
@@ -97,7 +100,7 @@ def _lock(trader: Trader, mode: str) -> bool:
     account, limits = account_snapshot(held), policies.limits_for(trader.policy)
     if held.opening is None or held.opening.locked_at is not None or not rules.is_locked(account, limits):
         return False
-    day_openings.write_down(desk.openings)
+    day_openings.write_down(desk.openings, is_final=True)
     DayOpening.objects.filter(trader=trader, mode=mode, day=held.opening.day).update(locked_at=clock.now())
     told = {
         "trader": str(trader),
