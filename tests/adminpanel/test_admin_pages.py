@@ -19,7 +19,7 @@ from risk.models import ExecutionModeChange, RiskPolicy, TradingStateChange
 from risk.trading_state import TradingState
 from tests.adminpanel.stories import filled_order
 from tests.factories import make_market, make_message, make_order, make_position, make_trader
-from trading.models import Fill, LedgerTransaction, Order, OutboxMessage, Position, TelegramUpdate, Trader
+from trading.models import DayOpening, Fill, LedgerTransaction, Order, OutboxMessage, Position, TelegramUpdate, Trader
 from vanta import clock
 from vanta.models import AuditEntry
 
@@ -32,6 +32,15 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
     Position: make_position,
     Fill: lambda: filled_order().fills.get(),
     LedgerTransaction: lambda: filled_order().ledger_transactions.get(),
+    DayOpening: lambda: DayOpening.objects.create(
+        trader=make_trader(),
+        mode="DRY",
+        day=clock.now().date(),
+        free_usd=9,
+        collateral_usd=1,
+        unrealised_usd=0,
+        deposited_usd=10,
+    ),
     OutboxMessage: make_message,
     TelegramUpdate: lambda: TelegramUpdate.objects.create(
         update_id=5, payload={"message": {"text": "/x"}}, trace_id="t"
