@@ -94,7 +94,8 @@ def test_balance_shows_equity_and_what_positions_hold(ada: Person, eth: Market) 
 
 def test_nothing_is_drafted_without_a_price(ada: Person, eth: Market, price: SetPrice) -> None:
     price("ETH/USD", "3000", age_ms=30_000)
-    assert "no price for ETH/USD" in ada.answer("/long ETH 100 10x")
+    shown = ada.answer("/long ETH 100 10x")
+    assert "no price for ETH/USD that Vanta trusts right now: every price that came is too old." in shown
     assert not ada.orders
 
 

@@ -24,6 +24,7 @@ from trading.telegram import (
     market_commands,
     messages,
     pages,
+    price_words,
     risk_commands,
     story,
 )
@@ -80,7 +81,7 @@ def _why_no_price(market: Market, mark: NoConsensus) -> str:
     """A market outside its hours has no price either, and that is all that is to be said."""
     if not market.is_open_at(clock.now()):
         return f"⏸ {messages.closed(market.next_open_at)}"
-    return messages.no_price(market.symbol, mark.reason)
+    return messages.no_price(market.symbol, price_words.why_no_price(mark.reason))
 
 
 def _wish(typed: OpeningText, market: Market, side: Side, mark: MarkPrice) -> OpeningWish:
@@ -131,7 +132,8 @@ def draft_on_upside(context: Context, order: Order) -> None:
     market = Market.objects.filter(price_symbol=order.market.price_symbol, is_upside=True, is_listed=True).first()
     mark = feeds.mark_prices([order.market.symbol])[order.market.symbol]
     if market is None or isinstance(mark, NoConsensus):
-        context.reply_text(messages.no_price(order.market.symbol, "no_fresh_quote"))
+        reason = mark.reason if isinstance(mark, NoConsensus) else "no_fresh_quote"
+        context.reply_text(messages.no_price(order.market.symbol, price_words.why_no_price(reason)))
         return
     wish = OpeningWish(
         market=market,

@@ -90,9 +90,9 @@ def something_broke(trace_id: str) -> str:
     return f"⚠️ Something broke on our side, and nothing was changed by it. Please try again.\n<i>trace {trace_id}</i>"
 
 
-def no_price(symbol: str, reason: str) -> str:
+def no_price(symbol: str, why: str) -> str:
     return (
-        f"⏸ There is no price for {escape(symbol)} that Vanta trusts right now ({reason.replace('_', ' ')}). "
+        f"⏸ There is no price for {escape(symbol)} that Vanta trusts right now: {why}. "
         "Opening waits for one; closing works. Try again in a few seconds."
     )
 
