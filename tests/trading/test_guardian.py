@@ -95,7 +95,7 @@ def test_a_partial_close_that_takes_long_keeps_nothing_from_being_stopped(
     assert (guardian.close_crossed(), guardian.close_crossed()) == (1, 0)
     execution.drain()
     position.refresh_from_db()
-    assert (position.status, position.accrued_usd) == ("closed", 0)
+    assert (position.status, position.accrued_usd) == ("closed", D(0))
     assert_books_balance()
 
 
