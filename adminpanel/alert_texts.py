@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from feeds.models import ConsensusLoss
-from trading.telegram import messages, price_words
+from trading.telegram import price_words, time_words
 from trading.telegram.feed_pages import names_of
 
 SHOWN_REASONS = 4
@@ -83,4 +83,4 @@ def _longest(losses: Sequence[ConsensusLoss], now: dt.datetime) -> str:
 
 
 def _for(lasted: dt.timedelta) -> str:
-    return messages.age(round(lasted.total_seconds() * 1000))
+    return time_words.age(round(lasted.total_seconds() * 1000))

@@ -14,7 +14,7 @@ from feeds.consensus import MarkPrice
 from feeds.models import Market
 from feeds.price_views import PriceView, SourceView
 from feeds.sources import SOURCES
-from trading.telegram import messages, price_words
+from trading.telegram import price_words, time_words
 from vanta.money import ZERO, format_percent, format_price
 
 LONGEST_QUERY = 40
@@ -78,7 +78,7 @@ def row_of(market: Market, view: PriceView, sources: Sequence[str], now: dt.date
         has_mark=mark is not None,
         price=format_price(shown.price) if shown else "",
         uncertainty=format_percent(mark.uncertainty, 3) if mark else "",
-        age=messages.age(view.at_ms - shown.as_of_ms) if shown else "",
+        age=time_words.age(view.at_ms - shown.as_of_ms) if shown else "",
         note="" if mark else _why(view, is_open, market, now),
         cells=tuple(cells.get(name) for name in sources),
     )
@@ -87,7 +87,7 @@ def row_of(market: Market, view: PriceView, sources: Sequence[str], now: dt.date
 def _why(view: PriceView, is_open: bool, market: Market, now: dt.datetime) -> str:
     if not is_open:
         opens = market.next_open_at
-        return f"until {messages.moment(opens)}" if opens and opens > now else ""
+        return f"until {time_words.moment(opens)}" if opens and opens > now else ""
     if not view.is_readable:
         return "Redis does not answer"
     return "" if isinstance(view.mark, MarkPrice) else price_words.why_no_price(view.mark.reason)

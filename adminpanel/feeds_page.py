@@ -22,7 +22,7 @@ from feeds.price_views import price_views
 from feeds.selectors import feed_status
 from feeds.source_status import SourceStatus
 from feeds.stream_status import StreamStatus
-from trading.telegram import messages, price_words
+from trading.telegram import price_words, time_words
 from trading.telegram.feed_pages import LOOKED_BACK
 from vanta import clock
 
@@ -111,7 +111,7 @@ def _source_card(source: SourceStatus, now_ms: int) -> dict[str, Any]:
         ("Latency", NOTHING if source.latency_ms is None else f"{source.latency_ms} ms"),
         ("Quotes", f"{source.quotes} of {source.asked}"),
         ("Failures in a row", str(source.failures)),
-        *([("Asked again in", messages.age(pause_ms))] if pause_ms > 0 else []),
+        *([("Asked again in", time_words.age(pause_ms))] if pause_ms > 0 else []),
     ]
     return _card(source.name, condition, facts, source.last_error, source.last_error_ms, now_ms)
 
@@ -142,7 +142,7 @@ def _card(name: str, condition: str, facts: Facts, error: str, error_ms: int | N
 
 
 def _ago(at_ms: int | None, now_ms: int) -> str:
-    return "never" if at_ms is None else f"{messages.age(now_ms - at_ms)} ago"
+    return "never" if at_ms is None else f"{time_words.age(now_ms - at_ms)} ago"
 
 
 def _age(at_ms: int | None, now_ms: int) -> str:

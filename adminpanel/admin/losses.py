@@ -12,14 +12,14 @@ from adminpanel.admin.base import ReadOnlyAdmin
 from adminpanel.admin.columns import NOTHING, badge, badge_column, figure, text_column, time_column, words
 from adminpanel.models import Alert
 from feeds.models import ConsensusLoss
-from trading.telegram import messages
+from trading.telegram import time_words
 from vanta import clock
 
 REASON_COLOURS = {"no_quotes": "danger", "vetoed": "warning", "outliers": "warning"}
 
 
 def _lasted(lasted: dt.timedelta, *, is_over: bool) -> str:
-    told = figure(messages.age(round(lasted.total_seconds() * 1000)))
+    told = figure(time_words.age(round(lasted.total_seconds() * 1000)))
     return told if is_over else format_html("{} {}", told, badge("and goes on", "danger"))
 
 

@@ -214,7 +214,7 @@ def test_without_a_mark_the_last_known_is_shown_with_its_age(
     price("ETH/USD", "3000", age_ms=60_000)
     last_known("ETH/USD", "2990")
     lines = arrived(api, ada, "/chart eth")["text"].splitlines()
-    assert lines[1] == "⚠️ No price can be trusted right now: no fresh quote."
+    assert lines[1] == "⚠️ No price can be trusted right now: every price that came is too old."
     assert re.fullmatch(r"Last known 2,990\.00, \d+\.\d s old", lines[2])
     assert drawn[0].mark is not None
     assert not drawn[0].mark.is_current

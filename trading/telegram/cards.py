@@ -12,7 +12,7 @@ from trading.models import Fill, Order, Position
 from trading.order_state import OrderState
 from trading.protection_usage import protection_usage
 from trading.selectors import closings_of
-from trading.telegram import messages, protection_words
+from trading.telegram import messages, protection_words, time_words
 from vanta import clock
 from vanta.money import ONE, format_number, format_percent, format_price, format_usd
 
@@ -112,7 +112,7 @@ def _stop(order: Order) -> str:
 def _typical_time(distance: Decimal, sigma_per_sqrt_s: Decimal) -> str:
     """The time in which the price typically moves this far: σ·√t reaches the distance. `≈ 12 min`."""
     seconds = min((distance / sigma_per_sqrt_s) ** 2, MOST_SECONDS)
-    return f"≈ {messages.age(int(seconds * MS_PER_S))}"
+    return f"≈ {time_words.age(int(seconds * MS_PER_S))}"
 
 
 def _share_of_the_day(order: Order) -> list[str]:

@@ -12,7 +12,7 @@ from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Candle, Market
 from trading.models import Position
 from trading.selectors import open_positions_in
-from trading.telegram import cards, messages
+from trading.telegram import cards, messages, price_words, time_words
 from trading.telegram.chart_commands import FEWEST_CANDLES
 from trading.telegram.chart_request import ChartRequest, buttons
 from trading.telegram.pictures.chart import Bar, Chart, LevelKind, PriceLevel, ShownMark, window_text
@@ -105,11 +105,11 @@ def caption(shown: Shown) -> str:
     if chart.is_closed:
         lines.append(f"⏸ {messages.closed(shown.market.next_open_at)}")
     elif isinstance(shown.mark, NoConsensus):
-        lines.append(f"⚠️ No price can be trusted right now: {shown.mark.reason.replace('_', ' ')}.")
+        lines.append(f"⚠️ No price can be trusted right now: {price_words.why_no_price(shown.mark.reason)}.")
     lines += [_price(shown), f"{change_text(chart.change)} in {window_text(chart.window)}"]
     ended = chart.bars[-1].start_at + chart.step
     if not chart.is_closed and shown.now - ended > LATE_STEPS * chart.step:
-        lines.append(f"⚠️ There are no candles since {messages.moment(ended)}.")
+        lines.append(f"⚠️ There are no candles since {time_words.moment(ended)}.")
     return "\n".join(lines)
 
 
@@ -119,4 +119,4 @@ def _price(shown: Shown) -> str:
     if shown.last is None:
         return "No price is known"
     age_ms = round(shown.now.timestamp() * 1000) - shown.last.as_of_ms
-    return f"Last known <b>{format_price(shown.last.price)}</b>, {messages.age(age_ms)} old"
+    return f"Last known <b>{format_price(shown.last.price)}</b>, {time_words.age(age_ms)} old"

@@ -24,9 +24,9 @@ from trading.telegram import (
     market_commands,
     messages,
     pages,
-    price_words,
     risk_commands,
     story,
+    time_words,
 )
 from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
@@ -81,7 +81,7 @@ def _why_no_price(market: Market, mark: NoConsensus) -> str:
     """A market outside its hours has no price either, and that is all that is to be said."""
     if not market.is_open_at(clock.now()):
         return f"⏸ {messages.closed(market.next_open_at)}"
-    return messages.no_price(market.symbol, price_words.why_no_price(mark.reason))
+    return messages.no_price(market.symbol, mark.reason)
 
 
 def _wish(typed: OpeningText, market: Market, side: Side, mark: MarkPrice) -> OpeningWish:
@@ -133,7 +133,7 @@ def draft_on_upside(context: Context, order: Order) -> None:
     mark = feeds.mark_prices([order.market.symbol])[order.market.symbol]
     if market is None or isinstance(mark, NoConsensus):
         reason = mark.reason if isinstance(mark, NoConsensus) else "no_fresh_quote"
-        context.reply_text(messages.no_price(order.market.symbol, price_words.why_no_price(reason)))
+        context.reply_text(messages.no_price(order.market.symbol, reason))
         return
     wish = OpeningWish(
         market=market,
@@ -163,7 +163,7 @@ def positions(context: Context, _words: Words) -> None:
 def _age_of_last(market: Market, marks: valuation.Marks) -> str:
     """How old the price is that stands in for a missing mark; empty where there is a mark."""
     last = feeds.last_mark(market.symbol) if isinstance(marks[market.symbol], NoConsensus) else None
-    return messages.age(clock.now_ms() - last.as_of_ms) if last else ""
+    return time_words.age(clock.now_ms() - last.as_of_ms) if last else ""
 
 
 def close(context: Context, words: Words) -> None:

@@ -9,7 +9,7 @@ from feeds.losses import LossSummary
 from feeds.selectors import FeedStatus
 from feeds.source_status import SourceStatus
 from feeds.stream_status import StreamStatus
-from trading.telegram import messages, price_words
+from trading.telegram import messages, price_words, time_words
 from trading.telegram.cards import Payload, text
 from vanta import clock
 
@@ -25,7 +25,7 @@ def feeds(status: FeedStatus, losses: LossSummary) -> Payload:
     """How prices come in, and what is missing."""
     now_ms = clock.now_ms()
     oldest = status.oldest_mark_age_ms
-    age = f", the oldest {messages.age(oldest)} old" if oldest is not None else ""
+    age = f", the oldest {time_words.age(oldest)} old" if oldest is not None else ""
     lines = [
         f"📡 <b>Feeds</b>  {_STATES[status.state]}",
         f"{status.priced_markets} of {status.open_markets} open markets have a price{age}",
@@ -45,7 +45,7 @@ def _source(source: SourceStatus, now_ms: int) -> list[str]:
     told = [
         _CIRCUITS.get(condition, condition),
         *([f"{source.failures} failures in a row"] if source.failures else []),
-        *([f"asked again in {messages.age(pause_ms)}"] if pause_ms > 0 else []),
+        *([f"asked again in {time_words.age(pause_ms)}"] if pause_ms > 0 else []),
     ]
     facts = [
         f"success {_ago(source.last_ok_ms, now_ms)}",
@@ -61,7 +61,7 @@ def _stream(stream: StreamStatus | None, now_ms: int) -> list[str]:
     if stream is None:
         return ["🔴 <b>Stream</b>  no streamer leads"]
     flows = stream.is_flowing(now_ms)
-    state = escape(stream.state) + (f" for {messages.age(now_ms - stream.since_ms)}" if stream.since_ms else "")
+    state = escape(stream.state) + (f" for {time_words.age(now_ms - stream.since_ms)}" if stream.since_ms else "")
     facts = [
         state,
         f"price {_ago(stream.last_price_ms or None, now_ms)}",
@@ -91,7 +91,7 @@ def _without_price(status: FeedStatus) -> list[str]:
 def _losses(losses: LossSummary) -> list[str]:
     if not losses.count:
         return ["No market lost its price in the last 24 h."]
-    longest = messages.age(round(losses.longest.total_seconds() * 1000))
+    longest = time_words.age(round(losses.longest.total_seconds() * 1000))
     lines = [f"Prices lost in the last 24 h: <b>{losses.count}</b>, the longest for {longest}"]
     if losses.open:
         lines.append(f"Still lost: {names_of([loss.price_symbol for loss in losses.open])}")
@@ -106,7 +106,7 @@ def names_of(symbols: Sequence[str]) -> str:
 
 
 def _ago(at_ms: int | None, now_ms: int) -> str:
-    return "never" if at_ms is None else f"{messages.age(now_ms - at_ms)} ago"
+    return "never" if at_ms is None else f"{time_words.age(now_ms - at_ms)} ago"
 
 
 def _old(at_ms: int | None, now_ms: int) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from feeds.consensus import MarkPrice
 from feeds.models import GROUPS_WITH_HOURS, Market
 from feeds.price_views import PriceView, SourceView
-from trading.telegram import messages, price_words
+from trading.telegram import messages, price_words, time_words
 from trading.telegram.cards import Payload, text
 from vanta import clock
 from vanta.money import format_number, format_percent, format_price
@@ -114,7 +114,7 @@ def price(market: Market, view: PriceView) -> Payload:
     if isinstance(view.mark, MarkPrice):
         lines += [
             f"<b>{format_price(view.mark.price)}</b>  ± {format_percent(view.mark.uncertainty, 3)}",
-            f"{messages.age(view.at_ms - view.mark.as_of_ms)} old",
+            f"{time_words.age(view.at_ms - view.mark.as_of_ms)} old",
         ]
     else:
         lines += _without_mark(view, view.mark.reason, is_open)
@@ -128,7 +128,7 @@ def _without_mark(view: PriceView, reason: str, is_open: bool) -> list[str]:
     lines = [f"⏸ <b>No price can be trusted</b> right now: {why}."] if is_open else []
     if view.last is None:
         return [*lines, "There is no last known price either."]
-    known = f"Last known <b>{format_price(view.last.price)}</b>, {messages.age(view.at_ms - view.last.as_of_ms)} old"
+    known = f"Last known <b>{format_price(view.last.price)}</b>, {time_words.age(view.at_ms - view.last.as_of_ms)} old"
     return [*lines, f"{known}: it may close, never open." if is_open else f"{known}."]
 
 

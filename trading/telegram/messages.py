@@ -8,8 +8,9 @@ from html import escape, unescape
 from typing import Any
 
 from risk.trading_state import TradingState
-from trading.telegram import protection_words, rate_words
+from trading.telegram import price_words, protection_words, rate_words
 from trading.telegram.parsing import Mistake
+from trading.telegram.time_words import age, moment
 from vanta.money import format_number, format_percent, format_price, format_usd
 
 OPENING_EXAMPLE = "<code>/long ETH 100 10x sl=2900</code>"
@@ -90,9 +91,9 @@ def something_broke(trace_id: str) -> str:
     return f"⚠️ Something broke on our side, and nothing was changed by it. Please try again.\n<i>trace {trace_id}</i>"
 
 
-def no_price(symbol: str, why: str) -> str:
+def no_price(symbol: str, reason: str) -> str:
     return (
-        f"⏸ There is no price for {escape(symbol)} that Vanta trusts right now: {why}. "
+        f"⏸ There is no price for {escape(symbol)} that Vanta trusts right now: {price_words.why_no_price(reason)}. "
         "Opening waits for one; closing works. Try again in a few seconds."
     )
 
@@ -102,20 +103,6 @@ def no_history(symbol: str, resolution: str) -> str:
         f"🕯 The price history of {escape(symbol)} is still being gathered: "
         f"there are not two {resolution} candles yet. Please try again in a few minutes."
     )
-
-
-def age(milliseconds: int) -> str:
-    """`0.7 s`, `12 min`, `5 h`, `3 d`."""
-    seconds = Decimal(max(0, milliseconds)) / 1000
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    minutes = max(0, milliseconds) // 60_000
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} d"
-
-
-def moment(at: dt.datetime) -> str:
-    """`Mon 23 Nov 08:57 UTC`."""
-    return f"{at.astimezone(dt.UTC):%a %d %b %H:%M} UTC"
 
 
 def price_basis(detail: Numbers) -> list[str]:
@@ -159,6 +146,11 @@ def _times(numbers: Numbers, name: str) -> str:
     return f"{format_number(Decimal(numbers[name]).normalize())}x" if name in numbers else "—"
 
 
+def _no_price_to_trust(reason: str) -> str:
+    why = f": {price_words.why_no_price(reason)}" if reason else ""
+    return f"No price can be trusted right now{why}."
+
+
 def _leverage(n: Numbers) -> str:
     if n.get("detail") == "minimum":
         return f"Leverage {_times(n, 'measured')} is below this market's minimum of {_times(n, 'limit')}."
@@ -176,7 +168,7 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "market_close_only": lambda _: "The venue only takes closings in this market.",
     "market_closed": lambda n: closed(n.get("detail", "")),
     "previous_order_unresolved": lambda _: "What became of your last order here is not known yet. Closing works.",
-    "price_unavailable": lambda n: f"No price can be trusted right now ({n.get('detail', '').replace('_', ' ')}).",
+    "price_unavailable": lambda n: _no_price_to_trust(str(n.get("detail", ""))),
     "price_stale": lambda n: f"The price is {n.get('measured')} s old; {n.get('limit')} s is the limit.",
     "price_uncertain": lambda n: (
         f"The price is uncertain by {_percent(n, 'measured')}; at this leverage {_percent(n, 'limit')} is the limit."

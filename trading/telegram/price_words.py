@@ -5,7 +5,7 @@ text; nothing of it needs escaping.
 from decimal import Decimal
 
 from feeds.price_views import SourceView
-from trading.telegram import messages
+from trading.telegram import time_words
 from vanta.money import HUNDRED, format_percent, format_price
 
 FAR_OFF = Decimal(10)
@@ -46,8 +46,8 @@ def price_of(view: SourceView) -> str:
 
 
 def age(milliseconds: int) -> str:
-    """As `messages.age`; ahead of our clock where it is below zero."""
-    return messages.age(milliseconds) if milliseconds >= 0 else f"{messages.age(-milliseconds)} ahead"
+    """As `time_words.age`; ahead of our clock where it is below zero."""
+    return time_words.age(milliseconds) if milliseconds >= 0 else f"{time_words.age(-milliseconds)} ahead"
 
 
 def distance(fraction: Decimal | None) -> str:
