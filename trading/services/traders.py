@@ -30,7 +30,8 @@ def choose_buffer_action(*, trader: Trader, action: BufferAction, cap_usd: Decim
 
     `cap_usd` is how much margin may be added to one position; adding needs one above zero, else IntegrityError.
     """
-    Trader.objects.filter(pk=trader.pk).update(buffer_action=action, buffer_cap_usd=cap_usd)
+    trader.buffer_action, trader.buffer_cap_usd = action, cap_usd
+    trader.save(update_fields=["buffer_action", "buffer_cap_usd"])
 
 
 @transaction.atomic

@@ -54,6 +54,7 @@ def alert(payload: Mapping[str, Any]) -> Payload:
         "",
         _DONE.get(str(payload["done"]), _DONE["none"]).format(amount=format_usd(Decimal(payload["amount_usd"]))),
     ]
+    lines.append("/settings says what is done then, and changes it.")
     return cards.text("\n".join(lines), *_buttons(position))
 
 

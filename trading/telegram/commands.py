@@ -25,6 +25,7 @@ from trading.telegram import (
     messages,
     pages,
     risk_commands,
+    settings_commands,
     story,
     time_words,
 )
@@ -239,6 +240,7 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "cancel": cancel,
     "why": why,
     "status": status,
+    "settings": settings_commands.settings,
     "feeds": admin_commands.feeds,
 }
 EXAMPLES = {
@@ -246,6 +248,7 @@ EXAMPLES = {
     "chart": chart_commands.EXAMPLE,
     "close": messages.CLOSING_EXAMPLE,
     "cancel": "<code>/cancel 12</code>",
+    "settings": settings_commands.EXAMPLE,
     "why": "<code>/why 12</code>",
     "short": "<code>/short BTC 250 5x tp=2%</code>",
 }

@@ -11,6 +11,7 @@ MENU = {
     "cancel": "withdraw an order that has not left yet",
     "balance": "equity, free balance, what positions hold",
     "risk": "your limits and how much of each is used",
+    "settings": "what is done for you close to liquidation",
     "price": "a price, its age and where it comes from",
     "chart": "candles with the mark and your own levels, as a picture",
     "markets": "what can be traded, with how much leverage",

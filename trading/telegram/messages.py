@@ -39,6 +39,9 @@ _MISTAKES: dict[str, str] = {
     "missing_order": "Which order? Its number is on its card, like <code>12</code>.",
     "not_a_resolution": "Charts come as <code>1m</code>, <code>5m</code>, <code>1h</code> and <code>1d</code>.",
     "resolution_twice": "There are two resolutions; one is enough.",
+    "unknown_setting": "There is no such setting. /settings shows them.",
+    "not_a_buffer_choice": "Choose <code>alert</code>, <code>reduce</code> or <code>add</code> with an amount.",
+    "missing_cap": "How much may be added to one position? An amount in USDC is missing.",
     "level_not_a_price": "With these numbers the level is not a price above zero.",
 }
 

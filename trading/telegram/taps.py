@@ -10,7 +10,7 @@ from trading.models.traders import BufferAction
 from trading.order_state import OrderState
 from trading.services import orders, placing, positions, traders
 from trading.services.placing import Confirmation, Placed
-from trading.telegram import buffer_cards, cards, chart_commands, commands, market_commands
+from trading.telegram import buffer_cards, cards, chart_commands, commands, market_commands, settings_commands
 from trading.telegram.context import Context
 from trading.telegram.parsing import parse_order_id, parse_share
 from vanta import tracing
@@ -154,4 +154,5 @@ HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "positions": show_positions,
     "markets": market_commands.turn_markets,
     "chart": chart_commands.tap,
+    "settings": settings_commands.tap,
 }
