@@ -24,8 +24,11 @@ import psycopg2
 import redis
 from celery import Celery
 from django.db import connection
+from django.test import override_settings
 from kombu.exceptions import OperationalError
 
+from feeds.services import refresh_markets
+from feeds.sources import close_sources
 from tests.waiting import wait_until
 from vanta.embedded.host import free_port
 from vanta.supervision.child import Program, kill_group, launch
@@ -196,6 +199,14 @@ class Stack:
             **sandbox_urls(self.sandbox_url),
             **web_addresses(self.port, free_port()),
         }
+
+
+def list_markets(stack: Stack) -> None:
+    """The sandbox's markets in the catalogue now; beat would bring them within half a minute."""
+    with override_settings(**sandbox_urls(stack.sandbox_url)):
+        close_sources()
+        refresh_markets()
+        close_sources()
 
 
 def _listens(port: int) -> bool:

@@ -12,6 +12,7 @@ from itertools import count
 import redis
 
 from tests.bench.load import Connection, message_update, post_request, send_all, tap_update
+from tests.bench.parts import part
 from tests.stack import Stack
 from tests.waiting import wait_until
 from trading.models import Fill, Order, OrderEvent, OutboxMessage
@@ -91,7 +92,7 @@ def orders_per_s(bench: Bench) -> tuple[float, float]:
     started = time.perf_counter()
     send_all(bench.stack.port, requests, clients=CLIENTS)
     ended = OrderEvent.objects.filter(
-        order__in=ids, to_state__in=[OrderState.FILLED, OrderState.REJECTED, OrderState.DENIED]
+        order__in=ids, to_state__in=[OrderState.FILLED, OrderState.REJECTED, OrderState.DENIED, OrderState.EXPIRED]
     )
     wait_until(lambda: ended.count() == ORDERS, 60, "all orders have ended")
     seconds = time.perf_counter() - started
@@ -168,12 +169,20 @@ def webhook_and_baseline(bench: Bench) -> tuple[float, float]:
 
 def figures(bench: Bench) -> dict[str, Figure]:
     """All figures, in the order in which they are printed."""
-    bench.drafts(20)  # warm up every process on the way
-    noops, (orders, previewed) = noop_tasks_per_s(), orders_per_s(bench)
-    task, fill = task_p99_s(), fill_p99_s(bench)
-    webhook, insert = webhook_and_baseline(bench)
-    bench.stack.terminate("worker-trading")
-    alone, insert_alone = webhook_and_baseline(bench)
+    with part("warming up"):
+        bench.drafts(20)  # every process on the way
+    with part("no-op tasks"):
+        noops = noop_tasks_per_s()
+    with part("orders"):
+        orders, previewed = orders_per_s(bench)
+    with part("one task at a time"):
+        task = task_p99_s()
+    with part("one order at a time"):
+        fill = fill_p99_s(bench)
+    with part("webhook"):
+        webhook, insert = webhook_and_baseline(bench)
+        bench.stack.terminate("worker-trading")
+        alone, insert_alone = webhook_and_baseline(bench)
     return {
         "orders_per_noop_task": Figure(orders / noops, "ratio", f"{noops:.0f} no-op tasks/s"),
         "previewed_orders_per_noop_task": Figure(previewed / noops, "ratio", f"{noops:.0f} no-op tasks/s"),

@@ -1,5 +1,6 @@
 """Start every process, take the figures, print a table, write `.bench/latest.json`."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -18,9 +19,10 @@ from feeds.consensus import MarkPrice  # noqa: E402
 from tests.bench.feed_load import measure_feeds  # noqa: E402
 from tests.bench.figures import Bench, Figure, figures  # noqa: E402
 from tests.bench.guardian_load import measure_guardian  # noqa: E402
+from tests.bench.parts import TAKEN, part, table  # noqa: E402
 from tests.bench.rate_load import rate_figures  # noqa: E402
 from tests.bench.risk_load import risk_figures  # noqa: E402
-from tests.stack import Stack  # noqa: E402
+from tests.stack import Stack, list_markets  # noqa: E402
 from tests.waiting import wait_until  # noqa: E402
 
 PROCESSES = ("sandbox", "web", "worker-trading", "worker-messages", "worker-feeds",
@@ -31,15 +33,37 @@ RESULTS = Path(".bench") / "latest.json"
 
 def measure() -> dict[str, Figure]:
     """All figures, with the processes of production on an empty database."""
-    call_command("migrate", verbosity=0)
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE bench_row (id bigserial PRIMARY KEY, payload text NOT NULL)")
-    with tempfile.TemporaryDirectory() as logs, Stack(*PROCESSES, log_dir=Path(logs)) as stack:
-        wait_until(
-            lambda: isinstance(selectors.mark_prices(["ETH/USD"])["ETH/USD"], MarkPrice), 60, "there is a price for ETH"
-        )
+    with part("set-up: the tables"):
+        call_command("migrate", verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE bench_row (id bigserial PRIMARY KEY, payload text NOT NULL)")
+    taken = order_figures()
+    for name, take in (
+        ("risk checks", risk_figures),
+        ("rate limits", rate_figures),
+        ("guardian", guardian_figures),
+        ("feeds", feed_figures),
+    ):
+        with part(name):
+            taken |= take()
+    return taken
+
+
+def order_figures() -> dict[str, Figure]:
+    """What an order costs on its way through all processes."""
+    with tempfile.TemporaryDirectory() as logs, contextlib.ExitStack() as ends:
+        with part("set-up: the processes"):
+            stack = ends.enter_context(Stack(*PROCESSES, log_dir=Path(logs)))
+            list_markets(stack)
+            wait_until(_is_priced, 60, "there is a price for ETH")
         taken = figures(Bench(stack, os.environ["TELEGRAM_WEBHOOK_SECRET"]))
-    return taken | risk_figures() | rate_figures() | guardian_figures() | feed_figures()
+        with part("taking the processes down"):
+            ends.close()
+    return taken
+
+
+def _is_priced() -> bool:
+    return isinstance(selectors.mark_prices(["ETH/USD"])["ETH/USD"], MarkPrice)
 
 
 def guardian_figures() -> dict[str, Figure]:
@@ -54,7 +78,7 @@ def guardian_figures() -> dict[str, Figure]:
 def feed_figures() -> dict[str, Figure]:
     """What the prices of 112 markets cost, at two ticks a second each; `make soak` is the long form."""
     with tempfile.TemporaryDirectory() as logs:
-        report = measure_feeds(FEED_SECONDS, Path(logs))
+        report = measure_feeds(FEED_SECONDS, Path(logs), fetches_history=False)
     return {
         "consensus_us": Figure(report.consensus_us, "µs", f"{report.decode_us:.1f} µs to decode its quotes"),
         "feed_cpu_share": Figure(report.cpu_share, "cores", f"{report.cores['sandbox']:.3f} cores of the sandbox"),
@@ -65,9 +89,15 @@ def feed_figures() -> dict[str, Figure]:
 def main() -> None:
     taken = measure()
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"figures": {name: asdict(figure) for name, figure in taken.items()}}, indent=2))
+    report = {
+        "figures": {name: asdict(figure) for name, figure in taken.items()},
+        "parts": [asdict(each) for each in TAKEN],
+    }
+    RESULTS.write_text(json.dumps(report, indent=2))
     for name, figure in taken.items():
         print(f"{name:36} {figure.value:10.2f} {figure.unit:12} {figure.baseline}")
+    print("\nwhere the time went")
+    print("\n".join(table()))
 
 
 if __name__ == "__main__":

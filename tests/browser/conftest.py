@@ -9,13 +9,9 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.test import override_settings
 from playwright.sync_api import Page, expect, sync_playwright
 
-from feeds.services import refresh_markets
-from feeds.sources import close_sources
-from tests.stack import Stack
-from vanta.supervision.environment import sandbox_urls
+from tests.stack import Stack, list_markets
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -63,10 +59,7 @@ def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
     need_chromium()
     get_user_model().objects.create_superuser(ADMIN, password=PASSWORD)
     with Stack(*PROCESSES, log_dir=tmp_path) as running:
-        with override_settings(**sandbox_urls(running.sandbox_url)):
-            close_sources()
-            refresh_markets()
-            close_sources()
+        list_markets(running)
         call_command("register_bot", verbosity=0)
         yield running
 
