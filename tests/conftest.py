@@ -7,6 +7,7 @@ import importlib
 import os
 import secrets
 import sys
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,8 +15,11 @@ import redis
 from django.conf import settings
 from django.db import connections
 from django.utils.functional import empty
+from pytest_django import Settings
 
+from vanta import redis as application_redis
 from vanta.devservices import DevServices
+from vanta.embedded.host import free_port
 
 services_key = pytest.StashKey[DevServices]()
 
@@ -44,6 +48,15 @@ def _empty_redis(request: pytest.FixtureRequest) -> None:
         for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
             with redis.Redis.from_url(url) as client:
                 client.flushdb()
+
+
+@pytest.fixture
+def redis_down(settings: Settings) -> Iterator[None]:
+    """The application's Redis is at a port where nobody listens."""
+    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/1"
+    application_redis.client.cache_clear()
+    yield
+    application_redis.client.cache_clear()
 
 
 def _read_settings_again() -> None:

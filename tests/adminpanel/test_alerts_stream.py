@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import time_machine
 from celery import Task
-from pytest_django import Settings
 
 from adminpanel import alerts, tasks
 from adminpanel.models import Alert
@@ -18,7 +17,6 @@ from tests.adminpanel.alerting import at_once, only, told
 from tests.factories import make_market
 from vanta import clock, redis
 from vanta.celery import app
-from vanta.embedded.host import free_port
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("admins")]
 
@@ -107,13 +105,11 @@ def test_where_nothing_is_to_be_streamed_nothing_is_missing(at: Any) -> None:
     assert not Alert.objects.exists()
 
 
-def test_while_redis_is_down_the_stream_counts_as_down(at: Any, settings: Settings) -> None:
-    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/1"
-    redis.client.cache_clear()
+@pytest.mark.usefixtures("redis_down")
+def test_while_redis_is_down_the_stream_counts_as_down(at: Any) -> None:
     for second in (0, 30):
         at(second)
         alerts.tell_stream()
-    redis.client.cache_clear()
     assert "Why: Redis does not answer" in only(told())
 
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 from adminpanel.navigation import FEEDS_PAGE
 from feeds.models import ConsensusLoss, LastMark, Market
@@ -21,20 +19,11 @@ from feeds.sources.base import SourceError
 from feeds.stream_status import StreamStatus, record_stream
 from tests.factories import make_market
 from tests.feeds.quotes import quote
-from vanta import clock, redis
-from vanta.embedded.host import free_port
+from vanta import clock
 
 pytestmark = pytest.mark.django_db
 TABLE = f"{FEEDS_PAGE}table/"
 BOTH = pytest.mark.parametrize("address", [FEEDS_PAGE, TABLE])
-
-
-@pytest.fixture
-def redis_down(settings: Settings) -> Iterator[None]:
-    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/1"
-    redis.client.cache_clear()
-    yield
-    redis.client.cache_clear()
 
 
 @pytest.fixture(autouse=True)

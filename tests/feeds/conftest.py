@@ -13,7 +13,6 @@ from pytest_django import Settings
 from feeds import sources
 from feeds.price_terms import forget_price_terms
 from tests.waiting import wait_until
-from vanta import redis
 from vanta.embedded.host import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -81,11 +80,3 @@ def sandbox(running_sandbox: Sandbox, settings: Settings) -> Iterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def _fresh_terms() -> None:
     forget_price_terms()
-
-
-@pytest.fixture
-def redis_down(settings: Settings) -> Iterator[None]:
-    settings.REDIS_URL = "redis://127.0.0.1:9/1"
-    redis.client.cache_clear()
-    yield
-    redis.client.cache_clear()

@@ -16,7 +16,6 @@ from tests.trading.owed import new_chat
 from tests.trading.people import Person
 from trading.telegram.client import bot_loop
 from vanta import clock, redis, wake
-from vanta.embedded.host import free_port
 
 SetPrice = Callable[..., None]
 
@@ -102,15 +101,6 @@ def last_known(db: None) -> SetPrice:
         )
 
     return remember
-
-
-@pytest.fixture
-def redis_down(settings: Settings) -> Iterator[None]:
-    """The application's Redis is at a port where nobody listens."""
-    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/1"
-    redis.client.cache_clear()
-    yield
-    redis.client.cache_clear()
 
 
 @pytest.fixture(scope="session")
