@@ -3,6 +3,7 @@
 from typing import Any
 
 FEEDS_PAGE = "/admin/feeds/live/"
+LIMITS_PAGE = "/admin/risk/limits/"
 
 
 def _item(title: str, icon: str, model: str) -> dict[str, Any]:
@@ -51,7 +52,9 @@ SIDEBAR: dict[str, Any] = {
             "title": "Risk and controls",
             "separator": True,
             "items": [
+                {"title": "Limits", "icon": "speed", "link": LIMITS_PAGE},
                 _item("Risk policies", "shield", "risk/riskpolicy"),
+                _item("Day openings", "lock_clock", "trading/dayopening"),
                 _item("Trading state", "emergency_home", "risk/tradingstatechange"),
                 _item("Execution mode", "toggle_on", "risk/executionmodechange"),
                 _item("Audit log", "policy", "vanta/auditentry"),

@@ -93,8 +93,14 @@ def decide(questions: Sequence[Question], look_up: LookUp) -> list[list[Verdict]
 
 def usage(account: Account, limits: Limits, look_up: LookUp, at_ms: int | None = None) -> Usage:
     """What is used of each window now; nothing is consumed by looking."""
+    return usages([(account, limits)], look_up, at_ms)[0]
+
+
+def usages(accounts: Sequence[tuple[Account, Limits]], look_up: LookUp, at_ms: int | None = None) -> list[Usage]:
+    """The same of many accounts, in as few round trips."""
     look = Ask(0, Decimal(0), consumes=False)
-    return decide([Question(account, limits, [look], binds=False, at_ms=at_ms)], look_up)[0][0].usage
+    questions = [Question(account, limits, [look], binds=False, at_ms=at_ms) for account, limits in accounts]
+    return [verdicts[0].usage for verdicts in decide(questions, look_up)]
 
 
 def _call(question: Question, known: Sequence[Opening] | None = None) -> Call:

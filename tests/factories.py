@@ -12,7 +12,7 @@ from typing import Any
 from feeds.models import Market
 from risk.margin import Side
 from trading import history
-from trading.models import Order, OutboxMessage, Position, Trader
+from trading.models import DayOpening, Order, OutboxMessage, Position, Trader
 from trading.services.traders import register_trader
 from vanta import clock, tracing
 
@@ -119,3 +119,17 @@ def make_message(**changes: Any) -> OutboxMessage:
         "trace_id": tracing.new_trace_id(),
     }
     return OutboxMessage.objects.create(**{**defaults, **changes})
+
+
+def make_day_opening(**changes: Any) -> DayOpening:
+    """Today's, of an account that held 10 000 USDC at 00:00 UTC and nothing else."""
+    defaults: dict[str, Any] = {
+        "trader": changes.get("trader") or make_trader(),
+        "mode": "DRY",
+        "day": clock.now().date(),
+        "free_usd": Decimal(10_000),
+        "collateral_usd": Decimal(0),
+        "unrealised_usd": Decimal(0),
+        "deposited_usd": Decimal(10_000),
+    }
+    return DayOpening.objects.create(**{**defaults, **changes})

@@ -10,7 +10,8 @@ from django.db.models import Count, Q
 from feeds.models import Market
 from risk import execution_mode, policies, rate_limits, trading_state
 from risk.rate_limits import Account
-from risk.usage import WINDOWS
+from risk.usage import WINDOWS, Usage
+from risk.values import Limits
 from trading import openings, risk_inputs
 from trading.errors import OrderNotFound
 from trading.models import Attempt, Fill, Intent, Order, OrderEvent, OutboxMessage, Position, Trader
@@ -145,14 +146,23 @@ def system_status(trader: Trader) -> SystemStatus:
 
 def opening_usage(trader: Trader, mode: str) -> tuple[WindowUsage, ...]:
     """Every rate limit of one account and how much of it is used. Raises RedisDown."""
-    limits = policies.limits_for(trader.policy)
-    standings = rate_limits.usage(Account(trader.pk, mode), limits, openings.approved_lately).standings
+    return opening_usages([(trader, mode)])[0]
+
+
+def opening_usages(accounts: Sequence[tuple[Trader, str]]) -> list[tuple[WindowUsage, ...]]:
+    """The same of many accounts. Raises RedisDown."""
+    asked = [(Account(trader.pk, mode), policies.limits_for(trader.policy)) for trader, mode in accounts]
+    found = rate_limits.usages(asked, openings.approved_lately)
+    return [_windows(usage, limits) for usage, (_, limits) in zip(found, asked, strict=True)]
+
+
+def _windows(usage: Usage, limits: Limits) -> tuple[WindowUsage, ...]:
     return tuple(
         WindowUsage(
             window.code,
-            standings[window.code].used,
+            usage.standings[window.code].used,
             Decimal(getattr(limits, window.limit_name)),
-            _leaves_at(standings[window.code].oldest_at_ms, window.length_ms),
+            _leaves_at(usage.standings[window.code].oldest_at_ms, window.length_ms),
         )
         for window in WINDOWS
     )

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from adminpanel import feeds_page, pages
+from adminpanel import feeds_page, limits_page, pages
 from trading.telegram.webhook import webhook
 from vanta import health
 
@@ -16,5 +16,6 @@ urlpatterns = [
     path("telegram/webhook/", webhook, name="telegram-webhook"),
     path("admin/feeds/live/", admin.site.admin_view(feeds_page.page), name="feeds"),
     path("admin/feeds/live/table/", feeds_page.table, name="feeds-table"),
+    path("admin/risk/limits/", admin.site.admin_view(limits_page.page), name="limits"),
     path("admin/", admin.site.urls),
 ]

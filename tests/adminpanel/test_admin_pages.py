@@ -18,7 +18,7 @@ from risk import execution_mode, trading_state
 from risk.models import ExecutionModeChange, RiskPolicy, TradingStateChange
 from risk.trading_state import TradingState
 from tests.adminpanel.stories import filled_order
-from tests.factories import make_market, make_message, make_order, make_position, make_trader
+from tests.factories import make_day_opening, make_market, make_message, make_order, make_position, make_trader
 from trading.models import DayOpening, Fill, LedgerTransaction, Order, OutboxMessage, Position, TelegramUpdate, Trader
 from vanta import clock
 from vanta.models import AuditEntry
@@ -30,17 +30,9 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
     Trader: make_trader,
     Order: filled_order,
     Position: make_position,
+    DayOpening: make_day_opening,
     Fill: lambda: filled_order().fills.get(),
     LedgerTransaction: lambda: filled_order().ledger_transactions.get(),
-    DayOpening: lambda: DayOpening.objects.create(
-        trader=make_trader(),
-        mode="DRY",
-        day=clock.now().date(),
-        free_usd=Decimal(9),
-        collateral_usd=Decimal(1),
-        unrealised_usd=Decimal(0),
-        deposited_usd=Decimal(10),
-    ),
     OutboxMessage: make_message,
     TelegramUpdate: lambda: TelegramUpdate.objects.create(
         update_id=5, payload={"message": {"text": "/x"}}, trace_id="t"

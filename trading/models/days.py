@@ -25,6 +25,7 @@ class DayOpening(models.Model):
     locked_at = models.DateTimeField(null=True, blank=True, help_text="When the day's loss reached the limit.")
 
     class Meta:
+        indexes = [models.Index(fields=["locked_at"], condition=Q(locked_at__isnull=False), name="day_locked")]
         constraints = [
             models.UniqueConstraint(fields=["trader", "mode", "day"], name="one_opening_a_day"),
             models.CheckConstraint(

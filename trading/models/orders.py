@@ -77,6 +77,7 @@ class Order(models.Model):
             ),
             models.Index(fields=["trader", "mode"], condition=Q(state__in=sorted(PENDING)), name="order_pending"),
             models.Index(fields=["trader", "-created_at"], name="order_history"),
+            models.Index(fields=["decided_at"], condition=Q(decided_at__isnull=False), name="order_decided"),
             models.Index(fields=["ended_at"], condition=Q(evaluated_at__isnull=False), name="order_evaluated"),
         ]
 

@@ -1,0 +1,67 @@
+"""Who was denied what, and who opens most: counted over a span of time, read for people.
+
+A denied order's reason holds its codes, all of them unless it was cut off; then the decision has them.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Count
+
+from trading.models import Order, Trader
+
+_DENIALS = """
+    SELECT trader_id, code, count(*), max(decided_at)
+    FROM trading_order,
+         unnest(CASE WHEN length(reason) < %(cut)s THEN string_to_array(reason, ',')
+                     ELSE ARRAY(SELECT denial ->> 'code' FROM jsonb_array_elements(decision -> 'denials') AS denial)
+                END) AS code
+    WHERE state = 'DENIED' AND decided_at >= %(since)s
+    GROUP BY trader_id, code
+"""
+_WIDTH = Order._meta.get_field("reason").max_length
+
+
+@dataclass(frozen=True, slots=True)
+class Denials:
+    """How many orders of a trader were denied for one reason; an order with several reasons counts for each."""
+
+    trader_id: int
+    code: str
+    count: int
+    last_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """How many openings of an account were decided on, whatever was decided."""
+
+    trader: Trader
+    mode: str
+    openings: int
+
+
+def denials_since(since: dt.datetime) -> list[Denials]:
+    """By trader and code, in no order."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DENIALS, {"since": since, "cut": _WIDTH})
+        return [Denials(*row) for row in cursor.fetchall()]
+
+
+def denied_orders_since(since: dt.datetime) -> int:
+    """How many orders were denied, each counted once."""
+    return Order.objects.filter(state="DENIED", decided_at__gte=since).count()
+
+
+def most_active_since(since: dt.datetime, most: int) -> Sequence[Activity]:
+    """The accounts with the most openings decided on, the most active first."""
+    rows = (
+        Order.objects.filter(kind=Order.Kind.OPEN, decided_at__gte=since)
+        .values_list("trader_id", "mode")
+        .annotate(openings=Count("pk"))
+        .order_by("-openings", "trader_id", "mode")[:most]
+    )
+    traders = Trader.objects.select_related("policy").in_bulk([trader_id for trader_id, _, _ in rows])
+    return [Activity(traders[trader_id], mode, openings) for trader_id, mode, openings in rows]
