@@ -26,7 +26,6 @@ SIDEBAR: dict[str, Any] = {
                 _item("Positions", "candlestick_chart", "trading/position"),
                 _item("Fills", "done_all", "trading/fill"),
                 _item("Ledger", "account_balance", "trading/ledgertransaction"),
-                _item("Days", "calendar_today", "trading/dayopening"),
             ],
         },
         {

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -157,19 +159,8 @@ def test_what_was_over_before_it_was_told_is_told_once() -> None:
 
 def test_what_one_is_telling_another_passes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     lose()
-    begun, go_on, owe = threading.Event(), threading.Event(), outbox.owe
-
-    def slowly(*arguments: Any) -> None:
-        begun.set()
-        assert go_on.wait(10)
-        owe(*arguments)
-
-    monkeypatch.setattr(outbox, "owe", slowly)
-    first = in_thread(alerts.tell_losses)
-    assert begun.wait(10)
-    assert alerts.tell_losses() == 0  # neither waits nor tells
-    go_on.set()
-    first.join(10)
+    with somebody_telling(monkeypatch):
+        assert alerts.tell_losses() == 0  # neither waits nor tells
     assert len(told()) == 1
 
 
@@ -178,6 +169,19 @@ def test_a_mirror_that_ends_a_loss_while_it_is_told_leaves_an_end_to_tell(monkey
     lose(ago_s=5)
     monkeypatch.setattr(alerts, "LASTING", dt.timedelta(seconds=4))
     write_quotes([replace(quote(), timestamp_ms=clock.now_ms(), received_at_ms=clock.now_ms())])
+    with somebody_telling(monkeypatch):
+        mirror = in_thread(lambda: marks.mirror_marks(["ETH/USD"]))
+        wait_until(somebody_waits_for_a_lock, 10, "the mirror waits for the teller")
+    mirror.join(10)
+    marks.mirror_marks(["ETH/USD"])
+    assert ConsensusLoss.objects.get().ended_at is not None
+    alerts.tell_losses()
+    assert ["has no price" in text for text in told()] == [True, False]
+
+
+@contextmanager
+def somebody_telling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Inside, another is in the middle of telling the losses; it has finished when the block is left."""
     begun, go_on, owe = threading.Event(), threading.Event(), outbox.owe
 
     def slowly(*arguments: Any) -> None:
@@ -187,16 +191,12 @@ def test_a_mirror_that_ends_a_loss_while_it_is_told_leaves_an_end_to_tell(monkey
 
     monkeypatch.setattr(outbox, "owe", slowly)
     teller = in_thread(alerts.tell_losses)
-    assert begun.wait(10)
-    mirror = in_thread(lambda: marks.mirror_marks(["ETH/USD"]))
-    wait_until(somebody_waits_for_a_lock, 10, "the mirror waits for the teller")
-    go_on.set()
-    teller.join(10)
-    mirror.join(10)
-    marks.mirror_marks(["ETH/USD"])
-    assert ConsensusLoss.objects.get().ended_at is not None
-    alerts.tell_losses()
-    assert ["has no price" in text for text in told()] == [True, False]
+    try:
+        assert begun.wait(10)
+        yield
+    finally:
+        go_on.set()
+        teller.join(10)
 
 
 def somebody_waits_for_a_lock() -> bool:

@@ -33,6 +33,15 @@ def account(person: Person, mode: str = "DRY") -> AccountSnapshot:
     return risk_inputs.account_snapshot(risk_inputs.holdings(person.trader, mode))
 
 
+def held_over_midnight(timeline: Timeline, person: Person, typed: str) -> tuple[Position, AccountSnapshot]:
+    """A position opened at noon, and the account a second before midnight, when the price is 3000 and kept as such."""
+    timeline.at(NOON)
+    position = open_position(person, typed)
+    timeline.at(MIDNIGHT - SECOND)
+    minute(MIDNIGHT - MINUTE, "3000", "3000")
+    return position, account(person)
+
+
 def test_a_trader_who_is_new_today_begins_with_the_deposits(timeline: Timeline, ada: Person, eth: Market) -> None:
     timeline.at(NOON)
     open_position(ada)
@@ -56,11 +65,7 @@ def test_the_first_decision_works_out_a_day_that_nobody_wrote_down(
     timeline: Timeline, ada: Person, eth: Market
 ) -> None:
     """Half closed and deposited to since midnight, and the price elsewhere: all of that came after the opening."""
-    timeline.at(NOON)
-    position = open_position(ada, "/long ETH 1000 10x sl=2900")
-    timeline.at(MIDNIGHT - SECOND)
-    minute(MIDNIGHT - MINUTE, "3000", "3000")
-    before = account(ada)
+    position, before = held_over_midnight(timeline, ada, "/long ETH 1000 10x sl=2900")
     timeline.at(MIDNIGHT + HOUR, "2950")
     close(ada, position, D("0.5"))
     execution.drain()
@@ -77,11 +82,7 @@ def test_the_first_decision_works_out_a_day_that_nobody_wrote_down(
 
 
 def test_a_position_closed_since_midnight_was_there_at_midnight(timeline: Timeline, ada: Person, eth: Market) -> None:
-    timeline.at(NOON)
-    position = open_position(ada, "/long ETH 1000 10x")
-    timeline.at(MIDNIGHT - SECOND)
-    minute(MIDNIGHT - MINUTE, "3000", "3000")
-    before = account(ada)
+    position, before = held_over_midnight(timeline, ada, "/long ETH 1000 10x")
     timeline.at(MIDNIGHT + HOUR, "2970")
     close(ada, position)
     execution.drain()
@@ -92,11 +93,7 @@ def test_a_position_closed_since_midnight_was_there_at_midnight(timeline: Timeli
 
 def test_margin_added_since_midnight_was_free_at_midnight(timeline: Timeline, ada: Person, eth: Market) -> None:
     """It is no deposit and no loss, also where half of the position was closed after it."""
-    timeline.at(NOON)
-    position = open_position(ada, "/long ETH 1000 10x")
-    timeline.at(MIDNIGHT - SECOND)
-    minute(MIDNIGHT - MINUTE, "3000", "3000")
-    before = account(ada)
+    position, before = held_over_midnight(timeline, ada, "/long ETH 1000 10x")
     timeline.at(MIDNIGHT + HOUR, "2750")
     added = margins.add_to_leave_buffer(trader=ada.trader, position_id=position.pk, mark=D(2750), cap_usd=D(1000))
     assert added.amount_usd > 0
