@@ -10,7 +10,7 @@ from feeds.models import ConsensusLoss, LastMark
 from risk import trading_state
 from risk.models import RiskPolicy
 from risk.trading_state import TradingState
-from tests.factories import make_market, make_message, make_order, make_position, make_trader
+from tests.factories import make_day_opening, make_market, make_message, make_order, make_position, make_trader
 from trading import bookkeeping, history
 from trading.bookkeeping import Booking
 from trading.models import Attempt, Intent, Order, TelegramUpdate
@@ -88,6 +88,13 @@ def order_with_long_words() -> Order:
     )
     make_order(**big, pk=4191, mode="LIVE", side="short", state="PARTIALLY_FILLED", reason=reason)
     make_position(**big, pk=4191, mode="LIVE", side="short", status="liquidated", realised_pnl_usd=Decimal("-9345.67"))
+    for number, code in enumerate(
+        ("position_size", "account_risk", "liquidation_buffer", "spread_loss", "stop_beyond_liquidation")
+    ):
+        known = {"state": "DENIED", "decided_at": clock.now(), "reason": f"{code},previous_order_unresolved"}
+        make_order(**{**big, "trader": make_trader(first_name=f"Bartholomew the {number}th")}, **known)
+        make_order(**big, **known)
+    make_day_opening(trader=trader, mode="LIVE", free_usd=Decimal("123456789.01"), locked_at=clock.now())
     words = "Forbidden: the bot was blocked by the user, or the user has gone, or Telegram has; nobody can say which"
     make_message(chat_id=trader.chat_id, payload={"text": words}, status="dead", last_error=words, order=order)
     LastMark.objects.create(

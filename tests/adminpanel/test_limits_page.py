@@ -154,7 +154,7 @@ def test_the_fullest_limit_comes_first_with_its_use(
         approve(grace, "/long ETH 20 10x sl=2900")
     approve(ada, "/long ETH 900 10x sl=2900")
     head, first, second = table(page(admin_client), "accounts")
-    assert head[3:] == ["In a minute", "In 24 hours", "USDC in an hour", "USDC in 24 hours", "Today’s loss budget"]
+    assert head[3:] == ["Per minute", "Per day", "USDC per hour", "USDC per day", "Day’s budget"]
     assert first[3:7] == ["1 of 5", "1 of 50", "9,000 of 10,000", "9,000 of 50,000"]
     assert second[3:7] == ["3 of 5", "3 of 50", "600 of 10,000", "600 of 50,000"]
     assert first[7].endswith("of 2,000")

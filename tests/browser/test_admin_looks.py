@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from django.contrib import admin
@@ -10,6 +11,7 @@ from django.db.models import Model
 from django.urls import reverse
 from playwright.sync_api import Page
 
+from adminpanel.navigation import LIMITS_PAGE
 from tests.adminpanel.stories import order_with_long_words
 from tests.browser.conftest import ADMIN, PASSWORD, log_in, need_chromium, opened_page
 from tests.stack import Stack
@@ -104,6 +106,21 @@ def test_nor_does_any_on_the_pages_of_its_trader_and_position(desk: Page, site: 
 
         assert found.pop("lines") > 20
         assert found == {"collisions": [], "outside": [], "brokenTimes": 0}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_about_limits_shows_all_of_its_tables_without_scrolling_sideways(
+    desk: Page, site: Stack, scheme: Literal["light", "dark"], tmp_path: Path
+) -> None:
+    desk.emulate_media(color_scheme=scheme)
+    desk.goto(f"{site.url}{LIMITS_PAGE}")
+
+    found = desk.evaluate("""() => [...document.querySelectorAll(".v-matrix")].map((box) =>
+      [box.querySelector("table").id, box.querySelector("table").getBoundingClientRect().width - box.clientWidth])""")
+
+    desk.screenshot(path=tmp_path / f"limits-{scheme}.png", full_page=True)
+    assert [name for name, _ in found] == ["denials", "accounts", "locks"]
+    assert [name for name, excess in found if excess > 1] == []
 
 
 def test_all_figures_of_the_dashboard_stand_in_one_row(desk: Page, site: Stack) -> None:
