@@ -84,7 +84,7 @@ def measure_feeds(
 def _call_history_complete() -> None:
     """As if every market's candles had been fetched before."""
     now = clock.now()
-    symbols = Market.objects.values_list("price_symbol", flat=True).distinct()
+    symbols = set(Market.objects.values_list("price_symbol", flat=True))
     rows = [
         CandleCoverage(price_symbol=symbol, resolution_s=resolution, complete_until=resolution.start_of(now))
         for symbol in symbols
