@@ -155,7 +155,8 @@ def decide(case: Case) -> RiskDecision:
 def with_usage(decision: RiskDecision, case: Case, usage: Usage) -> RiskDecision:
     """The `decision` on `case`, which was made without usage, with the rate limits' answers in it."""
     complete = replace(case, usage=usage)
-    results = tuple(result for _, result in _ask_all(RATE_RULES, complete)) if decision.approved else ()
+    with localcontext(ARITHMETIC):
+        results = tuple(result for _, result in _ask_all(RATE_RULES, complete)) if decision.approved else ()
     if results and all(result.passed for result in results):
         return replace(decision, checks=decision.checks + results)
     return decide(complete)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from risk.values import Limits
-from vanta.money import USDC_QUANTUM
+from vanta.money import USDC_QUANTUM, ZERO
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -16,6 +16,7 @@ DAY_MS = 24 * HOUR_MS
 # are compared: with both below 2^52 (4.5 thousand million USDC) every sum is exact. What is more is denied.
 MAX_LIMIT_UNITS = 2**52 - 1
 MAX_ORDER_UNITS = 2**52
+MOST_USED = Decimal(MAX_LIMIT_UNITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,13 @@ class Usage:
 
     @property
     def is_known(self) -> bool:
-        return bool(self.standings)
+        """Whether every window has a number that a limit can be held against."""
+        return all(
+            (standing := self.standings.get(window.code)) is not None
+            and standing.used.is_finite()
+            and ZERO <= standing.used <= MOST_USED
+            for window in WINDOWS
+        )
 
 
 UNKNOWN = Usage({})

@@ -6,14 +6,15 @@ Redis decides; these rules say the same of the numbers that it answered with. Wi
 from decimal import Decimal
 
 from risk.rules.case import Case, Rule
-from risk.usage import UNKNOWN, WINDOWS, Window, limit_units, units
+from risk.usage import WINDOWS, Window, limit_units, units
 from risk.values import CheckResult
 from vanta.money import USDC_QUANTUM
 
 
 def rates_are_known(case: Case) -> CheckResult | None:
     """Nothing opens while nobody can say what was opened before."""
-    return CheckResult("rate_limits_unavailable", False) if case.usage == UNKNOWN else None
+    is_unknown = case.usage is not None and not case.usage.is_known
+    return CheckResult("rate_limits_unavailable", False) if is_unknown else None
 
 
 def _within(window: Window) -> Rule:

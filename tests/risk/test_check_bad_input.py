@@ -1,7 +1,7 @@
 """Zero, negative, NaN, absurd precision, an empty account: a clear denial, never an exception."""
 
 from dataclasses import replace
-from decimal import Decimal, getcontext, localcontext
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -92,11 +92,3 @@ def test_states_are_still_told_beside_bad_numbers() -> None:
 def test_an_unusable_snapshot_is_denied_and_named(changes: dict[str, Any], name: str) -> None:
     denial = decide(**changes).denials[0]
     assert (denial.code, denial.detail) == ("invalid_snapshot", name)
-
-
-def test_the_callers_decimal_context_changes_nothing_and_is_left_alone() -> None:
-    expected = decide(order("1500", "10"))
-    with localcontext() as context:
-        context.prec = 3
-        assert decide(order("1500", "10")) == expected
-        assert getcontext().prec == 3

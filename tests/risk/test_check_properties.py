@@ -197,42 +197,6 @@ def mirrored(order: OpeningRequest, price: Decimal) -> OpeningRequest:
     )
 
 
-numbers = st.decimals(allow_nan=True, allow_infinity=True)
-
-
-@many
-@given(situations(), numbers, numbers, numbers, numbers)
-def test_no_order_raises(
-    situation: dict[str, Any], collateral: Decimal, leverage: Decimal, stop: Decimal, target: Decimal
-) -> None:
-    order = replace(
-        situation["order"],
-        collateral_usd=collateral,
-        leverage=leverage,
-        stop_price=stop,
-        take_profit_price=target,
-    )
-    decision = evaluate(**(situation | {"order": order}))
-    assert set(decision.codes) <= set(CODES)
-
-
-@many
-@given(situations(), numbers, numbers, numbers, numbers, numbers)
-def test_no_snapshot_raises(
-    situation: dict[str, Any], free: Decimal, pnl: Decimal, spread: Decimal, price: Decimal, limit: Decimal
-) -> None:
-    decision = evaluate(
-        **situation
-        | {
-            "account": replace(situation["account"], free_usd=free, unrealised_pnl_usd=pnl),
-            "market": replace(situation["market"], spread_rate=spread),
-            "mark": replace(situation["mark"], price=price),
-            "limits": replace(LIMITS, max_account_risk_pct=limit),
-        }
-    )
-    assert set(decision.codes) <= set(CODES)
-
-
 @many
 @given(situations(), st.sampled_from(TradingState))
 def test_no_limit_ever_denies_a_reduction(situation: dict[str, Any], state: TradingState) -> None:
