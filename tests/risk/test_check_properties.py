@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from feeds.consensus import MarkPrice
 from risk.checks import (
-    CODES,
     AccountSnapshot,
     Day,
     Exposure,
@@ -22,21 +21,15 @@ from risk.checks import (
     evaluate_reduction,
 )
 from risk.margin import Side
+from risk.usage import WINDOWS, Standing, Usage
 from risk.values import COLLATERAL_TICK, LEVERAGE_TICK
-from tests.risk.cases import LIMITS, NOW_MS
+from tests.risk.cases import ACCOUNT, ETH, LIMITS, NOW_MS
 
 D = Decimal
-# The limits that a larger order can only break; minimums are the exception that the design names.
-UPPER_IN_SIZE = {"position_size", "headroom", "margin", "account_risk", "daily_loss"}
-UPPER_IN_LEVERAGE = UPPER_IN_SIZE | {
-    "price_uncertain",
-    "spread_loss",
-    "liquidation_buffer",
-    "stop_beyond_liquidation",
-    "stop_too_far",
-    "take_profit_too_far",
-}
-many = settings(max_examples=30, deadline=None)
+# What a larger order may cure: minimums, the exception that the design names. Every other denial stays.
+MINIMUMS = {"min_notional", "stop_too_close"}
+PRICED = {"stop_wrong_side", "stop_beyond_liquidation", "take_profit_wrong_side"}  # these measure a price
+many = settings(max_examples=60, deadline=None)
 
 
 def amounts(low: str, high: str, places: int) -> st.SearchStrategy[Decimal]:
@@ -61,7 +54,7 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
     side = draw(st.sampled_from(Side))
     is_upside = draw(st.booleans())
     price = draw(amounts("0.001", "99999", 4))
-    leverage = draw(amounts("1", "1000", 2))
+    leverage = draw(st.one_of(amounts("1", "10", 2), amounts("10", "100", 2), amounts("100", "1000", 2)))
     move = draw(st.none() | amounts("0.0001", "0.9", 4))
     target = draw(st.none() | amounts("0.0001", "0.9", 4))
     held = draw(st.none() | amounts("1", "5000", 2))
@@ -69,21 +62,22 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
         symbol="ETH/USD",
         min_leverage=D(1),
         max_leverage=D(1000),
-        min_notional_usd=D(0),
+        min_notional_usd=draw(st.sampled_from([D(0), D(100), D(5000)])),
         spread_rate=draw(amounts("0", "0.003", 5)),
         open_fee_rate=draw(amounts("0", "0.001", 5)),
         close_fee_rate=draw(amounts("0", "0.001", 5)),
         is_upside=is_upside,
         headroom_usd=draw(st.none() | amounts("0", "200000", 2)),
+        max_positions=draw(st.none() | st.integers(1, 3)),
         max_gain_rate=D(25),
         max_stop_loss_rate=D("0.8"),
     )
-    exposure = Exposure(draw(amounts("0", "120000", 2)), draw(amounts("0", "9000", 2)))
+    exposure = Exposure(draw(amounts("0", "120000", 2)), draw(amounts("0", "9000", 2)), draw(st.integers(0, 3)))
     return {
         "order": OpeningRequest(
             market="ETH/USD",
             side=side,
-            collateral_usd=draw(amounts("0.000001", "20000", 6)),
+            collateral_usd=draw(amounts("0.000001", "50", 6) | amounts("50", "2000", 2) | amounts("2000", "20000", 0)),
             leverage=leverage,
             stop_price=None if move is None else away(price, -side.sign * move),
             take_profit_price=None if target is None else away(price, side.sign * target),
@@ -103,7 +97,17 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
         "limits": LIMITS,
         "trading_state": TradingState.ACTIVE,
         "now_ms": NOW_MS,
+        "usage": draw(st.none() | usages()),
     }
+
+
+def usages() -> st.SearchStrategy[Usage]:
+    """What was opened before: nothing, much, or so much that hardly anything passes."""
+    counts, volumes = st.integers(0, 6).map(D), amounts("0", "12000", 6)
+    return st.builds(
+        lambda *used: Usage({window.code: Standing(each) for window, each in zip(WINDOWS, used, strict=True)}),
+        *(volumes if window.is_volume else counts for window in WINDOWS),
+    )
 
 
 def away(price: Decimal, move: Decimal) -> Decimal:
@@ -114,20 +118,26 @@ def decide(situation: dict[str, Any], **changes: Decimal) -> RiskDecision:
     return evaluate(**(situation | {"order": replace(situation["order"], **changes)}))
 
 
-@many
-@given(situations(), amounts("1", "3", 2))
-def test_more_collateral_never_turns_a_denial_into_a_pass(situation: dict[str, Any], factor: Decimal) -> None:
-    collateral = (situation["order"].collateral_usd * factor).quantize(COLLATERAL_TICK)
-    before, after = decide(situation), decide(situation, collateral_usd=collateral)
-    assert UPPER_IN_SIZE & set(before.codes) <= set(after.codes)
+# A little more, and so much more that a rule which looks at only a part of the range is found out.
+FACTORS = tuple(map(D, ("1.01", "1.5", "4", "20", "300")))
 
 
 @many
-@given(situations(), amounts("1", "3", 2))
-def test_more_leverage_never_turns_a_denial_into_a_pass(situation: dict[str, Any], factor: Decimal) -> None:
-    leverage = (situation["order"].leverage * factor).quantize(LEVERAGE_TICK)
-    before, after = decide(situation), decide(situation, leverage=leverage)
-    assert UPPER_IN_LEVERAGE & set(before.codes) <= set(after.codes)
+@given(situations())
+def test_more_collateral_never_turns_a_denial_into_a_pass(situation: dict[str, Any]) -> None:
+    denied = set(decide(situation).codes) - MINIMUMS
+    for factor in FACTORS:
+        collateral = (situation["order"].collateral_usd * factor).quantize(COLLATERAL_TICK)
+        assert denied <= set(decide(situation, collateral_usd=collateral).codes), factor
+
+
+@many
+@given(situations())
+def test_more_leverage_never_turns_a_denial_into_a_pass(situation: dict[str, Any]) -> None:
+    denied = set(decide(situation).codes) - MINIMUMS
+    for factor in FACTORS:
+        leverage = (situation["order"].leverage * factor).quantize(LEVERAGE_TICK)
+        assert denied <= set(decide(situation, leverage=leverage).codes), factor
 
 
 @many
@@ -182,8 +192,57 @@ def test_long_and_short_mirror_each_other(situation: dict[str, Any]) -> None:
     order = replace(situation["order"], slippage_rate=D(0))
     frictionless = situation | {"order": order, "market": market, "mark": mark}
     ours, theirs = evaluate(**frictionless), evaluate(**(frictionless | {"order": mirrored(order, mark.price)}))
-    assert ours.codes == theirs.codes
-    assert (ours.max_collateral_usd, ours.max_leverage) == (theirs.max_collateral_usd, theirs.max_leverage)
+    assert told(ours) == told(theirs)
+
+
+def told(decision: RiskDecision) -> list[Any]:
+    """All that is said of a decision but prices, which are mirrored themselves."""
+    checks = [
+        (
+            check.code,
+            check.passed,
+            check.detail,
+            None if check.code in PRICED or check.measured is None else round(check.measured, 20),
+        )
+        for check in decision.checks
+    ]
+    denials = [(denial.code, denial.max_collateral_usd, denial.max_leverage) for denial in decision.denials]
+    return [checks, denials, decision.max_collateral_usd, decision.max_leverage]
+
+
+@many
+@given(
+    st.sampled_from(Side),
+    amounts("0.002", "0.02", 4),
+    amounts("0.001", "0.003", 5),
+    amounts("0.001", "0.003", 5),
+    amounts("0.001", "0.003", 5),
+)
+def test_frictions_cost_both_sides_the_same_but_for_their_squares(
+    side: Side, move: Decimal, spread: Decimal, slippage: Decimal, uncertainty: Decimal
+) -> None:
+    """What the spread, the slippage and the uncertainty add is against the trader on either side, never for one."""
+    order = OpeningRequest("ETH/USD", side, D(100), D(10), D(3000) * (1 - side.sign * move), slippage_rate=slippage)
+    given: dict[str, Any] = {
+        "account": ACCOUNT,
+        "market": replace(ETH, spread_rate=spread),
+        "mark": MarkPrice("ETH/USD", D(3000), uncertainty, NOW_MS, ("avantis",), ()),
+        "limits": LIMITS,
+        "trading_state": TradingState.ACTIVE,
+        "now_ms": NOW_MS,
+    }
+    ours = measured(evaluate(order=order, **given))
+    theirs = measured(evaluate(order=mirrored(order, D(3000)), **given))
+    square = 3 * (move + 2 * (spread + slippage) + uncertainty) ** 2
+    assert abs(ours["account_risk"] - theirs["account_risk"]) <= 1000 * square
+    assert abs(ours["liquidation_buffer"] - theirs["liquidation_buffer"]) <= square
+    least_cost = 2 * (spread + slippage)
+    assert min(ours["account_risk"], theirs["account_risk"]) >= 1000 * (move + least_cost - square)
+    assert max(ours["liquidation_buffer"], theirs["liquidation_buffer"]) <= D("0.085") - move - uncertainty + square
+
+
+def measured(decision: RiskDecision) -> dict[str, Decimal]:
+    return {check.code: check.measured for check in decision.checks if check.measured is not None}
 
 
 def mirrored(order: OpeningRequest, price: Decimal) -> OpeningRequest:

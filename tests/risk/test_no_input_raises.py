@@ -1,4 +1,4 @@
-"""Every number of every value that the checks take, made absurd one at a time and all together: an answer, no exception.
+"""Every number of every value that the checks take, made absurd one at a time and all together: always an answer.
 
 The numbers are found in the value classes themselves, so that a new one is asked about too.
 """
