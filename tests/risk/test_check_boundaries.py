@@ -1,6 +1,7 @@
-"""Every rule at its limit, and one tick beyond."""
+"""Every rule at its limit and one tick beyond, and what the trader reads; the rows are in `boundaries_of_…`."""
 
 import datetime as dt
+import re
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -8,108 +9,52 @@ from typing import Any
 import pytest
 
 from feeds.consensus import NoConsensus
-from risk.checks import CODES, AccountSnapshot, Day, Exposure, OpenPosition, TradingState
+from risk.checks import CODES, OpenPosition, RiskDecision, TradingState
 from risk.margin import Side
-from risk.usage import UNKNOWN, WINDOWS, Standing, Usage
+from tests.risk import boundaries_of_amounts, boundaries_of_conditions
+from tests.risk.boundaries import Row
 from tests.risk.cases import ACCOUNT, ETH, ETH_UPSIDE, LIMITS, NOW_MS, decide, mark, order
+from trading.services.decisions import as_json
+from trading.telegram import messages
 
 D = Decimal
-RICH = AccountSnapshot(free_usd=D(10_000_000))
 WIDE = replace(ETH, max_leverage=D(1000))
 
 
-def held(notional: str, **changes: Any) -> AccountSnapshot:
-    exposure = Exposure(positions_notional_usd=D(notional), **changes)
-    return AccountSnapshot(free_usd=D(10_000_000), exposure=exposure)
+ROWS = boundaries_of_conditions.ROWS + boundaries_of_amounts.ROWS
+HINT = re.compile(r"up to ([\d,.]+) USDC|up to ([\d,.]+)x|a stop at ([\d,.]+)")
 
 
-def used(**amounts: Any) -> Usage:
-    return Usage({window.code: Standing(D(amounts.get(window.code, 0))) for window in WINDOWS})
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_at_the_limit_an_order_passes(row: Row) -> None:
+    assert decide(**row.passes).codes == ()
 
 
-def lost(usd: str, **changes: Any) -> AccountSnapshot:
-    """10 000 at 00:00 UTC, so much less now."""
-    return AccountSnapshot(free_usd=10_000 - D(usd), day=Day(opening_equity_usd=D(10_000), **changes))
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_tick_beyond_it_is_denied_and_the_trader_reads_why(row: Row) -> None:
+    decision = decide(**row.denied)
+    assert sorted(decision.codes) == sorted({row.code, *row.beside})
+    assert words(decision, row.code) == row.words
 
 
-LIMITED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # code: (at the limit, a tick beyond)
-    "trading_state": ({"trading_state": TradingState.ACTIVE}, {"trading_state": TradingState.REDUCING}),
-    "market_not_listed": ({}, {"market": replace(ETH, is_listed=False)}),
-    "market_close_only": ({}, {"market": replace(ETH, is_close_only=True)}),
-    "market_closed": ({}, {"market": replace(ETH, is_open=False)}),
-    "previous_order_unresolved": ({}, {"account": held("0", has_unresolved_order=True)}),
-    "too_many_positions": (
-        {"market": replace(ETH, max_positions=40), "account": held("0", position_count=39)},
-        {"market": replace(ETH, max_positions=40), "account": held("0", position_count=40)},
-    ),
-    "price_unavailable": ({}, {"mark": NoConsensus("vetoed")}),
-    "price_stale": ({"mark": mark(age_ms=5000)}, {"mark": mark(age_ms=5001)}),
-    "price_uncertain": (
-        {"mark": mark(uncertainty="0.02125")},  # a quarter of 0.85 / 10
-        {"mark": mark(uncertainty="0.0212500001")},
-    ),
-    "leverage": ({"order": order("10", "75")}, {"order": order("10", "75.01")}),
-    "min_notional": ({"order": order("50", "2")}, {"order": order("49.999999", "2")}),
-    "position_size": (
-        {"account": held("98000", pending_notional_usd=D(1000))},
-        {"account": held("98000", pending_notional_usd=D("1000.01"))},
-    ),
-    "headroom": ({"market": replace(ETH, headroom_usd=D(1000))}, {"market": replace(ETH, headroom_usd=D("999.99"))}),
-    "margin": (
-        {
-            "account": AccountSnapshot(free_usd=D("1000.45"), reserved_usd=D(900)),
-            "order": order("100", "10", stop="2950"),
-        },
-        {
-            "account": AccountSnapshot(free_usd=D("1000.44"), reserved_usd=D(900)),
-            "order": order("100", "10", stop="2950"),
-        },
-    ),
-    "account_risk": ({"order": order("1000", "2")}, {"order": order("1000.000001", "2")}),
-    "daily_loss": (
-        {"account": lost("1000", positions_usd=D(600), pending_usd=D(300)), "order": order("100", "10")},
-        {"account": lost("1000", positions_usd=D(600), pending_usd=D("300.000001")), "order": order("100", "10")},
-    ),
-    "spread_too_wide": (
-        {"market": replace(ETH, spread_rate=D("0.01"))},
-        {"market": replace(ETH, spread_rate=D("0.010001"))},
-    ),
-    "spread_loss": (
-        {"market": replace(ETH, spread_rate=D("0.005")), "order": order("10", "50.19")},
-        {"market": replace(ETH, spread_rate=D("0.005")), "order": order("10", "50.20")},
-    ),
-    "stop_wrong_side": ({"order": order(stop="2999")}, {"order": order(stop="3000")}),
-    "stop_too_far": (
-        {"market": replace(ETH, max_stop_loss_rate=D("0.8")), "order": order(stop="2760")},
-        {"market": replace(ETH, max_stop_loss_rate=D("0.8")), "order": order(stop="2759.99")},
-    ),
-    "stop_too_close": ({"order": order(stop="2999.4")}, {"order": order(stop="2999.41")}),
-    "take_profit_wrong_side": ({"order": order(take_profit="3001")}, {"order": order(take_profit="3000")}),
-    "rate_limits_unavailable": ({"usage": None}, {"usage": UNKNOWN}),
-    "opens_per_minute": ({"usage": used(opens_per_minute=4)}, {"usage": used(opens_per_minute=5)}),
-    "trades_per_day": ({"usage": used(trades_per_day=49)}, {"usage": used(trades_per_day=50)}),
-    "hourly_volume": ({"usage": used(hourly_volume="9000")}, {"usage": used(hourly_volume="9000.000001")}),
-    "daily_volume": ({"usage": used(daily_volume="49000")}, {"usage": used(daily_volume="49000.000001")}),
-    "take_profit_too_far": (
-        {"market": replace(ETH, max_gain_rate=D(25)), "order": order(take_profit="10500")},
-        {"market": replace(ETH, max_gain_rate=D(25)), "order": order(take_profit="10500.01")},
-    ),
-}
+@pytest.mark.parametrize("row", [row for row in ROWS if "passes" in row.words], ids=str)
+def test_what_the_words_say_would_pass_passes_when_it_is_typed(row: Row) -> None:
+    wish = row.denied.get("order", order())
+    for collateral, leverage, stop in HINT.findall(row.words):
+        named = {"collateral_usd": collateral, "leverage": leverage, "stop_price": stop}
+        typed = {name: D(text.replace(",", "")) for name, text in named.items() if text}
+        assert row.code not in decide(**row.denied | {"order": replace(wish, **typed)}).codes, typed
 
 
-@pytest.mark.parametrize("code", LIMITED)
-def test_the_limit_passes_and_a_tick_beyond_is_denied(code: str) -> None:
-    allowed, refused = LIMITED[code]
-    assert decide(**allowed).codes == ()
-    assert decide(**refused).codes == (code,)
+def test_every_rule_has_a_row() -> None:
+    assert {row.code for row in ROWS} == set(CODES)
 
 
-def test_every_code_has_a_boundary_here_or_a_test_of_its_own() -> None:
-    elsewhere = {
-        *("liquidation_buffer", "stop_beyond_liquidation", "daily_loss_locked"),
-        *("cooldown", "drawdown_lock", "market_lock"),
-    }
-    assert {code for code in CODES if not code.startswith("invalid_")} == set(LIMITED) | elsewhere
+def words(decision: RiskDecision, code: str) -> str:
+    """One denial of a stored decision, as a card and `/why` show it."""
+    stored = as_json(decision)
+    only = [denial for denial in stored["denials"] if denial["code"] == code]
+    return messages.denials({"denials": only}, code)
 
 
 def test_a_leverage_below_the_pairs_least_is_denied_with_that_least() -> None:

@@ -49,7 +49,7 @@ def test_every_denial_has_words_of_its_own(code: str) -> None:
     assert code not in words
     assert code.replace("_", " ").capitalize() + "." not in words
     assert "—" not in words
-    assert "passes up to 1,000.00 USDC of collateral, or up to 75x, or with a stop at 2,850.50" in words
+    assert "passes up to 1,000.00 USDC of collateral, or up to 75x, or with a stop at 2,850.5" in words
     formatting.parse(words, "HTML")
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from html import escape, unescape
 from typing import Any
 
@@ -137,6 +137,12 @@ def _usd(numbers: Numbers, name: str) -> str:
     return f"{format_usd(Decimal(numbers[name]))} USDC" if name in numbers else "—"
 
 
+def _at_most(amount: Decimal) -> str:
+    """Whole cents and never more than that is: who types what is named here is not refused again."""
+    cents = amount.quantize(Decimal("0.01"), rounding=ROUND_FLOOR)
+    return format_usd(cents) if cents else format_number(amount)
+
+
 def _percent(numbers: Numbers, name: str) -> str:
     return format_percent(Decimal(numbers[name]), 3) if name in numbers else "—"
 
@@ -239,11 +245,11 @@ def denial(numbers: Numbers) -> str:
     words = known(numbers) if known else code.replace("_", " ").capitalize() + "."
     passes = []
     if Decimal(numbers.get("max_collateral_usd", "0")) > 0:
-        passes.append(f"up to {_usd(numbers, 'max_collateral_usd')} of collateral")
+        passes.append(f"up to {_at_most(Decimal(numbers['max_collateral_usd']))} USDC of collateral")
     if Decimal(numbers.get("max_leverage", "0")) > 0:
         passes.append(f"up to {_times(numbers, 'max_leverage')}")
     if "stop_price" in numbers:
-        passes.append(f"with a stop at {_price(numbers, 'stop_price')}")
+        passes.append(f"with a stop at {format_number(Decimal(numbers['stop_price']))}")  # rounded, it might not pass
     hint = f"\n   ↳ passes {', or '.join(passes)}" if passes else ""
     return f"• {words}{hint}"
 
