@@ -9,14 +9,21 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from django.conf import settings
+from django.db import connection, transaction
+
 from feeds.models import Market
+from risk import policies
 from risk.margin import Side
+from risk.models import RiskPolicy
 from trading import history
 from trading.models import DayOpening, Order, OutboxMessage, Position, Trader
+from trading.models.loading import lock_traders
 from trading.services.traders import register_trader
 from vanta import clock, tracing
 
 ETH_PRICE = Decimal("3000")
+LOOSENING = {"may_loosen": True}
 _numbers = count(1)
 
 
@@ -35,6 +42,26 @@ def make_trader(**changes: Any) -> Trader:
             setattr(trader, name, value)
         trader.save(update_fields=list(changes))
     return trader
+
+
+def set_limits(trader: Trader, **limits: Any) -> dict[str, Any]:
+    """Give the trader limits of their own, looser or tighter than the global ones; what is not named is the global one.
+
+    Waits for decisions under way. Answers all limits, and the number in the order of the order events from which on
+    they hold: what `tests.trading.ledger_audit` takes as history.
+    """
+    with transaction.atomic():
+        lock_traders([trader.pk])
+        policy, _ = RiskPolicy.objects.update_or_create(
+            name=f"limits of trader {trader.pk}", defaults=dict.fromkeys(policies.NAMES) | limits | LOOSENING
+        )
+        Trader.objects.filter(pk=trader.pk).update(policy=policy)
+        trader.policy = policy
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT nextval(pg_get_serial_sequence('trading_orderevent', 'id'))")
+            (number,) = cursor.fetchone()
+    general = {name: getattr(settings, name.upper()) for name in policies.NAMES}
+    return {"trader_id": trader.pk, "from_event": number} | general | limits
 
 
 def make_market(symbol: str = "ETH/USD", **changes: Any) -> Market:
