@@ -130,7 +130,8 @@ class TradingDay:
     def _fill(self) -> None:
         for each in self.waiting:
             self.free -= each.order.collateral_usd + _open_fee(each.order)
-            self.open_fees_usd += _open_fee(each.order)
+            if each.order.stop_price is None:  # its worst loss is the collateral, without the fee
+                self.open_fees_usd += _open_fee(each.order)
         self.held += self.waiting
         self.waiting = []
 

@@ -153,7 +153,7 @@ LAWS: dict[str, str] = {
 
 def violations(traders: Collection[int], history: History) -> list[Violation]:
     """All that ever broke a law on these traders' accounts; an approval without known limits breaks every one."""
-    given = {
+    given: dict[str, Any] = {
         "traders": list(traders),
         "history": json.dumps(list(history), default=str),
         "slippage": settings.MAX_SLIPPAGE_PCT,

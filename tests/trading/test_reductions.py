@@ -13,6 +13,7 @@ from risk.trading_state import TradingState
 from tests.factories import make_order, make_trader, set_limits
 from tests.trading.pipeline import assert_books_balance
 from trading import execution
+from trading.errors import PricesUnreachable
 from trading.models import Account, DayOpening, Order, Position, Trader
 from trading.services import placing, positions
 from trading.services.orders import Origin
@@ -84,7 +85,7 @@ def test_each_of_them_denies_an_opening(eth: Market, last_known: Callable[..., N
     OBSTACLES[name](position.trader, eth)
     try:
         placed = placing.place(trader=Trader.objects.get(pk=position.trader_id), order_id=order.pk)
-    except placing.PricesUnreachable:
+    except PricesUnreachable:
         return  # it waits for Redis
     assert placed.state == "DENIED"
 
