@@ -1,10 +1,11 @@
 """The trading state, the execution mode, and the policies: what stored decisions the risk checks rely on."""
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from risk.values import TradingState
 from vanta import clock
@@ -57,6 +58,28 @@ class ExecutionModeChange(models.Model):
         return self.mode
 
 
+class RiskPolicy(models.Model):
+    """A set of limits with a name, for the traders that point at it. What it says, and from when, is in its terms."""
+
+    class Kind(models.TextChoices):
+        """A tier is for many traders, a policy for some by name; own limits are what a trader set for themselves."""
+
+        TIER = "tier", "tier"
+        POLICY = "policy", "policy of traders by name"
+        OWN = "own", "a trader's own limits"
+
+    name = models.CharField(max_length=60, unique=True)
+    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.POLICY)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "risk policies"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def _override(help_text: str, **options: Any) -> "models.DecimalField[Decimal | None, Decimal | None]":
     return models.DecimalField(null=True, blank=True, help_text=help_text, **options)
 
@@ -69,6 +92,10 @@ def _fraction(help_text: str) -> "models.DecimalField[Decimal | None, Decimal | 
     return _override(f"{help_text}; a fraction: 0.05 is 5 %", max_digits=9, decimal_places=8)
 
 
+def _count(help_text: str) -> "models.PositiveIntegerField[int | None, int | None]":
+    return models.PositiveIntegerField(null=True, blank=True, help_text=help_text)
+
+
 def _within(name: str, low: int, high: int | None = None) -> models.CheckConstraint:
     within = Q(**{f"{name}__gte": low})
     if high is not None:
@@ -76,14 +103,16 @@ def _within(name: str, low: int, high: int | None = None) -> models.CheckConstra
     return models.CheckConstraint(name=f"policy_{name}", condition=Q(**{f"{name}__isnull": True}) | within)
 
 
-class RiskPolicy(models.Model):
-    """Limits for some traders that differ from the global ones; an empty limit is the global one.
+class PolicyTerms(models.Model):
+    """What a policy says from a time on, until its next terms; an empty limit stays as it is without the policy.
 
-    Looser limits than the global ones count only where `may_loosen` is set, which only a super admin does.
+    In force are those with the latest `effective_from` that has come, of several the last that was written. Looser
+    limits count only where `may_loosen` is set. Append-only: triggers refuse UPDATE, DELETE and TRUNCATE.
     """
 
-    name = models.CharField(max_length=60, unique=True)
-    may_loosen = models.BooleanField(default=False, help_text="Let limits looser than the global ones count")
+    policy = models.ForeignKey(RiskPolicy, on_delete=models.PROTECT, related_name="terms")
+    effective_from = models.DateTimeField(db_index=False)
+    may_loosen = models.BooleanField(default=False, help_text="Let limits looser than those below count")
     max_position_size_usd = _usd("Notional of everything in one market, in USDC")
     max_account_risk_pct = _fraction("Worst loss of one position, of the equity")
     max_leverage = _override("10 means 10x", max_digits=8, decimal_places=2)
@@ -91,15 +120,23 @@ class RiskPolicy(models.Model):
     max_daily_loss_pct = _fraction("Of the day's opening equity")
     price_max_age_s = _override("Seconds", max_digits=8, decimal_places=3)
     price_max_uncertainty_share = _fraction("Of the distance to liquidation")
-    opens_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Openings in a minute")
-    trades_per_day = models.PositiveIntegerField(null=True, blank=True, help_text="Openings in a day")
+    opens_per_minute = _count("Openings in a minute")
+    trades_per_day = _count("Openings in a day")
     hourly_volume_usd = _usd("Notional opened in an hour, in USDC")
     daily_volume_usd = _usd("Notional opened in a day, in USDC")
+    cooldown_minutes = _count("No openings for so long after a stop-out or a liquidation; 0: none")
+    drawdown_pct = _fraction("No openings while equity is further than this below its highest")
+    drawdown_days = _count("Days that the highest equity is looked for in")
+    market_stops = _count("No openings in a market with so many stop-outs and liquidations")
+    market_stops_hours = _count("Hours that they are counted in")
+    actor = models.TextField()
+    reason = models.TextField()
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
-        ordering = ["name"]
-        verbose_name_plural = "risk policies"
+        ordering = ["-effective_from", "-id"]
+        verbose_name_plural = "policy terms"
+        indexes = [models.Index(fields=["policy", "-effective_from", "-id"], name="policy_terms_in_force")]
         constraints = [
             _within("max_position_size_usd", 0),
             _within("max_account_risk_pct", 0, 1),
@@ -110,7 +147,13 @@ class RiskPolicy(models.Model):
             _within("price_max_uncertainty_share", 0, 1),
             _within("hourly_volume_usd", 0),
             _within("daily_volume_usd", 0),
+            _within("drawdown_pct", 0, 1),
+            models.CheckConstraint(name="terms_have_actor_and_reason", condition=~Q(actor="") & ~Q(reason="")),
+            models.CheckConstraint(  # what was decided before they were written was not decided on them
+                name="terms_begin_no_earlier_than_they_are_written",
+                condition=Q(effective_from__gte=F("created_at") - dt.timedelta(seconds=1)),
+            ),
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.policy} from {self.effective_from:%Y-%m-%d %H:%M:%S}"

@@ -5,6 +5,7 @@ its first deposit, as `trading.services.traders` makes it.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -14,6 +15,7 @@ from django.db import connection, transaction
 
 from feeds.models import Market
 from risk import policies
+from risk.limits import SETTING_NAMES, Terms
 from risk.margin import Side
 from risk.models import RiskPolicy
 from trading import history
@@ -23,7 +25,6 @@ from trading.services.traders import register_trader
 from vanta import clock, tracing
 
 ETH_PRICE = Decimal("3000")
-LOOSENING = {"may_loosen": True}
 _numbers = count(1)
 
 
@@ -44,6 +45,20 @@ def make_trader(**changes: Any) -> Trader:
     return trader
 
 
+def make_policy(
+    name: str = "careful",
+    *,
+    kind: str = RiskPolicy.Kind.POLICY,
+    may_loosen: bool = False,
+    limits: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> RiskPolicy:
+    """A policy that says so from now on; its limits by name, in a mapping or one by one."""
+    policy = RiskPolicy.objects.create(name=name, kind=kind)
+    policies.add_terms(policy, Terms({**(limits or {}), **more}, may_loosen), actor="test", reason="a test")
+    return policy
+
+
 def set_limits(trader: Trader, **limits: Any) -> dict[str, Any]:
     """Give the trader limits of their own, looser or tighter than the global ones; what is not named is the global one.
 
@@ -52,15 +67,16 @@ def set_limits(trader: Trader, **limits: Any) -> dict[str, Any]:
     """
     with transaction.atomic():
         lock_traders([trader.pk])
-        policy, _ = RiskPolicy.objects.update_or_create(
-            name=f"limits of trader {trader.pk}", defaults=dict.fromkeys(policies.NAMES) | limits | LOOSENING
+        policy, _ = RiskPolicy.objects.get_or_create(
+            name=f"limits of trader {trader.pk}", defaults={"kind": RiskPolicy.Kind.POLICY}
         )
+        policies.add_terms(policy, Terms(limits, may_loosen=True), actor="test", reason="a test")
         Trader.objects.filter(pk=trader.pk).update(policy=policy)
         trader.policy = policy
         with connection.cursor() as cursor:
             cursor.execute("SELECT nextval(pg_get_serial_sequence('trading_orderevent', 'id'))")
             (number,) = cursor.fetchone()
-    general = {name: getattr(settings, name.upper()) for name in policies.NAMES}
+    general = {name: getattr(settings, name.upper()) for name in SETTING_NAMES}
     return {"trader_id": trader.pk, "from_event": number} | general | limits
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import connection
 from psycopg2.extras import execute_values
 
-from risk import policies
+from trading.limits import bindings_of
 from trading.models import Fill, LedgerEntry, LedgerTransaction, Order, Position, Trader
 from trading.venues.base import Filled
 from vanta import tracing
@@ -126,8 +126,8 @@ def _reduce_position(order: Order, filled: Filled) -> Position:
 
 def _buffers_of(trader_ids: set[int]) -> dict[int, Decimal]:
     """The share of the distance to liquidation that each trader's limits keep free."""
-    traders = Trader.objects.filter(pk__in=trader_ids).select_related("policy")
-    return {trader.pk: policies.limits_for(trader.policy).liquidation_buffer_pct for trader in traders}
+    bindings = bindings_of(Trader.objects.filter(pk__in=trader_ids))
+    return {number: binding.limits.liquidation_buffer_pct for number, binding in bindings.items()}
 
 
 def _set_positions(orders: Sequence[Order]) -> None:

@@ -9,13 +9,13 @@ from decimal import Decimal
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import QuerySet
 from psycopg2.extras import execute_values
 
-from risk import policies
-from risk.models import RiskPolicy
 from trading import outbox, triggers
 from trading.errors import NoOpenPosition
-from trading.models import Position
+from trading.limits import bindings_of
+from trading.models import Position, Trader
 from trading.models.loading import lock_traders
 from trading.models.traders import BufferAction, Mode
 from trading.services import margins, positions
@@ -27,12 +27,10 @@ from vanta.money import ZERO
 log = structlog.get_logger(__name__)
 REDUCED_SHARE = Decimal("0.5")
 REASON = "liquidation_buffer"
-NO_POLICY = 0
 _REFRESH = """
-    UPDATE trading_position p SET buffer_pct = policy.pct
-    FROM trading_trader t, (VALUES %s) AS policy (id, pct)
-    WHERE t.id = p.trader_id AND policy.id = coalesce(t.policy_id, 0)
-      AND p.status = 'open' AND p.buffer_pct <> policy.pct
+    UPDATE trading_position p SET buffer_pct = limits.pct
+    FROM (VALUES %s) AS limits (trader, pct)
+    WHERE limits.trader = p.trader_id AND p.status = 'open' AND p.buffer_pct <> limits.pct
 """
 
 
@@ -103,11 +101,13 @@ def _reduce(position: Position) -> str:
     return "reduced"
 
 
-def refresh() -> int:
-    """Bring open positions to the buffers of their traders' limits as they are now; how many changed."""
-    known: list[tuple[int, RiskPolicy | None]] = [(NO_POLICY, None)]
-    known += [(policy.pk, policy) for policy in RiskPolicy.objects.all()]
-    rows = [(number, policies.limits_for(policy).liquidation_buffer_pct) for number, policy in known]
+def refresh(traders: QuerySet[Trader] | None = None) -> int:
+    """Bring open positions, of all or some traders, to the buffers of the limits as they are now: how many changed."""
+    everybody = Trader.objects.all() if traders is None else traders
+    holders = everybody.filter(positions__status=Position.Status.OPEN).order_by().distinct()
+    rows = [(number, binding.limits.liquidation_buffer_pct) for number, binding in bindings_of(holders).items()]
+    if not rows:
+        return 0
     with connection.cursor() as cursor:
         execute_values(cursor.cursor, _REFRESH, rows, page_size=len(rows))
         return int(cursor.rowcount)

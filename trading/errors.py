@@ -55,3 +55,19 @@ class PositionChanged(TradingError):
     """The position has had other closings since the card that was tapped was shown."""
 
     code = "position_changed"
+
+
+class WouldLoosen(TradingError):
+    """Only a super admin makes limits looser; `names` are those that would be."""
+
+    code = "would_loosen"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(names=",".join(names))
+        self.names = names
+
+
+class NothingTightened(TradingError):
+    """The limits bind as tightly already."""
+
+    code = "nothing_tightened"

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from feeds.models import Market
-from risk import policies
 from risk.rules import protections as rules
 from risk.values import Protections
 from trading import risk_inputs
+from trading.limits import limits_of
 from trading.models import Trader
 from trading.risk_inputs import Desk
 from vanta import clock
@@ -32,7 +32,7 @@ class ProtectionUsage:
 
 def protection_usage(trader: Trader, mode: str) -> ProtectionUsage | None:
     """At the prices of now. None, and nothing is read, where all protections are off."""
-    protections = policies.limits_for(trader.policy).protections
+    protections = limits_of(trader).protections
     if protections == Protections():
         return None
     held = Desk.of([trader.pk], protections={trader.pk: protections}).account(trader.pk, mode)

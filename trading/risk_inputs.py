@@ -9,12 +9,13 @@ from typing import Self
 
 from feeds import selectors as feeds
 from feeds.models import Market
-from risk import margin, policies
+from risk import margin
 from risk.checks import AccountSnapshot, Day, Exposure, MarketRules
 from risk.margin import Side
 from risk.values import EquityThen, Limits, Losses, Protections
 from trading import valuation
 from trading.day_openings import AccountKey, Funds, day_openings, funds
+from trading.limits import bindings_of
 from trading.models import DayOpening, Order, Position, Trader
 from trading.models.loading import with_market
 from trading.order_state import PENDING, OrderState
@@ -43,7 +44,7 @@ class Holdings:
 
 
 class Desk:
-    """What decisions on some orders need, all their accounts in five reads; approved orders are added as they come.
+    """What decisions on some orders need, all their accounts in six reads; approved orders are added as they come.
 
     Protections that are on for anybody take two more at most, however many accounts there are.
     """
@@ -62,7 +63,7 @@ class Desk:
     def read(cls, orders: Sequence[Order]) -> Self:
         """The accounts of the traders of `orders` as they are now, with the marks of every market concerned."""
         traders = {order.trader_id: order.trader for order in orders}
-        limits = {pk: policies.limits_for(trader.policy) for pk, trader in traders.items()}
+        limits = {pk: binding.limits for pk, binding in bindings_of(traders.values()).items()}
         protections = {pk: each.protections for pk, each in limits.items()}
         desk = cls.of(set(traders), also={order.market.symbol for order in orders}, protections=protections)
         desk._limits = limits

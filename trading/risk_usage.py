@@ -5,18 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from risk import policies
+from risk.limits import Binding
 from risk.rules import day
 from trading import risk_inputs
+from trading.limits import binding_of
 from trading.models import Trader
 
 
 @dataclass(frozen=True, slots=True)
 class RiskUsage:
-    """Amounts in USDC. `sizes` are the notionals by market, largest first, of positions and pending openings."""
+    """Amounts in USDC. `sizes` are the notionals by market, largest first, of positions and pending openings.
+
+    `names` are those of the trader's tier and policy.
+    """
 
     mode: str
-    policy: str
+    binding: Binding
+    names: Sequence[str]
     equity_usd: Decimal
     opening_usd: Decimal
     day_loss_usd: Decimal
@@ -25,14 +30,14 @@ class RiskUsage:
     is_locked: bool
     position_limit_usd: Decimal
     size_limit_usd: Decimal
-    max_leverage: Decimal
     sizes: Sequence[tuple[str, Decimal]]
 
 
 def risk_usage(trader: Trader, mode: str) -> RiskUsage:
     """The trader's limits and their use now, at the prices of now."""
     held = risk_inputs.holdings(trader, mode)
-    account, limits = risk_inputs.account_snapshot(held), policies.limits_for(trader.policy)
+    account, binding = risk_inputs.account_snapshot(held), binding_of(trader)
+    limits = binding.limits
     sizes: dict[str, Decimal] = defaultdict(Decimal)
     for position in held.positions:
         sizes[position.market.symbol] += position.notional_usd
@@ -40,7 +45,8 @@ def risk_usage(trader: Trader, mode: str) -> RiskUsage:
         sizes[order.market.symbol] += order.collateral_usd * order.leverage
     return RiskUsage(
         mode=mode,
-        policy=trader.policy.name if trader.policy else "global",
+        binding=binding,
+        names=[policy.name for policy in (trader.tier, trader.policy) if policy],
         equity_usd=account.equity_usd,
         opening_usd=day.opening_equity_usd(account),
         day_loss_usd=day.day_loss_usd(account),
@@ -49,6 +55,5 @@ def risk_usage(trader: Trader, mode: str) -> RiskUsage:
         is_locked=day.is_locked(account, limits),
         position_limit_usd=limits.max_account_risk_pct * account.equity_usd,
         size_limit_usd=limits.max_position_size_usd,
-        max_leverage=limits.max_leverage,
         sizes=sorted(sizes.items(), key=lambda each: -each[1]),
     )

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Q
+from django.db.models import Count, Min, Q
 
 from feeds.models import Market
-from risk import execution_mode, policies, rate_limits, trading_state
+from risk import execution_mode, rate_limits, trading_state
 from risk.rate_limits import Account
 from risk.usage import WINDOWS, Usage
 from risk.values import Limits
 from trading import openings, risk_inputs
 from trading.errors import OrderNotFound
+from trading.limits import bindings_of
 from trading.models import Attempt, Fill, Intent, Order, OrderEvent, OutboxMessage, Position, Trader
 from trading.order_state import PENDING, OrderState
+from vanta.money import ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ def opening_usage(trader: Trader, mode: str) -> tuple[WindowUsage, ...]:
 
 def opening_usages(accounts: Sequence[tuple[Trader, str]]) -> list[tuple[WindowUsage, ...]]:
     """The same of many accounts. Raises RedisDown."""
-    asked = [(Account(trader.pk, mode), policies.limits_for(trader.policy)) for trader, mode in accounts]
+    bindings = bindings_of(trader for trader, _ in accounts)
+    asked = [(Account(trader.pk, mode), bindings[trader.pk].limits) for trader, mode in accounts]
     found = rate_limits.usages(asked, openings.approved_lately)
     return [_windows(usage, limits) for usage, (_, limits) in zip(found, asked, strict=True)]
 
@@ -172,3 +175,9 @@ def _leaves_at(oldest_at_ms: int | None, length_ms: int) -> dt.datetime | None:
     if oldest_at_ms is None:
         return None
     return dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(milliseconds=oldest_at_ms + length_ms)
+
+
+def least_notional_usd() -> Decimal:
+    """The smallest order that any listed market takes; ZERO where none is known."""
+    least = Market.objects.filter(is_listed=True).aggregate(least=Min("min_notional_usd"))["least"]
+    return least or ZERO

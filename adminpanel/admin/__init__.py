@@ -1,5 +1,29 @@
 """The admin's pages, one file a subject; importing this registers them."""
 
-from adminpanel.admin import controls, days, ledger, losses, markets, messages, orders, positions, traders, users
+from adminpanel.admin import (
+    controls,
+    days,
+    ledger,
+    losses,
+    markets,
+    messages,
+    orders,
+    policies,
+    positions,
+    traders,
+    users,
+)
 
-__all__ = ["controls", "days", "ledger", "losses", "markets", "messages", "orders", "positions", "traders", "users"]
+__all__ = [
+    "controls",
+    "days",
+    "ledger",
+    "losses",
+    "markets",
+    "messages",
+    "orders",
+    "policies",
+    "positions",
+    "traders",
+    "users",
+]

@@ -1,33 +1,40 @@
-"""Traders: who they are, what they hold, and the two things about them that are set here."""
+"""Traders: who they are, what they hold, what limits them, and the few things about them that are set here."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyInline, VantaAdmin
 from adminpanel.admin.columns import (
     MODE_COLOURS,
+    NOTHING,
     SIDE_COLOURS,
     badge,
     badge_column,
     date_column,
+    link,
     link_column,
     money,
     number_column,
     price_column,
-    text_column,
     time_column,
     two_lines,
     usd_column,
+    words,
 )
-from trading import selectors
+from trading import buffers, selectors
+from trading.limits import binding_of
 from trading.models import Account, Position, Trader
 from trading.models.traders import Mode
+from trading.services.limits import loosened_by_moving
+from trading.telegram import limit_words
 from vanta import audit
 
 
@@ -86,27 +93,45 @@ class OpenPositionInline(ReadOnlyInline):
         return rows.filter(status=Position.Status.OPEN).select_related("market")
 
 
+class TraderForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
+    """Another tier or policy must leave no limit looser, unless a super admin wants it."""
+
+    user: ClassVar[AbstractBaseUser | None] = None
+
+    def clean(self) -> dict[str, Any]:
+        """Compare the limits that would bind with those that do, at the trader's row as it is now."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if getattr(self.user, "is_superuser", False) or not {"tier", "policy"} & set(self.changed_data):
+            return cleaned
+        before = Trader.objects.select_for_update().get(pk=self.instance.pk)
+        after = Trader(tier=cleaned.get("tier"), policy=cleaned.get("policy"), own_policy_id=before.own_policy_id)
+        if loosened := loosened_by_moving(before, after):
+            named = ", ".join(limit_words.title(name) for name in loosened)
+            raise forms.ValidationError(f"Only a super admin loosens limits, and these would be looser: {named}.")
+        return cleaned
+
+
 @admin.register(Trader)
 class TraderAdmin(VantaAdmin):
-    """`is_active` and `policy` may be changed, with an audit entry each; the rest comes from Telegram and services."""
+    """Whether somebody may open, and under which policies, is set here and audited; the rest comes from Telegram."""
 
     list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "limits", "since")
-    list_filter = ("is_active", "execution_mode", "policy")
+    list_filter = ("is_active", "execution_mode", "tier", "policy")
     search_fields = ("first_name", "username", "=telegram_id", "=chat_id")
-    list_select_related = ("policy",)
+    list_select_related = ("tier", "policy")
+    form = TraderForm
     ordering = ("-created_at",)
     actions = None
     inlines = (AccountInline, OpenPositionInline)
     fieldsets = (
-        ("Control", {"fields": (("is_active", "policy"),)}),
+        ("Control", {"fields": (("is_active", "tier", "policy"), "binding")}),
         ("Person", {"fields": (("telegram_id", "chat_id"), ("first_name", "username"), ("registered", "mode"))}),
         ("History", {"fields": ("history",)}),
     )
-    readonly_fields = ("telegram_id", "chat_id", "first_name", "username", "registered", "mode", "history")
+    readonly_fields = ("telegram_id", "chat_id", "first_name", "username", "registered", "mode", "history", "binding")
     mode = badge_column("execution_mode", MODE_COLOURS, "mode")
     since = date_column("created_at", "since")
     registered = time_column("created_at", "registered")
-    limits = text_column("policy")
     free_dry = usd_column("free_dry_usd", "free balance, DRY")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trader]:
@@ -132,6 +157,19 @@ class TraderAdmin(VantaAdmin):
         """In both execution modes."""
         return int(trader.open_count)
 
+    @display(description="limits")  # type: ignore[untyped-decorator]
+    def limits(self, trader: Trader) -> str:
+        """Tier and policy by name."""
+        named = [str(policy) for policy in (trader.tier, trader.policy) if policy]
+        return words(" · ".join([*named, "own"] if trader.own_policy_id else named) or NOTHING)
+
+    @display(description="Limits that bind now, and where from")  # type: ignore[untyped-decorator]
+    def binding(self, trader: Trader) -> str:
+        """All limits with their sources; the trader's own ones link to where a super admin loosens them."""
+        rows = limit_words.rows(binding_of(trader))
+        shown = format_html_join("", '<span class="v-line">{}: <b>{}</b> ({})</span>', rows)
+        return format_html("{}{}", shown, link(trader.own_policy, "own limits")) if trader.own_policy else shown
+
     @display(description="Orders, positions")  # type: ignore[untyped-decorator]
     def history(self, trader: Trader) -> str:
         """Links to all that this trader did."""
@@ -152,12 +190,17 @@ class TraderAdmin(VantaAdmin):
         """Money rows point at them."""
         return False
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form knows who fills it in, as only super users loosen."""
+        return type("TraderForm", (super().get_form(request, obj, change=change, **kwargs),), {"user": request.user})
+
     def save_model(self, request: HttpRequest, obj: Trader, form: Any, change: bool) -> None:
         """Save what was changed and its audit entry; the page's transaction holds both."""
         if not form.changed_data:
             return
         before = Trader.objects.select_for_update().get(pk=obj.pk)
         obj.save(update_fields=form.changed_data)
+        buffers.refresh(Trader.objects.filter(pk=obj.pk))
         audit.append(
             actor=f"admin:{request.user.get_username()}",
             action="trader.change",

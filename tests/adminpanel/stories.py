@@ -8,9 +8,16 @@ from django.db import transaction
 from adminpanel.models import Alert
 from feeds.models import ConsensusLoss, LastMark
 from risk import trading_state
-from risk.models import RiskPolicy
 from risk.trading_state import TradingState
-from tests.factories import make_day_opening, make_market, make_message, make_order, make_position, make_trader
+from tests.factories import (
+    make_day_opening,
+    make_market,
+    make_message,
+    make_order,
+    make_policy,
+    make_position,
+    make_trader,
+)
 from trading import bookkeeping, history
 from trading.bookkeeping import Booking
 from trading.models import Attempt, Intent, Order, TelegramUpdate
@@ -64,7 +71,7 @@ def filled_order(*, venue_fill_id: str = "", **changes: Any) -> Order:
 @transaction.atomic
 def order_with_long_words() -> Order:
     """A filled order about which everything is as long as it gets, and a row of such a kind in the other lists."""
-    policy = RiskPolicy.objects.create(name="Careful with beginners", max_leverage=Decimal(250))
+    policy = make_policy("Careful with beginners", max_leverage=Decimal(250))
     trader = make_trader(
         first_name="Bartholomew Featherstonehaugh",
         username="bartholomew_the_cautious",

@@ -8,9 +8,8 @@ import pytest
 
 from feeds.models import Market
 from risk import trading_state
-from risk.models import RiskPolicy
 from risk.trading_state import TradingState
-from tests.factories import make_market, make_position
+from tests.factories import make_market, make_policy, make_position
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
@@ -130,7 +129,7 @@ def test_of_a_live_position_the_trader_is_only_told(ada: Person, eth: Market, pr
 
 def test_the_buffer_is_the_one_of_the_traders_policy(ada: Person, eth: Market, price: SetPrice) -> None:
     ada.types("/start")
-    policy = RiskPolicy.objects.create(name="careful", liquidation_buffer_pct=D("0.2"))
+    policy = make_policy("careful", liquidation_buffer_pct=D("0.2"))
     Trader.objects.filter(telegram_id=ada.id).update(policy=policy)
     position = open_position(ada)
     assert Position.objects.get(pk=position.pk).buffer_price == D("2796.2796")
@@ -138,7 +137,7 @@ def test_the_buffer_is_the_one_of_the_traders_policy(ada: Person, eth: Market, p
 
 def test_a_changed_limit_moves_the_buffers_of_open_positions(ada: Person, eth: Market) -> None:
     position, other = open_position(ada), make_position()
-    policy = RiskPolicy.objects.create(name="careful", liquidation_buffer_pct=D("0.2"))
+    policy = make_policy("careful", liquidation_buffer_pct=D("0.2"))
     Trader.objects.filter(telegram_id=ada.id).update(policy=policy)
     assert buffers.refresh() == 1
     assert Position.objects.get(pk=position.pk).buffer_pct == D("0.2")

@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError, OutOfMemoryError
 
 from feeds.models import Market
 from risk import window_script
-from risk.models import RiskPolicy
+from tests.factories import make_policy
 from tests.trading.people import Person, store, words
 from tests.trading.pipeline import approve, close, open_position
 from trading import execution, selectors
@@ -176,7 +176,7 @@ def test_closings_are_never_counted(ada: Person, eth: Market) -> None:
 def test_a_policy_tightens_the_limits_of_one_trader(ada: Person, grace: Person, eth: Market) -> None:
     first, second = ada.drafts("/long ETH 10 10x"), ada.drafts("/long ETH 10 10x")
     trader = ada.trader
-    trader.policy = RiskPolicy.objects.create(name="once a minute", opens_per_minute=1)
+    trader.policy = make_policy("once a minute", opens_per_minute=1)
     trader.save()
     assert [place(ada, order).state for order in (first, second)] == ["APPROVED", "DENIED"]
     for _ in range(2):

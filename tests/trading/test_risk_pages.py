@@ -5,8 +5,7 @@ from decimal import Decimal
 import pytest
 
 from feeds.models import Market
-from risk.models import RiskPolicy
-from tests.factories import make_order
+from tests.factories import make_order, make_policy
 from tests.trading.people import Person, words
 from tests.trading.pipeline import open_position
 from tests.trading.test_cards import shown
@@ -48,7 +47,7 @@ def test_risk_shows_every_limit_and_its_use(ada: Person, eth: Market) -> None:
         "Could be lost today  502.25 of 2,000.00 USDC  (25 %), with everything at its stop",
         "Left for new orders today  <b>1,497.75</b> USDC",
         "One position  may lose 999.45 USDC at its stop",
-        "Leverage  up to 500x",
+        "Leverage  <b>500x</b>",
         "ETH  5,000.00 of 100,000.00 USDC  (5 %)",
     ):
         assert line in page, page
@@ -57,11 +56,11 @@ def test_risk_shows_every_limit_and_its_use(ada: Person, eth: Market) -> None:
 def test_risk_shows_a_policy_of_ones_own(ada: Person, eth: Market) -> None:
     ada.types("/start")
     trader = ada.trader
-    trader.policy = RiskPolicy.objects.create(name="careful <5>", max_leverage=D(20), max_daily_loss_pct=D("0.05"))
+    trader.policy = make_policy("careful <5>", max_leverage=D(20), max_daily_loss_pct=D("0.05"))
     trader.save()
     page = ada.answer("/risk")
     assert "policy careful &lt;5&gt;" in page
-    assert "Leverage  up to 20x" in page
+    assert "Leverage  <b>20x</b>  · policy" in page
     assert "0.00 of 500.00 USDC" in page
 
 

@@ -8,8 +8,7 @@ from django.db.models import F, Sum
 from pytest_django import Settings
 
 from feeds.models import Market
-from risk.models import RiskPolicy
-from tests.factories import make_order
+from tests.factories import make_order, make_policy
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance
 from tests.trading.races import at_once
@@ -47,7 +46,7 @@ def drafted(request: pytest.FixtureRequest, settings: Settings, ada: Person, eth
     wish, limits = BINDING[request.param]
     ada.types("/start")
     trader = ada.trader
-    trader.policy = RiskPolicy.objects.create(name="one limit binds", may_loosen=True, **{**WIDE, **limits})
+    trader.policy = make_policy("one limit binds", may_loosen=True, **{**WIDE, **limits})
     trader.save()
     return request.param, [make_order(trader=trader, market=eth, **wish) for _ in range(ORDERS)]
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from feeds.models import Market
-from risk.models import RiskPolicy
+from tests.factories import make_policy
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person, buttons, toast, words
 from tests.trading.pipeline import open_position
@@ -118,7 +118,7 @@ def test_a_tap_with_data_that_no_button_has_is_answered_and_changes_nothing(ada:
 
 def test_the_buffer_is_the_one_of_the_traders_policy(ada: Person) -> None:
     ada.types("/start")
-    policy = RiskPolicy.objects.create(name="careful", liquidation_buffer_pct=D("0.2"))
+    policy = make_policy(liquidation_buffer_pct=D("0.2"))
     Trader.objects.filter(telegram_id=ada.id).update(policy=policy)
     assert "in the last 20.0 % of the way" in ada.answer("/settings")
 

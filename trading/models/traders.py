@@ -32,7 +32,31 @@ class Trader(models.Model):
     first_name = models.CharField(max_length=64, blank=True)
     is_active = models.BooleanField(default=True, help_text="Off: no openings; closing stays possible.")
     execution_mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
-    policy = models.ForeignKey(RiskPolicy, null=True, blank=True, on_delete=models.PROTECT, related_name="traders")
+    tier = models.ForeignKey(
+        RiskPolicy,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="tier_traders",
+        limit_choices_to={"kind": RiskPolicy.Kind.TIER},
+    )
+    policy = models.ForeignKey(
+        RiskPolicy,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="traders",
+        limit_choices_to={"kind": RiskPolicy.Kind.POLICY},
+    )
+    own_policy = models.OneToOneField(
+        RiskPolicy,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="owner",
+        limit_choices_to={"kind": RiskPolicy.Kind.OWN},
+        help_text="What the trader has tightened in Telegram.",
+    )
     buffer_action = models.CharField(
         max_length=10,
         choices=BufferAction.choices,

@@ -10,9 +10,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from risk import policies
 from risk.rules import day as rules
+from risk.values import Limits
 from trading import day_openings, outbox
+from trading.limits import bindings_of, limits_of
 from trading.models import Account, DayOpening, LedgerTransaction, Order, Position, Trader
 from trading.models.loading import lock_traders
 from trading.risk_inputs import Desk, account_snapshot
@@ -73,15 +74,16 @@ def _exposed_traders() -> list[int]:
 
 def _lock_some(trader_ids: Sequence[int]) -> int:
     """A look without locks first: almost nobody is near the limit."""
-    traders = Trader.objects.select_related("policy").in_bulk(trader_ids)
-    desk = Desk.of(trader_ids)
+    traders = Trader.objects.in_bulk(trader_ids)
+    desk, bindings = Desk.of(trader_ids), bindings_of(traders.values())
     held = [opening for opening in desk.openings if opening.locked_at is None]
-    return sum(_lock(traders[each.trader_id], each.mode) for each in held if _has_reached(desk, traders, each))
+    reached = [each for each in held if _has_reached(desk, bindings[each.trader_id].limits, each)]
+    return sum(_lock(traders[each.trader_id], each.mode) for each in reached)
 
 
-def _has_reached(desk: Desk, traders: dict[int, Trader], opening: DayOpening) -> bool:
+def _has_reached(desk: Desk, limits: Limits, opening: DayOpening) -> bool:
     account = account_snapshot(desk.account(opening.trader_id, opening.mode))
-    return rules.is_locked(account, policies.limits_for(traders[opening.trader_id].policy))
+    return rules.is_locked(account, limits)
 
 
 def lock_if_reached(order: Order) -> bool:
@@ -95,9 +97,9 @@ def lock_if_reached(order: Order) -> bool:
 def _lock(trader: Trader, mode: str) -> bool:
     """Read again under the trader's lock; the first to lock a day tells the trader and the admins."""
     lock_traders([trader.pk])
-    desk = Desk.of([trader.pk])
+    desk, limits = Desk.of([trader.pk]), limits_of(Trader.objects.get(pk=trader.pk))
     held = desk.account(trader.pk, mode)
-    account, limits = account_snapshot(held), policies.limits_for(trader.policy)
+    account = account_snapshot(held)
     if held.opening is None or held.opening.locked_at is not None or not rules.is_locked(account, limits):
         return False
     day_openings.write_down(desk.openings, is_final=True)

@@ -9,7 +9,8 @@ from django.conf import settings
 from feeds.consensus import Exclusion, MarkPrice, NoConsensus
 from feeds.models import Market
 from risk import checks, trading_state
-from risk.checks import Case, CheckResult, Denial, OpeningRequest, RiskDecision
+from risk.checks import Case, CheckResult, Denial, Limits, OpeningRequest, RiskDecision
+from risk.limits import NAMES, value_of
 from risk.margin import Side
 from risk.usage import Usage
 from trading import risk_inputs
@@ -75,8 +76,10 @@ def decide_reduction(market: Market, side: Side) -> RiskDecision:
     )
 
 
-def as_json(decision: RiskDecision, mark: MarkPrice | NoConsensus | None = None) -> dict[str, Any]:
-    """The decision as it is stored with the order: every check with its numbers, as strings."""
+def as_json(
+    decision: RiskDecision, mark: MarkPrice | NoConsensus | None = None, limits: Limits | None = None
+) -> dict[str, Any]:
+    """The decision as it is stored with the order: every check with its numbers, and the limits, as strings."""
     kept: dict[str, Any] = {
         "checks": [_plain(check) for check in decision.checks],
         "denials": [_plain(denial) for denial in decision.denials],
@@ -85,6 +88,8 @@ def as_json(decision: RiskDecision, mark: MarkPrice | NoConsensus | None = None)
         kept["max_collateral_usd"] = str(decision.max_collateral_usd)
     if decision.max_leverage is not None:
         kept["max_leverage"] = str(decision.max_leverage)
+    if limits is not None:
+        kept["limits"] = {name: str(value) for name in NAMES if (value := value_of(limits, name)) is not None}
     if isinstance(mark, MarkPrice):
         kept["price"] = {
             "mark": str(mark.price),

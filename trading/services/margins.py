@@ -4,12 +4,13 @@ from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
 
-from risk import margin, policies, trading_state
+from risk import margin, trading_state
 from risk.additions import Margin, margin_leaving_buffer
 from risk.margin import InvalidMargin, Side
 from risk.rules import day
 from risk.trading_state import TradingState
 from trading import bookkeeping, risk_inputs, valuation
+from trading.limits import limits_of
 from trading.models import Order, Position, PositionEvent, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.models.positions import LEAVES_AT
@@ -57,7 +58,7 @@ def add_to_leave_buffer(*, trader: Trader, position_id: int, mark: Decimal, cap_
     if amount > account.available_usd:
         return Added(amount, "no_balance")
     raised = _raised_loss(position, wanted)
-    if raised > ZERO and raised > day.left_usd(account, policies.limits_for(trader.policy)):
+    if raised > ZERO and raised > day.left_usd(account, limits_of(trader)):
         return Added(amount, "over_day")
     _write(position, wanted, amount, mark)
     return Added(amount)

@@ -70,7 +70,7 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
     order.worst_loss_usd = valuation.opening_worst_loss(order, quoted_price)
     weighed = decisions.weigh_opening(order, Desk.read([order]), trading_state.current())
     decision = weighed.decided(admission.preview(weighed))
-    order.decision = decisions.as_json(decision, weighed.mark)
+    order.decision = decisions.as_json(decision, weighed.mark, weighed.case.limits)
     order.save()
     record_draft(order)
     if not trader.is_active:

@@ -85,7 +85,7 @@ def lock_orders(order_ids: Sequence[int]) -> dict[int, Order]:
     """Orders, locked after their traders' rows: decisions on one trader's orders are made one at a time."""
     wanted = Order.objects.filter(pk__in=order_ids)
     lock_traders(wanted.values_list("trader_id", flat=True))
-    rows = with_market(wanted, "trader__policy").select_for_update(of=("self",))
+    rows = with_market(wanted, "trader").select_for_update(of=("self",))
     return {order.pk: order for order in rows.order_by("pk")}
 
 
@@ -169,7 +169,7 @@ class _Batch:
 
     def _conclude(self, weighed: Weighed, verdict: Verdict) -> None:
         order, decision = weighed.order, weighed.decided(verdict.usage)
-        order.decision = decisions.as_json(decision, weighed.mark)
+        order.decision = decisions.as_json(decision, weighed.mark, weighed.case.limits)
         if not order.trader.is_active:
             self._end(order, OrderState.DENIED, "trader_disabled")
         elif decision.approved:

@@ -12,7 +12,7 @@ from vanta.money import ZERO
 
 def register_trader(*, telegram_id: int, chat_id: int, username: str = "", first_name: str = "") -> Trader:
     """The trader with this Telegram id, made on first contact with a DRY account and its paper balance."""
-    trader = Trader.objects.filter(telegram_id=telegram_id).select_related("policy").first()
+    trader = Trader.objects.filter(telegram_id=telegram_id).first()
     if trader is not None:
         return trader
     with transaction.atomic():

@@ -250,5 +250,6 @@ EXAMPLES = {
     "cancel": "<code>/cancel 12</code>",
     "settings": settings_commands.EXAMPLE,
     "why": "<code>/why 12</code>",
+    "risk": risk_commands.EXAMPLE,
     "short": "<code>/short BTC 250 5x tp=2%</code>",
 }

@@ -10,7 +10,7 @@ MENU = {
     "orders": "your last orders",
     "cancel": "withdraw an order that has not left yet",
     "balance": "equity, free balance, what positions hold",
-    "risk": "your limits and how much of each is used",
+    "risk": "your limits and how much of each is used; set leverage 20 tightens one",
     "settings": "what is done for you close to liquidation",
     "price": "a price, its age and where it comes from",
     "chart": "candles with the mark and your own levels, as a picture",

@@ -8,7 +8,7 @@ from html import escape, unescape
 from typing import Any
 
 from risk.trading_state import TradingState
-from trading.telegram import price_words, protection_words, rate_words
+from trading.telegram import limit_words, price_words, protection_words, rate_words
 from trading.telegram.parsing import Mistake
 from trading.telegram.time_words import age, moment
 from vanta.money import format_number, format_percent, format_price, format_usd
@@ -60,7 +60,7 @@ def mistake(error: Mistake, example: str) -> str:
     lines = []
     if error.understood:
         lines.append("✏️ Understood: " + " · ".join(quoted(part) for part in error.understood))
-    wrong = _MISTAKES.get(error.problem, "I do not understand this.")
+    wrong = {**_MISTAKES, **limit_words.MISTAKES}.get(error.problem, "I do not understand this.")
     lines.append(f"🤔 {quoted(error.shown)}: {wrong}" if error.shown else f"🤔 {wrong}")
     if example:
         lines.append(f"For example: {example}")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from risk import policies
 from trading import selectors
+from trading.limits import limits_of
 from trading.models import Trader
 from trading.models.traders import BufferAction, Mode
 from trading.services import traders
@@ -72,7 +72,7 @@ def _show_buffer(trader: Trader) -> Shown:
     account = selectors.balance(trader, Mode.DRY)
     return settings_pages.buffer(
         _buffer_of(trader),
-        buffer_pct=policies.limits_for(trader.policy).liquidation_buffer_pct,
+        buffer_pct=limits_of(trader).liquidation_buffer_pct,
         free_usd=account.free_usd - account.reserved_usd,
     )
 
