@@ -120,7 +120,7 @@ def test_a_decision_waits_for_a_tightening_and_is_made_on_it(ada: Person, eth: M
 
 def _somebody_waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         (count,) = cursor.fetchone() or (0,)
     return bool(count)
 

@@ -16,7 +16,7 @@ from risk.models import PolicyTerms
 from tests.factories import make_policy
 from tests.trading.people import Person
 from tests.trading.pipeline import approve
-from tests.trading.timeline import HOUR, MINUTE, NOON, Timeline, timeline
+from tests.trading.timeline import HOUR, NOON, Timeline, timeline
 from trading.limits import policies_of
 from trading.models import Order, OrderEvent
 from trading.replay import Proposal, Replay, replay
@@ -115,17 +115,14 @@ def test_the_pairs_own_leverage_binds_whatever_a_policy_says(ada: Person, eth: M
     assert verdicts(replayed(ada, may_loosen=True, max_leverage=D(1000))) == [False]
 
 
-def test_an_order_that_would_be_denied_leaves_its_window_to_the_next(
-    ada: Person, eth: Market, timeline: Timeline
-) -> None:
-    """9 000 would be too large; without it the three that were refused fit into the hour, and then the hour is full."""
+def test_an_order_that_would_be_denied_leaves_its_window_to_the_next(ada: Person, eth: Market) -> None:
+    """9 000 of the hour's 10 000 at 10x; without them two of the refused 4 000 fit, and then the hour is full."""
     approve(ada, "/long ETH 900 10x sl=2900")
-    for moment in (1, 2, 3):
-        timeline.at(NOON + moment * MINUTE)
-        ada.types("/long ETH 400 10x sl=2900")
+    for _ in range(3):
+        ada.types("/long ETH 800 5x sl=2900")
     assert [order.state for order in ada.orders] == ["APPROVED", "DENIED", "DENIED", "DENIED"]
-    found = replayed(ada, max_position_size_usd=D(8000))
-    assert [each.checks[0].code for each in found.changed] == ["position_size", "hourly_volume", "hourly_volume"]
+    found = replayed(ada, max_leverage=D(9))
+    assert [each.checks[0].code for each in found.changed] == ["leverage", "hourly_volume", "hourly_volume"]
     assert verdicts(found) == [False, True, True, False]
 
 
