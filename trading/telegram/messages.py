@@ -139,8 +139,7 @@ def _usd(numbers: Numbers, name: str) -> str:
 
 def _at_most(amount: Decimal) -> str:
     """Whole cents and never more than that is: who types what is named here is not refused again."""
-    cents = amount.quantize(Decimal("0.01"), rounding=ROUND_FLOOR)
-    return format_usd(cents) if cents else format_number(amount)
+    return format_usd(cents) if (cents := amount.quantize(Decimal("0.01"), ROUND_FLOOR)) else format_number(amount)
 
 
 def _percent(numbers: Numbers, name: str) -> str:
