@@ -4,7 +4,7 @@ A candle does not say in which order it went through its prices. Where it crosse
 worst for the trader is assumed: liquidation before the stop, the stop before the take-profit.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -30,10 +30,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """What ends a position, and from when on prices concern it."""
+    """What ends a position, and from when on prices concern it. Costs move its liquidation price as time passes."""
 
     side: Side
-    liquidation_price: Decimal
+    liquidation_at: Callable[[datetime], Decimal]
     stop_loss: Decimal | None
     take_profit: Decimal | None
     watched_from: datetime
@@ -66,8 +66,9 @@ def _crossing(levels: Levels, bar: Bar) -> Evaluated | None:
     """Liquidation is at its price, as at the venue; a stop at its price too, or where the bar opened beyond it."""
     sign = levels.side.sign
     worst, best = (bar.low, bar.high) if levels.side is Side.LONG else (bar.high, bar.low)
-    if sign * (worst - levels.liquidation_price) <= 0:
-        return Evaluated(LIQUIDATION, levels.liquidation_price, bar.start_at)
+    liquidation_price = levels.liquidation_at(bar.start_at)
+    if sign * (worst - liquidation_price) <= 0:
+        return Evaluated(LIQUIDATION, liquidation_price, bar.start_at)
     if levels.stop_loss is not None and sign * (worst - levels.stop_loss) <= 0:
         opened_beyond = sign * (bar.open - levels.stop_loss) < 0
         return Evaluated(STOP_LOSS, bar.open if opened_beyond else levels.stop_loss, bar.start_at)

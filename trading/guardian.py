@@ -17,6 +17,7 @@ from trading import buffers, missed, triggers
 from trading.errors import NoOpenPosition
 from trading.evaluation import Evaluated
 from trading.models import Position
+from trading.models.loading import with_market
 from trading.services import positions
 from trading.services.orders import Origin
 from trading.triggers import Range
@@ -72,10 +73,10 @@ def watch(marks: Marks) -> int:
 
 def _close_missed(market: Market, history: missed.History) -> int:
     """Close what the missed candles crossed, at the price and the time at which they did."""
-    ranges, seen, closed = {market.pk: history.range}, set[int](), 0
-    while history.bars and (crossed := triggers.crossed(ranges, but=seen)):
-        seen.update(crossed)
-        for position in Position.objects.filter(pk__in=crossed).select_related("trader"):
+    seen, closed = set[int](), 0
+    while history.bars and (found := missed.candidates(market, history, but=seen)):
+        seen.update(found)
+        for position in with_market(Position.objects.filter(pk__in=found), "trader"):
             evaluated = missed.evaluate(position, history)
             closed += _close(position, evaluated.reason, evaluated) if evaluated else 0
     return closed

@@ -10,6 +10,7 @@ from django.db import connection
 from feeds import candles
 from feeds.models import Market, Resolution
 from risk.margin import Side
+from trading import triggers, valuation
 from trading.evaluation import Bar, Evaluated, Levels, first_crossing
 from trading.models import MarketWatch, Position
 from trading.triggers import Range
@@ -50,6 +51,16 @@ class History:
         return Range(
             min((bar.low for bar in self.bars), default=ZERO), max((bar.high for bar in self.bars), default=ZERO)
         )
+
+    @property
+    def begin(self) -> dt.datetime:
+        """Of its first bar; there has to be one."""
+        return self.bars[0].start_at
+
+    @property
+    def end(self) -> dt.datetime:
+        """Of its last bar."""
+        return self.bars[-1].start_at + self.span
 
 
 def behind(markets: Iterable[Market], now: dt.datetime) -> list[Market]:
@@ -98,11 +109,21 @@ def _may_wait(seen: MarketWatch, now: dt.datetime) -> bool:
     return now - since < CANDLES_COME_WITHIN
 
 
+def candidates(market: Market, missed: History, *, but: Collection[int]) -> set[int]:
+    """Positions that the missed stretch may have ended, a part of them at a time; `evaluate` says whether it did."""
+    crossed = triggers.crossed({market.pk: missed.range}, but=but)
+    then = triggers.liquidated_then(market.pk, missed.range, missed.begin, missed.end, but=but)
+    return {*crossed, *then}
+
+
 def evaluate(position: Position, missed: History) -> Evaluated | None:
-    """What the missed stretch did to a position; nothing before it was opened or its levels were set."""
+    """What the missed stretch did to a position (with its market), at the liquidation price that it had in each bar.
+
+    Nothing before it was opened or its levels were set concerns it.
+    """
     levels = Levels(
         side=Side(position.side),
-        liquidation_price=position.liquidation_price,
+        liquidation_at=lambda at: valuation.liquidation_price_at(position, at),
         stop_loss=position.stop_loss,
         take_profit=position.take_profit,
         watched_from=position.watched_from,

@@ -4,6 +4,7 @@ A scan begins at the price and ends at the last row beyond it, so its cost follo
 keeps the planner on that path whatever it believes about the table, and one crash from filling the memory.
 """
 
+import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -78,6 +79,19 @@ _BUFFERS = _statement(
     _scan(LEFT, "long", "calm_price", "<=", "low", _KNOWN),
     _scan(LEFT, "short", "calm_price", ">=", "high", _KNOWN),
 )
+# A position's liquidation price is the one of when its costs were last booked; what is looked for had others. Costs of
+# the time between move it by their share of the notional, and are rounded: to less than a millionth of the entry.
+_MOVED = """p.entry_price * (0.000001 + greatest({rate} * extract(epoch FROM %(begin)s - p.accrued_until)::numeric,
+    {rate} * extract(epoch FROM %(end)s - p.accrued_until)::numeric) / 3600)"""
+_MOVED_LONG = _MOVED.format(rate="(m.rollover_rate_per_hour_long + m.funding_rate_per_hour_long)")
+_MOVED_SHORT = _MOVED.format(rate="(m.rollover_rate_per_hour_short + m.funding_rate_per_hour_short)")
+_LIQUIDATED_THEN = f"""
+    SELECT p.id FROM trading_position p JOIN feeds_market m ON m.id = p.market_id
+    WHERE p.market_id = %(market)s AND p.status = 'open' AND {_CLOSABLE}
+      AND CASE p.side WHEN 'long' THEN p.liquidation_price + {_MOVED_LONG} >= %(low)s
+          ELSE p.liquidation_price - {_MOVED_SHORT} <= %(high)s END
+    ORDER BY p.id LIMIT {TAKEN_AT_ONCE}
+"""  # noqa: S608  (constants of this module)
 _HELD = """
     SELECT m.id FROM feeds_market m
     CROSS JOIN LATERAL (SELECT 1 FROM trading_position p WHERE p.market_id = m.id AND p.status = 'open' LIMIT 1) AS held
@@ -104,6 +118,19 @@ def crossed(ranges: Mapping[int, Range], *, but: Collection[int] = ()) -> dict[i
         if position_id not in worst or WORST_FIRST.index(kind) < WORST_FIRST.index(worst[position_id]):
             worst[position_id] = kind
     return worst
+
+
+def liquidated_then(
+    market_id: int, reach: Range, begin: dt.datetime, end: dt.datetime, *, but: Collection[int]
+) -> list[int]:
+    """The open DRY positions that may have been liquidated in a past stretch, with what they owed at any time of it.
+
+    Reads all positions of the market: for stretches that nobody watched, not for every second.
+    """
+    terms: dict[str, Any] = {"market": market_id, "low": reach.low, "high": reach.high, "but": list(but)}
+    with connection.cursor() as cursor:
+        cursor.execute(_LIQUIDATED_THEN, {**terms, "begin": begin, "end": end})
+        return [row[0] for row in cursor.fetchall()]
 
 
 def buffer_changes(ranges: Mapping[int, Range], *, halted: bool) -> tuple[list[int], list[int]]:

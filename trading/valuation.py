@@ -1,5 +1,6 @@
 """What positions and openings are worth and can lose, from their rows: the margin maths with the market's terms."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, Decimal
 
@@ -11,8 +12,10 @@ from feeds.models import Market
 from risk import margin
 from risk.margin import ProfitTier, Side
 from trading.models import Order, Position
-from vanta.money import HUNDRED, ONE, ZERO, quantize_usdc
+from vanta.money import HUNDRED, ONE, ZERO, quantize_price, quantize_usdc
 
+MICROSECOND = dt.timedelta(microseconds=1)
+MICROSECONDS_AN_HOUR = 3_600_000_000
 Marks = Mapping[str, MarkPrice | NoConsensus]
 Prices = Mapping[str, Decimal]
 
@@ -90,6 +93,25 @@ def position_worst_loss(position: Position) -> Decimal:
         close_fee_rate=ZERO if market.is_upside else market.close_fee_rate,
         accrued_fees_usd=position.accrued_usd,
     )
+
+
+def accrued_at(position: Position, market: Market, at: dt.datetime) -> Decimal:
+    """Rollover and funding owed at `at`: what was accrued, and the time since then (or until then) at today's rates."""
+    is_long = position.side == Side.LONG
+    rate = (
+        market.rollover_rate_per_hour_long + market.funding_rate_per_hour_long
+        if is_long
+        else market.rollover_rate_per_hour_short + market.funding_rate_per_hour_short
+    )
+    hours = Decimal((at - position.accrued_until) // MICROSECOND) / MICROSECONDS_AN_HOUR
+    return quantize_usdc(position.accrued_usd + position.notional_usd * rate * hours)
+
+
+def liquidation_price_at(position: Position, at: dt.datetime) -> Decimal:
+    """Where liquidation was at `at`: the position's, less what the costs owed since (or not yet) moved it by."""
+    since = accrued_at(position, position.market, at) - position.accrued_usd
+    moved = Side(position.side).sign * position.entry_price * since / position.notional_usd
+    return quantize_price(position.liquidation_price + moved)
 
 
 def gain_at_risk(position: Position, pnl_usd: Decimal) -> Decimal:

@@ -22,7 +22,7 @@ def levels(side: Side = Side.LONG, *, watched_from: dt.datetime = NOON) -> Level
     if side is Side.SHORT:
         prices = [MIRROR - price for price in prices]
     liquidation, stop, target = prices
-    return Levels(side, liquidation, stop, target, watched_from)
+    return Levels(side, lambda _: liquidation, stop, target, watched_from)
 
 
 def bar(opened: object, high: object, low: object, closed: object, *, minute: int = 0, side: Side = Side.LONG) -> Bar:
@@ -80,7 +80,7 @@ def test_of_the_candle_in_which_it_was_opened_only_the_close_concerns_a_position
 
 
 def test_a_position_without_stop_and_take_profit_is_only_liquidated() -> None:
-    bare = Levels(Side.LONG, D(2745), None, None, NOON)
+    bare = Levels(Side.LONG, lambda _: D(2745), None, None, NOON)
     assert first_crossing(bare, [bar(3000, 9000, 2746, 3000)]) is None
 
 

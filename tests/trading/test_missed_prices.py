@@ -13,7 +13,7 @@ from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.races import at_once
-from trading import execution, guardian
+from trading import accrual, execution, guardian
 from trading.history import transition
 from trading.models import Fill, LedgerTransaction, MarketWatch, Order, Position
 from trading.order_state import OrderState
@@ -117,6 +117,35 @@ def test_costs_are_those_owed_when_it_was_crossed(ada: Person, eth: Market) -> N
     calm(10)
     watch()
     assert Fill.objects.get(order=closing()).accrued_usd == D(4)  # 1 USDC a minute, and three minutes less than now
+
+
+@pytest.mark.parametrize(
+    ("hourly_rate", "accrued", "low", "ended_at"),
+    [
+        # 1 USD a minute moves liquidation by 3.0003: from 2745.2745 to 2748.2748 at the candle, beyond 2775 now.
+        ("0.06", "first", 2750, None),  # the costs of the minutes since do not count
+        ("0.06", "not yet", 2750, None),
+        ("0.06", "first", "2748.27", "2748.2748"),
+        ("0.06", "not yet", "2748.27", "2748.2748"),  # the row says 2745.2745 still: its costs are not booked
+        ("-0.06", "first", "2742.27", "2742.2742"),  # who is paid for holding was liquidated nearer then
+        ("-0.06", "first", "2742.28", None),
+    ],
+)
+def test_a_missed_candle_meets_the_liquidation_price_of_its_own_time(
+    ada: Person, eth: Market, hourly_rate: str, accrued: str, low: object, ended_at: str | None
+) -> None:
+    Market.objects.update(rollover_rate_per_hour_long=D(hourly_rate))
+    open_position(ada)
+    away(eth)
+    Position.objects.update(accrued_until=minutes_ago(10))
+    candle(9, 3000, 3000, low, 3000)
+    calm(10)
+    if accrued == "first":
+        accrual.accrue_funding()
+    assert watch() == (0 if ended_at is None else 1)
+    prices = [fill.price for fill in Fill.objects.filter(order__kind="close")]
+    assert [round(each, 4) for each in prices] == ([D(ended_at)] if ended_at else [])
+    assert_books_balance()
 
 
 def test_a_calm_stretch_closes_nothing_and_is_not_looked_at_again(ada: Person, eth: Market) -> None:

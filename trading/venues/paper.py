@@ -16,7 +16,8 @@ from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
 from risk import margin
 from risk.margin import Side
-from trading.models import Intent, Order, PaperExecution, Position
+from trading.models import Intent, Order, PaperExecution
+from trading.valuation import accrued_at
 from trading.venues import avantis
 from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown, Waiting
 from vanta import clock
@@ -105,18 +106,6 @@ def _executed_at(intent: Intent, now: dt.datetime) -> dt.datetime:
     return dt.datetime.fromisoformat(evaluated_at) if evaluated_at else now
 
 
-def accrued_at(position: Position, market: Market, at: dt.datetime) -> Decimal:
-    """Rollover and funding owed at `at`: what was accrued, and the time since then (or until then) at today's rates."""
-    is_long = position.side == Side.LONG
-    rate = (
-        market.rollover_rate_per_hour_long + market.funding_rate_per_hour_long
-        if is_long
-        else market.rollover_rate_per_hour_short + market.funding_rate_per_hour_short
-    )
-    seconds = Decimal(int((at - position.accrued_until).total_seconds()))
-    return quantize_usdc(position.accrued_usd + position.notional_usd * rate * seconds / 3600)
-
-
 def _execute(intent: Intent, market: Market, mark: MarkPrice | NoConsensus, now: dt.datetime) -> dict[str, Any]:
     wish = intent.payload
     if now > intent.deadline:
@@ -151,7 +140,7 @@ def _close(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[st
     if wish["reason"] == LIQUIDATION:
         # The venue keeps what is left: all of the collateral is lost.
         return {
-            "price": wish["liquidation_price"],
+            "price": wish.get("evaluated_price", wish["liquidation_price"]),
             "fee_usd": "0",
             "accrued_usd": str(accrued),
             "pnl_usd": str(accrued - collateral),
