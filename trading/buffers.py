@@ -4,7 +4,7 @@ A position is in its buffer while the mark is nearer to liquidation than `buffer
 liquidation), and has left it when it is twice as far away.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import structlog
@@ -27,10 +27,16 @@ from vanta.money import ZERO
 log = structlog.get_logger(__name__)
 REDUCED_SHARE = Decimal("0.5")
 REASON = "liquidation_buffer"
+# Settlement locks a batch's positions one by one: who writes many without their traders' locks must never wait for one.
 _REFRESH = """
-    UPDATE trading_position p SET buffer_pct = limits.pct
-    FROM (VALUES %s) AS limits (trader, pct)
-    WHERE limits.trader = p.trader_id AND p.status = 'open' AND p.buffer_pct <> limits.pct
+    UPDATE trading_position p SET buffer_pct = free.pct
+    FROM (
+        SELECT q.id, limits.pct
+        FROM trading_position q JOIN (VALUES %s) AS limits (trader, pct) ON limits.trader = q.trader_id
+        WHERE q.status = 'open' AND q.buffer_pct <> limits.pct
+        FOR UPDATE OF q SKIP LOCKED
+    ) AS free
+    WHERE p.id = free.id
 """
 
 
@@ -40,9 +46,17 @@ def watch(ranges: Mapping[int, Range], *, halted: bool) -> int:
     In a halt the alert is all that happens; nothing is made up for afterwards.
     """
     entered, left = triggers.buffer_changes(ranges, halted=halted)
-    Position.objects.filter(pk__in=left, status=Position.Status.OPEN).update(buffer_entered_at=None)
+    _forget(left)
     found = Position.objects.filter(pk__in=entered).select_related("trader")
     return sum(_enter_apart(position, ranges[position.market_id].low, halted=halted) for position in found)
+
+
+@transaction.atomic
+def _forget(position_ids: Sequence[int]) -> None:
+    """Those that somebody is changing are left to the next second, as in `_REFRESH`."""
+    held = Position.objects.filter(pk__in=position_ids, status=Position.Status.OPEN).order_by("pk")
+    free = list(held.select_for_update(skip_locked=True).values_list("pk", flat=True)) if position_ids else []
+    Position.objects.filter(pk__in=free).update(buffer_entered_at=None)
 
 
 def _enter_apart(position: Position, mark: Decimal, *, halted: bool) -> int:

@@ -1,10 +1,13 @@
 """Coming close to liquidation: told once an approach, and what the trader chose is done."""
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
+from pytest_django import Settings
 
 from feeds.models import Market
 from risk import trading_state
@@ -18,6 +21,7 @@ from trading import accrual, buffers, execution, guardian
 from trading.models import MarketWatch, Order, OutboxMessage, Position, Trader
 from trading.services import positions
 from trading.telegram import buffer_cards
+from trading.triggers import Range
 from vanta import clock
 
 pytestmark = pytest.mark.django_db
@@ -230,3 +234,28 @@ def test_two_guardians_at_once_tell_once_and_close_once(ada: Person, eth: Market
     assert Order.objects.filter(kind="close").count() == 1
     execution.drain()
     assert_books_balance()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("work", ["refresh", "watch"])
+def test_a_settlement_under_way_is_neither_waited_for_nor_waits(
+    ada: Person, eth: Market, settings: Settings, work: str
+) -> None:
+    """It locks its positions in an order of its own: waiting for one while holding another would be a circle."""
+    first, second = open_position(ada), open_position(ada, "/long ETH 200 10x")
+    Position.objects.update(buffer_entered_at=clock.now())
+    settings.LIQUIDATION_BUFFER_PCT = D("0.1")
+    calm = {eth.pk: Range(D(3000), D(3000))}
+    works: dict[str, Callable[[], int]] = {
+        "refresh": buffers.refresh,
+        "watch": lambda: buffers.watch(calm, halted=False),
+    }
+    with transaction.atomic():
+        Position.objects.select_for_update().get(pk=second.pk)
+        at_once(works[work])
+        Position.objects.select_for_update().get(pk=first.pk)
+    done = {"buffer_pct": D("0.1")} if work == "refresh" else {"buffer_entered_at": None}
+    changed = Position.objects.filter(**done)
+    assert [position.pk for position in changed] == [first.pk]
+    works[work]()
+    assert changed.all().count() == 2
