@@ -19,6 +19,7 @@ from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.races import at_once
 from trading import accrual, buffers, execution, guardian
 from trading.models import MarketWatch, Order, OutboxMessage, Position, Trader
+from trading.models.positions import calm_share
 from trading.services import positions
 from trading.telegram import buffer_cards
 from trading.triggers import Range
@@ -137,6 +138,40 @@ def test_the_buffer_is_the_one_of_the_traders_policy(ada: Person, eth: Market, p
     Trader.objects.filter(telegram_id=ada.id).update(policy=policy)
     position = open_position(ada)
     assert Position.objects.get(pk=position.pk).buffer_price == D("2796.2796")
+
+
+@pytest.mark.parametrize(
+    ("buffer_pct", "calm_at"),
+    [
+        ("0.05", "2770.77705"),
+        ("0.3", "2898.28980"),
+        ("0.4", "2923.79235"),
+        ("0.5", "2936.543625"),
+        ("0.9", "2987.548725"),
+    ],
+)
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_every_buffer_is_left_before_the_entry(
+    ada: Person, eth: Market, price: SetPrice, settings: Settings, side: str, buffer_pct: str, calm_at: str
+) -> None:
+    """At twice its width; halfway from its edge to the entry where that is nearer."""
+    settings.LIQUIDATION_BUFFER_PCT = D(buffer_pct)
+    entry, calm = D("3000.3"), D(calm_at)
+    sign = 1 if side == "long" else -1
+    held = make_position(
+        market=eth,
+        side=side,
+        buffer_pct=D(buffer_pct),
+        entry_price=entry,
+        liquidation_price=entry - sign * D("255.0255"),
+        buffer_entered_at=clock.now(),
+    )
+    assert calm_share(held.buffer_pct) < 1
+    for moves_to, is_in_it in [(calm - D("0.001"), True), (calm, False)]:
+        price("ETH/USD", entry - sign * (entry - moves_to))
+        guardian.close_crossed()
+        held.refresh_from_db()
+        assert (held.buffer_entered_at is not None) is is_in_it
 
 
 def test_a_changed_limit_moves_the_buffers_of_open_positions(ada: Person, eth: Market) -> None:

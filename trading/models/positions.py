@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Least
 
 from feeds.models import Market
 from risk.margin import Side
@@ -18,13 +20,20 @@ from vanta import clock
 
 SIDES = [(side.value, side.value) for side in Side]
 DEFAULT_BUFFER_PCT = Decimal("0.05")
-LEAVES_AT = 2  # the buffer is left where the distance is this many times the buffer, so that alerts do not flutter
 
 
-def _at_buffer(times: int) -> "models.GeneratedField":
-    """The price from which liquidation is `times` the buffer away; the database computes it with every change."""
+def calm_share(buffer_pct: Decimal) -> Decimal:
+    """From where on a buffer has been left, as it is of the distance to liquidation: alerts are not to flutter.
+
+    Twice the buffer, and for one beyond a third of the distance halfway from there to the entry: never beyond that.
+    """
+    return min(2 * buffer_pct, (1 + buffer_pct) / 2)
+
+
+def _at_share(share: Combinable) -> "models.GeneratedField":
+    """The price with this share of the distance left to liquidation; the database computes it with every change."""
     return models.GeneratedField(
-        expression=F("liquidation_price") + times * F("buffer_pct") * (F("entry_price") - F("liquidation_price")),
+        expression=F("liquidation_price") + share * (F("entry_price") - F("liquidation_price")),
         output_field=price(),
         db_persist=True,
     )
@@ -65,8 +74,8 @@ class Position(models.Model):
         default=DEFAULT_BUFFER_PCT,
         help_text="Of the distance to liquidation; the trader's limit, refreshed each minute.",
     )
-    buffer_price = _at_buffer(1)
-    calm_price = _at_buffer(LEAVES_AT)
+    buffer_price = _at_share(1 * F("buffer_pct"))
+    calm_price = _at_share(Least(2 * F("buffer_pct"), (1 + F("buffer_pct")) / 2))  # `calm_share`
     buffer_entered_at = models.DateTimeField(null=True, blank=True, help_text="Set while the mark is in the buffer.")
     margin_added_usd = usd(default=0, help_text="What the guardian has added so far, as its trader allowed.")
     watched_from = models.DateTimeField(default=clock.now, help_text="Missed prices before this do not concern it.")

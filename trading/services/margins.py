@@ -13,7 +13,7 @@ from trading import bookkeeping, risk_inputs, valuation
 from trading.limits import limits_of
 from trading.models import Order, Position, PositionEvent, Trader
 from trading.models.loading import lock_traders, with_market
-from trading.models.positions import LEAVES_AT
+from trading.models.positions import calm_share
 from trading.models.traders import Mode
 from trading.order_state import PENDING
 from trading.transactions import joined
@@ -71,7 +71,7 @@ def _wanted(position: Position, mark: Decimal) -> Margin:
         price=mark,
         notional_usd=position.notional_usd,
         accrued_usd=position.accrued_usd,
-        kept_pct=position.buffer_pct * LEAVES_AT,
+        kept_pct=calm_share(position.buffer_pct),
     )
 
 
