@@ -18,6 +18,7 @@ from trading.limits import bindings_of
 from trading.models import Position, Trader
 from trading.models.loading import lock_traders
 from trading.models.traders import BufferAction, Mode
+from trading.order_state import OrderState
 from trading.services import margins, positions
 from trading.services.orders import Origin
 from trading.triggers import Range
@@ -27,6 +28,7 @@ from vanta.money import ZERO
 log = structlog.get_logger(__name__)
 REDUCED_SHARE = Decimal("0.5")
 REASON = "liquidation_buffer"
+_DENIED = {"trading_state": "halted", "market_closed": "market_closed"}
 # Settlement locks a batch's positions one by one: who writes many without their traders' locks must never wait for one.
 _REFRESH = """
     UPDATE trading_position p SET buffer_pct = free.pct
@@ -90,7 +92,7 @@ def _is_wanted(position: Position) -> bool:
 
 
 def _act(position: Position, mark: Decimal) -> tuple[str, Decimal]:
-    """What was done, in a word, and with how much margin."""
+    """What was done or why not, in a word, and with how much margin."""
     if not _is_wanted(position):
         return "none", ZERO
     if position.trader.buffer_action == BufferAction.REDUCE:
@@ -103,7 +105,7 @@ def _act(position: Position, mark: Decimal) -> tuple[str, Decimal]:
 
 def _reduce(position: Position) -> str:
     try:
-        positions.close(
+        (order,) = positions.close(
             trader=position.trader,
             positions=[position],
             share=REDUCED_SHARE,
@@ -112,7 +114,7 @@ def _reduce(position: Position) -> str:
         )
     except NoOpenPosition:
         return "none"  # the trader is closing it already
-    return "reduced"
+    return _DENIED.get(order.reason, "refused") if order.state == OrderState.DENIED else "reduced"
 
 
 def refresh(traders: QuerySet[Trader] | None = None) -> int:

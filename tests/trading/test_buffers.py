@@ -101,6 +101,21 @@ def test_half_is_closed_once_for_a_trader_who_chose_it(ada: Person, eth: Market,
     assert_books_balance()
 
 
+@pytest.mark.parametrize("denied_by", ["market_closed", "halted"])
+def test_a_reduction_that_was_denied_is_not_told_as_done(ada: Person, eth: Market, denied_by: str) -> None:
+    """The market closed, or trading was halted, after the guardian had looked."""
+    open_position(ada)
+    chooses(ada, "reduce")
+    if denied_by == "halted":
+        trading_state.change(TradingState.HALTED, actor="test", reason="a test")
+    else:
+        Market.objects.update(group_index=2, is_open=False)
+    assert buffers.watch({eth.pk: Range(D(IN_BUFFER), D(IN_BUFFER))}, halted=False) == 1
+    assert [alert["done"] for alert in alerts()] == [denied_by]
+    assert "nothing was done." in buffer_cards.alert(alerts()[0])["text"]
+    assert Order.objects.get(kind="close").state == "DENIED"
+
+
 def test_reductions_go_on_while_trading_is_wound_down(ada: Person, eth: Market, price: SetPrice) -> None:
     open_position(ada)
     chooses(ada, "reduce")

@@ -15,6 +15,8 @@ from vanta.money import ONE, format_percent, format_price, format_usd
 _DONE = {
     "reduced": "As you chose, half of it is being closed now. That halves what you can still lose, not the distance.",
     "halted": "You chose to have something done then, but trading is halted: nothing was done.",
+    "market_closed": "You chose to have half of it closed then, but the market is closed: nothing was done.",
+    "refused": "You chose to have half of it closed then, but that was refused: nothing was done.",
     "added": "As you chose, <b>{amount} USDC</b> of margin was added: liquidation is further away now.",
     "over_cap": "Leaving the buffer takes {amount} USDC of margin, more than you allowed: nothing was added.",
     "no_balance": "Leaving the buffer takes {amount} USDC of margin, more than is free: nothing was added.",
