@@ -1,4 +1,4 @@
-"""What can go wrong in trading; wording for people lives in `trading/telegram/messages.py`."""
+"""What can go wrong in trading; wording for people lives in `trading/telegram/`."""
 
 from vanta.errors import VantaError
 

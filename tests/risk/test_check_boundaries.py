@@ -15,7 +15,7 @@ from tests.risk import boundaries_of_amounts, boundaries_of_conditions
 from tests.risk.boundaries import Row
 from tests.risk.cases import ACCOUNT, ETH, ETH_UPSIDE, LIMITS, NOW_MS, decide, mark, order
 from trading.services.decisions import as_json
-from trading.telegram import messages
+from trading.telegram import denial_words
 
 D = Decimal
 WIDE = replace(ETH, max_leverage=D(1000))
@@ -54,7 +54,7 @@ def words(decision: RiskDecision, code: str) -> str:
     """One denial of a stored decision, as a card and `/why` show it."""
     stored = as_json(decision)
     only = [denial for denial in stored["denials"] if denial["code"] == code]
-    return messages.denials({"denials": only}, code)
+    return denial_words.denials({"denials": only}, code)
 
 
 def test_a_leverage_below_the_pairs_least_is_denied_with_that_least() -> None:

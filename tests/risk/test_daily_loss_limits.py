@@ -12,7 +12,7 @@ from risk.rules import day as rules
 from risk.values import COLLATERAL_TICK
 from tests.risk.cases import LIMITS, decide, order
 from tests.risk.trading_day import TradingDay, days
-from trading.telegram import messages
+from trading.telegram import denial_words
 
 D = Decimal
 TEN_THOUSAND = D(10_000)
@@ -26,7 +26,7 @@ def denial_of(decision: RiskDecision, code: str = "daily_loss") -> str:
     """The line that a trader reads."""
     found = next(denial for denial in decision.denials if denial.code == code)
     numbers = {name: str(getattr(found, name)) for name in found.__slots__ if getattr(found, name) not in (None, "")}
-    return messages.denial(numbers).removeprefix("• ").splitlines()[0]
+    return denial_words.denial(numbers).removeprefix("• ").splitlines()[0]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from risk.usage import WINDOWS, Standing, Usage
 from risk.values import AccountSnapshot, Day, Exposure, Limits, MarketRules, OpeningRequest, OpenPosition
 from tests.risk.cases import ETH, LIMITS, NOW_MS, mark, order
 from trading.services.decisions import as_json
-from trading.telegram import messages
+from trading.telegram import denial_words
 
 D = Decimal
 NOT_NUMBERS = tuple(map(D, ("NaN", "-NaN", "sNaN", "NaN123", "Infinity", "-Infinity")))
@@ -86,7 +86,7 @@ def answered(case: Case) -> RiskDecision:
     decision = checks.decide(case)
     assert set(decision.codes) <= set(CODES)
     if not decision.approved:
-        assert len(messages.denials(as_json(decision, case.mark), "").splitlines()) >= len(decision.codes)
+        assert len(denial_words.denials(as_json(decision, case.mark), "").splitlines()) >= len(decision.codes)
     assert checks.evaluate_reduction(market=case.market, trading_state=TradingState.REDUCING).approved
     return decision
 

@@ -8,7 +8,7 @@ import pytest
 from risk.checks import AccountSnapshot, Exposure
 from risk.margin import Side
 from tests.risk.cases import ETH, LIMITS, decide, order
-from trading.telegram import messages
+from trading.telegram import denial_words
 
 D = Decimal
 LIMIT = 100_000
@@ -31,7 +31,7 @@ def test_positions_pending_openings_and_the_order_count_together(positions: int,
 
 def test_the_trader_reads_the_resulting_exposure() -> None:
     denial = decide(order("2000", "10", stop="2999"), account=account(90_000)).denials[0]
-    words = messages.denial({"code": denial.code, "measured": str(denial.measured), "limit": str(denial.limit)})
+    words = denial_words.denial({"code": denial.code, "measured": str(denial.measured), "limit": str(denial.limit)})
     assert words == "• Your exposure in this market would be 110,000.00 USDC; the limit is 100,000.00 USDC."
 
 

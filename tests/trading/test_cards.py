@@ -16,7 +16,7 @@ from tests.trading.pipeline import close, open_position
 from trading import execution, guardian
 from trading.models import Order
 from trading.order_state import OrderState
-from trading.telegram import cards, messages
+from trading.telegram import cards, denial_words, messages
 from vanta import clock
 from vanta.money import ONE
 from vanta.sandbox.telegram import formatting
@@ -43,7 +43,7 @@ def shown(payload: dict[str, Any]) -> str:
 @pytest.mark.parametrize("code", [*CODES, "trader_disabled"])
 def test_every_denial_has_words_of_its_own(code: str) -> None:
     detail = "2026-11-23T08:00:00+00:00" if code == "market_closed" else ""
-    words = messages.denial({"code": code, **NUMBERS, "detail": detail})
+    words = denial_words.denial({"code": code, **NUMBERS, "detail": detail})
     assert words.startswith("• ")
     assert words.splitlines()[0].endswith(".")
     assert code not in words
@@ -55,11 +55,11 @@ def test_every_denial_has_words_of_its_own(code: str) -> None:
 
 @pytest.mark.parametrize("code", [*CODES, "trader_disabled", "a_code_from_the_future"])
 def test_a_denial_without_numbers_still_reads(code: str) -> None:
-    assert len(messages.denial({"code": code})) > len("• .")
+    assert len(denial_words.denial({"code": code})) > len("• .")
 
 
 def test_a_denial_that_nothing_would_cure_offers_nothing() -> None:
-    assert "↳" not in messages.denial({"code": "margin", "measured": "5", "limit": "0", "max_collateral_usd": "0"})
+    assert "↳" not in denial_words.denial({"code": "margin", "measured": "5", "limit": "0", "max_collateral_usd": "0"})
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ from trading import execution, guardian, risk_inputs, tasks
 from trading.models import Account, DayOpening, Order, OutboxMessage, Position
 from trading.schedule import BEAT_SCHEDULE
 from trading.services import days
-from trading.telegram import delivery, messages, risk_pages
+from trading.telegram import delivery, denial_words, risk_pages
 from vanta.celery import app
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +108,7 @@ def test_the_lock_stays_until_midnight_though_the_equity_recovers(timeline: Time
     execution.drain()
     order = typed(ada)
     assert codes(order) == ["daily_loss_locked"]
-    assert "Opening opens again at 00:00 UTC. Closing works." in messages.denials(order.decision, order.reason)
+    assert "Opening opens again at 00:00 UTC. Closing works." in denial_words.denials(order.decision, order.reason)
     assert "daily_loss_locked: lost today against the limit" in ada.answer(f"/why {order.pk}")
     timeline.at(MIDNIGHT + SECOND, "3100")
     assert typed(ada).state == "DRAFT"

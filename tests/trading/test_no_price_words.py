@@ -8,7 +8,7 @@ from feeds.consensus import NoConsensusReason
 from feeds.models import Market
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
-from trading.telegram import messages, price_words
+from trading.telegram import denial_words, price_words
 
 TOO_OLD = "every price that came is too old"
 
@@ -20,7 +20,7 @@ def test_an_opening_without_a_price_is_told_why(ada: Person, eth: Market, price:
 
 
 def test_so_is_one_that_is_denied_for_it() -> None:
-    told = messages.denial({"code": "price_unavailable", "detail": "no_fresh_quote"})
+    told = denial_words.denial({"code": "price_unavailable", "detail": "no_fresh_quote"})
     assert told == f"• No price can be trusted right now: {TOO_OLD}."
 
 

@@ -13,7 +13,7 @@ from tests.trading.test_cards import shown
 from tests.trading.timeline import HOUR, MINUTE, NOON, SECOND, Timeline, timeline
 from trading import execution
 from trading.models import Order
-from trading.telegram import cards, messages
+from trading.telegram import cards, denial_words
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -58,14 +58,14 @@ def test_a_denial_says_which_lock_why_until_when_and_that_closing_works(
 
 def test_what_is_beyond_a_limit_by_a_trifle_never_reads_as_if_it_were_at_it() -> None:
     numbers = {"code": "drawdown_lock", "measured": "0.1000001", "limit": "0.1", "detail": "2026-11-30T00:00:00+00:00"}
-    assert "is 10.01 % below its recent high; 10.00 % is the limit" in messages.denial(numbers)
+    assert "is 10.01 % below its recent high; 10.00 % is the limit" in denial_words.denial(numbers)
     seconds = {"code": "cooldown", "measured": "0.5", "limit": "60", "detail": "2026-11-30T00:00:00.001+00:00"}
-    assert "your last was 30 s ago. You can open again from Mon 30 Nov 00:00:01 UTC." in messages.denial(seconds)
+    assert "your last was 30 s ago. You can open again from Mon 30 Nov 00:00:01 UTC." in denial_words.denial(seconds)
 
 
 @pytest.mark.parametrize("code", ["cooldown", "drawdown_lock", "market_lock"])
 def test_a_code_without_its_numbers_still_says_where_to_look(code: str) -> None:
-    assert "/risk says until when. Closing works." in messages.denials({}, code)
+    assert "/risk says until when. Closing works." in denial_words.denials({}, code)
 
 
 def test_the_card_of_a_stop_out_brings_the_news_of_what_it_locks(

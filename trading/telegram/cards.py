@@ -12,7 +12,7 @@ from trading.models import Fill, Order, Position
 from trading.order_state import OrderState
 from trading.protection_usage import protection_usage
 from trading.selectors import closings_of
-from trading.telegram import messages, protection_words, time_words
+from trading.telegram import denial_words, messages, protection_words, time_words
 from vanta import clock
 from vanta.money import ONE, format_number, format_percent, format_price, format_usd
 
@@ -135,7 +135,7 @@ def order_card(order: Order) -> Payload:
     head = _ICONS.get(state, "⏳ <b>On its way</b>")
     lines = [f"{head}  ·  order #{order.pk}", heading(order), ""]
     if state == OrderState.DENIED:
-        lines.append(messages.denials(order.decision, order.reason))
+        lines.append(denial_words.denials(order.decision, order.reason))
     elif state == OrderState.UNKNOWN:
         lines.append("The venue's answer got lost. Vanta is finding out what happened and will tell you here.")
     elif order.reason:

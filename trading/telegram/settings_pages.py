@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from trading.buffers import REDUCED_SHARE
-from trading.models.positions import LEAVES_AT
+from trading.models.positions import calm_share
 from trading.models.traders import BufferAction
 from trading.telegram.cards import Payload, text
 from vanta.money import ZERO, format_number, format_percent, format_usd
@@ -53,7 +53,7 @@ def _tapped(row: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def buffer(chosen: BufferChoice, *, buffer_pct: Decimal, free_usd: Decimal) -> Shown:
     """What is done when a position comes close to liquidation."""
-    near, left = format_percent(buffer_pct, 1), format_percent(LEAVES_AT * buffer_pct, 1)
+    near, left = format_percent(buffer_pct, 1), format_percent(calm_share(buffer_pct), 1)
     lines = [
         "🛟 <b>Close to liquidation</b>",
         f"Now: <b>{buffer_now(chosen)}</b>.",
