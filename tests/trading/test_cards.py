@@ -58,6 +58,19 @@ def test_a_denial_without_numbers_still_reads(code: str) -> None:
     assert len(denial_words.denial({"code": code})) > len("• .")
 
 
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("no_fresh_quote", ": every price that came is too old."),
+        ("vetoed", ": an independent source contradicts the price."),
+        ("a_new_one", ": a new one."),
+    ],
+)
+def test_a_denial_for_want_of_a_price_says_why_there_is_none(reason: str, why: str) -> None:
+    words = denial_words.denial({"code": "price_unavailable", "detail": reason})
+    assert words == f"• No price can be trusted right now{why}"
+
+
 def test_a_denial_that_nothing_would_cure_offers_nothing() -> None:
     assert "↳" not in denial_words.denial({"code": "margin", "measured": "5", "limit": "0", "max_collateral_usd": "0"})
 
