@@ -15,7 +15,6 @@ from django.db.models.functions import Coalesce
 
 from feeds import selectors as feeds
 from feeds.candles import price_history
-from feeds.models import Market
 from trading import valuation
 from trading.models import Account, DayOpening, Fill, LedgerEntry, LedgerTransaction, Order, Position, PositionEvent
 from trading.models.loading import with_market
@@ -23,6 +22,7 @@ from trading.models.traders import Mode
 from vanta.money import ZERO, quantize_usdc
 
 AccountKey = tuple[int, str]  # trader id and execution mode
+PricesThen = dict[str, Decimal | None]  # at 00:00 UTC, by market; None where there is none to be found
 A = LedgerEntry.Account
 MINUTE = dt.timedelta(minutes=1)
 # History is only given where it is there from its beginning.
@@ -87,19 +87,26 @@ def unwatched_before(day: dt.date) -> QuerySet[Position]:
     )
 
 
-def reconstructed(trader_ids: Collection[int], now: dt.datetime) -> dict[AccountKey, DayOpening]:
+def reconstructed(
+    trader_ids: Collection[int], now: dt.datetime, prices: PricesThen | None = None
+) -> dict[AccountKey, DayOpening]:
     """What every account of these traders held when today began, a statement for each kind of row.
 
-    An account that held nothing begins its day with what was paid in today.
+    An account that held nothing begins its day with what was paid in today. `prices` are those that were looked up
+    before for this day; what is looked up is added to them.
     """
     begin = now.replace(hour=0, minute=0, second=0, microsecond=0)
     moved = _moved_since(trader_ids, begin)
     held: dict[AccountKey, list[Position]] = {}
     for position in _positions_at(trader_ids, begin):
         held.setdefault((position.trader_id, position.mode), []).append(position)
-    prices = _prices_at({position.market for positions in held.values() for position in positions}, begin)
+    then = {} if prices is None else prices
+    for market in {position.market for positions in held.values() for position in positions}:
+        if market.symbol not in then:
+            then[market.symbol] = _price_at(market.symbol, begin)
+    known = {symbol: price for symbol, price in then.items() if price is not None}
     return {
-        account: _opening(account, now_held, moved, held.get(account, []), prices, begin.date())
+        account: _opening(account, now_held, moved, held.get(account, []), known, begin.date())
         for account, now_held in funds(trader_ids).items()
     }
 
@@ -203,12 +210,6 @@ def _accrued_since(position: Position, begin: dt.datetime) -> Decimal:
     funding = market.funding_rate_per_hour_long if is_long else market.funding_rate_per_hour_short
     seconds = Decimal(int((until - begin).total_seconds()))
     return quantize_usdc(position.notional_usd * (rollover + funding) * seconds / SECONDS_PER_HOUR)
-
-
-def _prices_at(markets: Iterable[Market], at: dt.datetime) -> dict[str, Decimal]:
-    """The price of each market at midnight; a market without one is left out."""
-    found = {market.symbol: _price_at(market.symbol, at) for market in markets}
-    return {symbol: price for symbol, price in found.items() if price is not None}
 
 
 def _price_at(symbol: str, at: dt.datetime) -> Decimal | None:

@@ -13,9 +13,11 @@ from django.db.models import Exists, OuterRef, Q
 from risk.rules import day as rules
 from risk.values import Limits
 from trading import day_openings, outbox
+from trading.day_openings import PricesThen
 from trading.limits import bindings_of, limits_of
-from trading.models import Account, DayOpening, LedgerTransaction, Order, Position, Trader
+from trading.models import Account, DayOpening, Order, Position, Trader
 from trading.models.loading import lock_traders
+from trading.near_limit import near_limit
 from trading.risk_inputs import Desk, account_snapshot
 from trading.transactions import joined
 from vanta import clock
@@ -26,15 +28,15 @@ BATCH = 100
 
 def open_days() -> int:
     """Write down today's opening of every account that holds anything and has none; answers of how many traders."""
-    count, last = 0, 0
-    while opened := _open_some(last):
+    count, last, prices = 0, 0, PricesThen()
+    while opened := _open_some(last, prices):
         count, last = count + len(opened), opened[-1]
     return count
 
 
 @transaction.atomic
-def _open_some(after: int) -> list[int]:
-    """The next traders, by id."""
+def _open_some(after: int, prices: PricesThen) -> list[int]:
+    """The next traders, by id; all batches share the prices of midnight."""
     now = clock.now()
     written = DayOpening.objects.filter(trader=OuterRef("trader"), mode=OuterRef("mode"), day=now.date())
     held = Position.objects.filter(trader=OuterRef("trader"), mode=OuterRef("mode"), status=Position.Status.OPEN)
@@ -44,36 +46,21 @@ def _open_some(after: int) -> list[int]:
     traders = list(waiting.order_by("trader").values_list("trader_id", flat=True).distinct()[:BATCH])
     if traders:
         lock_traders(traders)
-        day_openings.write_down(day_openings.reconstructed(traders, now).values())
+        day_openings.write_down(day_openings.reconstructed(traders, now, prices).values())
     return traders
 
 
 def lock_reached() -> int:
-    """Lock the day of every account whose loss has reached the limit; answers how many.
-
-    Looked at are those with open positions, and those whose last one may have ended since: stopped out or liquidated.
-    """
+    """Lock the day of every account whose loss has reached the limit; answers how many."""
     count = 0
-    traders = _exposed_traders()
+    traders = near_limit(clock.now())
     for first in range(0, len(traders), BATCH):
         count += _lock_some(traders[first : first + BATCH])
     return count
 
 
-def _exposed_traders() -> list[int]:
-    exposed = Position.objects.filter(status=Position.Status.OPEN)
-    ended = LedgerTransaction.objects.filter(
-        at__gte=clock.now().replace(hour=0, minute=0, second=0, microsecond=0),
-        kind__in=[LedgerTransaction.Kind.CLOSE, LedgerTransaction.Kind.LIQUIDATION],
-    )
-    return sorted(
-        {*exposed.values_list("trader_id", flat=True).distinct()}
-        | {*ended.values_list("order__trader_id", flat=True).distinct()}
-    )
-
-
 def _lock_some(trader_ids: Sequence[int]) -> int:
-    """A look without locks first: almost nobody is near the limit."""
+    """A look without locks first: who is near the limit has rarely reached it."""
     traders = Trader.objects.in_bulk(trader_ids)
     desk, bindings = Desk.of(trader_ids), bindings_of(traders.values())
     held = [opening for opening in desk.openings if opening.locked_at is None]
