@@ -90,15 +90,7 @@ def _close(position: Position, reason: str, evaluated: Evaluated | None = None) 
     """Approve closing all of it; once, however many guardians run: what is being closed already is left out."""
     with tracing.bind_trace("", position_id=position.pk):
         try:
-            with transaction.atomic():
-                positions.close(
-                    trader=position.trader,
-                    positions=[position],
-                    share=ONE,
-                    origin=Origin(chat_id=position.trader.chat_id),
-                    reason=reason,
-                    evaluated=evaluated,
-                )
+            _approve(position, reason, evaluated)
         except NoOpenPosition:
             return 0  # somebody closed it in between
         except (OperationalError, InterfaceError):
@@ -108,3 +100,17 @@ def _close(position: Position, reason: str, evaluated: Evaluated | None = None) 
             return 0
         log.info("position_crossed", reason=reason, trader_id=position.trader_id, is_missed=evaluated is not None)
     return 1
+
+
+@transaction.atomic
+def _approve(position: Position, reason: str, evaluated: Evaluated | None) -> None:
+    positions.close(
+        trader=position.trader,
+        positions=[position],
+        share=ONE,
+        origin=Origin(chat_id=position.trader.chat_id),
+        reason=reason,
+        evaluated=evaluated,
+    )
+    if evaluated is not None:
+        missed.tell_if_stuck(position)

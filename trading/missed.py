@@ -3,16 +3,18 @@
 import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from feeds import candles
 from feeds.models import Market, Resolution
 from risk.margin import Side
-from trading import triggers, valuation
+from trading import outbox, triggers, valuation
 from trading.evaluation import Bar, Evaluated, Levels, first_crossing
-from trading.models import MarketWatch, Position
+from trading.models import MarketWatch, Order, Position
 from trading.triggers import Range
 from vanta.money import ZERO, quantize_price
 
@@ -20,15 +22,24 @@ log = structlog.get_logger(__name__)
 GAP = dt.timedelta(seconds=5)  # the guardian looks each second; candles know of pauses from 5 s on
 CANDLES_COME_WITHIN = dt.timedelta(minutes=3)  # a minute ends, settles at the venue, and is asked for
 _LATE_COMMITS_S = 10  # an order ends a moment before others can see it
-# A closing in the past that never was (halted, or the system went down under it) is to be found again.
+_COUNTED_FOR_S = 86_400
+_LONGEST_PAUSE_S = 600
+TOLD_AFTER = 5
+_LOST = ("DENIED", "REJECTED", "CANCELED", "EXPIRED")
+# A closing in the past that never was (halted, or the system went down under it) is to be found again: at once the
+# first time, then after pauses that double: what the venue always refuses must not leave an order each second.
 _GO_BACK = """
     UPDATE trading_marketwatch AS watch SET watched_until = lost.at
-    FROM (SELECT o.market_id, min(o.evaluated_at) AS at FROM trading_order o
-          JOIN trading_position p ON p.id = o.position_id AND p.status = 'open'
-          JOIN trading_marketwatch w ON w.market_id = o.market_id
-          WHERE o.evaluated_at IS NOT NULL AND o.state IN ('DENIED', 'REJECTED', 'CANCELED', 'EXPIRED')
-            AND o.ended_at >= w.watched_until - make_interval(secs => %s)
-          GROUP BY o.market_id) AS lost
+    FROM (SELECT each.market_id, min(each.at) AS at
+          FROM (SELECT o.market_id, min(o.evaluated_at) AS at, w.watched_until, max(o.ended_at) + make_interval(secs =>
+                       CASE count(*) WHEN 1 THEN 0 ELSE least(2 ^ least(count(*) - 1, 20), %(longest)s) END) AS due
+                FROM trading_order o JOIN trading_position p ON p.id = o.position_id AND p.status = 'open'
+                JOIN trading_marketwatch w ON w.market_id = o.market_id
+                WHERE o.evaluated_at IS NOT NULL AND o.state = ANY(%(lost)s)
+                  AND o.ended_at >= least(w.watched_until, %(now)s) - make_interval(secs => %(counted)s)
+                GROUP BY o.position_id, o.market_id, w.watched_until) AS each
+          WHERE each.due <= %(now)s AND each.due >= each.watched_until - make_interval(secs => %(late)s)
+          GROUP BY each.market_id) AS lost
     WHERE watch.market_id = lost.market_id AND watch.watched_until > lost.at
 """
 _ADVANCE = """
@@ -69,7 +80,13 @@ def behind(markets: Iterable[Market], now: dt.datetime) -> list[Market]:
     A market whose missed prices closed something that was then not carried out goes back to that time.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_GO_BACK, [_LATE_COMMITS_S])
+        terms: dict[str, Any] = {
+            "lost": list(_LOST),
+            "counted": _COUNTED_FOR_S,
+            "longest": _LONGEST_PAUSE_S,
+            "late": _LATE_COMMITS_S,
+        }
+        cursor.execute(_GO_BACK, {**terms, "now": now})
     late = set(
         MarketWatch.objects.filter(
             market__in=[market.pk for market in markets], watched_until__lt=now - GAP
@@ -129,6 +146,17 @@ def evaluate(position: Position, missed: History) -> Evaluated | None:
         watched_from=position.watched_from,
     )
     return first_crossing(levels, (bar for bar in missed.bars if bar.start_at + missed.span > position.watched_from))
+
+
+def tell_if_stuck(position: Position) -> None:
+    """After a closing was approved, under its trader's lock: so many came to nothing that the admins should know."""
+    lost = Order.objects.filter(position=position, evaluated_at__isnull=False, state__in=_LOST)
+    if lost.count() != TOLD_AFTER:
+        return  # each approval is one more try, so that they are told once
+    told = {"position": position.pk, "market": position.market.symbol, "reason": lost.latest("pk").reason}
+    for chat_id in {*settings.ADMIN_USER_IDS, *settings.SUPER_ADMIN_IDS}:
+        outbox.owe(chat_id, outbox.CLOSING_STUCK, told)
+    log.error("closing_stuck", position_id=position.pk, tries=TOLD_AFTER)
 
 
 def advance(now: dt.datetime, *, but: Collection[Market]) -> None:

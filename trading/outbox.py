@@ -14,6 +14,7 @@ ORDER_CARD = "order_card"
 CHART = "chart"
 BUFFER_ALERT = "buffer_alert"
 DAY_LOCKED = "day_locked"
+CLOSING_STUCK = "closing_stuck"
 
 
 _together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)

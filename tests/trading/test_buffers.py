@@ -1,12 +1,10 @@
 """Coming close to liquidation: told once an approach, and what the trader chose is done."""
 
 import datetime as dt
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import transaction
 from pytest_django import Settings
 
 from feeds.models import Market
@@ -16,7 +14,6 @@ from tests.factories import make_market, make_policy, make_position
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
-from tests.trading.races import at_once
 from trading import accrual, buffers, execution, guardian
 from trading.models import MarketWatch, Order, OutboxMessage, Position, Trader
 from trading.models.positions import calm_share
@@ -272,40 +269,3 @@ def test_a_defect_at_one_position_stops_neither_the_alerts_of_others_nor_the_wat
     guardian.close_crossed()
     assert [row.chat_id for row in OutboxMessage.objects.filter(method="buffer_alert")] == [grace.id]
     assert MarketWatch.objects.filter(pk=eth.pk).exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_guardians_at_once_tell_once_and_close_once(ada: Person, eth: Market, price: SetPrice) -> None:
-    open_position(ada)
-    chooses(ada, "reduce")
-    price("ETH/USD", IN_BUFFER)
-    at_once(*[guardian.close_crossed] * 3)
-    assert len(alerts()) == 1
-    assert Order.objects.filter(kind="close").count() == 1
-    execution.drain()
-    assert_books_balance()
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("work", ["refresh", "watch"])
-def test_a_settlement_under_way_is_neither_waited_for_nor_waits(
-    ada: Person, eth: Market, settings: Settings, work: str
-) -> None:
-    """It locks its positions in an order of its own: waiting for one while holding another would be a circle."""
-    first, second = open_position(ada), open_position(ada, "/long ETH 200 10x")
-    Position.objects.update(buffer_entered_at=clock.now())
-    settings.LIQUIDATION_BUFFER_PCT = D("0.1")
-    calm = {eth.pk: Range(D(3000), D(3000))}
-    works: dict[str, Callable[[], int]] = {
-        "refresh": buffers.refresh,
-        "watch": lambda: buffers.watch(calm, halted=False),
-    }
-    with transaction.atomic():
-        Position.objects.select_for_update().get(pk=second.pk)
-        at_once(works[work])
-        Position.objects.select_for_update().get(pk=first.pk)
-    done = {"buffer_pct": D("0.1")} if work == "refresh" else {"buffer_entered_at": None}
-    changed = Position.objects.filter(**done)
-    assert [position.pk for position in changed] == [first.pk]
-    works[work]()
-    assert changed.all().count() == 2

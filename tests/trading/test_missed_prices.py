@@ -14,9 +14,7 @@ from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
 from tests.trading.races import at_once
 from trading import accrual, execution, guardian
-from trading.history import transition
 from trading.models import Fill, LedgerTransaction, MarketWatch, Order, Position
-from trading.order_state import OrderState
 from trading.telegram import cards
 from vanta import clock
 
@@ -245,23 +243,6 @@ def test_a_partial_close_that_was_under_way_shields_nothing_of_the_rest(ada: Per
     assert (watch(), watch()) == (1, 0)
     taken = {order.reason: (order.collateral_usd, order.state) for order in Order.objects.filter(kind="close")}
     assert taken == {"": (D(40), "FILLED"), "liquidation": (D(60), "FILLED")}
-    assert_books_balance()
-
-
-@pytest.mark.parametrize("until", ["approved", "submitting"])
-def test_a_closing_that_was_then_not_carried_out_is_found_again(ada: Person, eth: Market, until: str) -> None:
-    open_position(ada, "/long ETH 100 10x sl=2900")
-    away(eth)
-    candle(7, 3000, 3000, 2890, 3000)
-    calm(10)
-    assert guardian.close_crossed() == 1
-    lost = closing()
-    if until == "submitting":
-        transition(lost, OrderState.SUBMITTING)
-    transition(lost, OrderState.CANCELED if until == "approved" else OrderState.EXPIRED, reason="never_executed")
-    assert watch() == 1
-    assert Fill.objects.get(order__kind="close").at == minutes_ago(7)
-    assert watch() == 0
     assert_books_balance()
 
 

@@ -19,7 +19,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, Tele
 from risk import trading_state
 from trading import outbox
 from trading.models import Order, OutboxMessage
-from trading.outbox import BUFFER_ALERT, CHART, DAY_LOCKED, ORDER_CARD
+from trading.outbox import BUFFER_ALERT, CHART, CLOSING_STUCK, DAY_LOCKED, ORDER_CARD
 from trading.telegram import buffer_cards, cards, chart_cards, messages, risk_pages
 from trading.telegram.client import bot_loop
 from vanta import clock, metrics, tracing
@@ -95,6 +95,9 @@ def _call(row: OutboxMessage, banner: str) -> Call:
         return "sendMessage", {"chat_id": row.chat_id, **alert}
     if row.method == DAY_LOCKED:
         return "sendMessage", {"chat_id": row.chat_id, **cards.with_banner(risk_pages.day_locked(row.payload), banner)}
+    if row.method == CLOSING_STUCK:
+        stuck = cards.with_banner(risk_pages.closing_stuck(row.payload), banner)
+        return "sendMessage", {"chat_id": row.chat_id, **stuck}
     if row.method != ORDER_CARD or row.order is None:
         return row.method, {"chat_id": row.chat_id, **row.payload}
     card = cards.with_banner(cards.order_card(row.order), banner)

@@ -96,3 +96,13 @@ def day_locked(told: Mapping[str, Any]) -> Payload:
         f"{who} loss today is <b>{format_usd(loss)}</b> USDC; the limit is {format_usd(limit)} USDC, "
         f"of {format_usd(opening)} USDC at 00:00 UTC.\n{REOPENS}"
     )
+
+
+def closing_stuck(told: Mapping[str, Any]) -> Payload:
+    """For admins: a paper position that missed prices have ended, and whose closing comes to nothing each time."""
+    return text(
+        f"⚠️ <b>Position #{told['position']} cannot be closed</b> · {escape(str(told['market']))}\n\n"
+        "A price that nobody watched has ended it, and five closings came to nothing, the last one with "
+        f"<code>{escape(str(told['reason']))}</code>. Vanta goes on trying, at most every ten minutes. "
+        "/why with its order's number says more."
+    )
