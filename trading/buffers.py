@@ -8,14 +8,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import QuerySet
-from psycopg2.extras import execute_values
+from django.db import InterfaceError, OperationalError, transaction
 
 from trading import outbox, triggers
 from trading.errors import NoOpenPosition
-from trading.limits import bindings_of
-from trading.models import Position, Trader
+from trading.models import Position
 from trading.models.loading import lock_traders
 from trading.models.traders import BufferAction, Mode
 from trading.order_state import OrderState
@@ -29,17 +26,6 @@ log = structlog.get_logger(__name__)
 REDUCED_SHARE = Decimal("0.5")
 REASON = "liquidation_buffer"
 _DENIED = {"trading_state": "halted", "market_closed": "market_closed"}
-# Settlement locks a batch's positions one by one: who writes many without their traders' locks must never wait for one.
-_REFRESH = """
-    UPDATE trading_position p SET buffer_pct = free.pct
-    FROM (
-        SELECT q.id, limits.pct
-        FROM trading_position q JOIN (VALUES %s) AS limits (trader, pct) ON limits.trader = q.trader_id
-        WHERE q.status = 'open' AND q.buffer_pct <> limits.pct
-        FOR UPDATE OF q SKIP LOCKED
-    ) AS free
-    WHERE p.id = free.id
-"""
 
 
 def watch(ranges: Mapping[int, Range], *, halted: bool) -> int:
@@ -115,15 +101,3 @@ def _reduce(position: Position) -> str:
     except NoOpenPosition:
         return "none"  # the trader is closing it already
     return _DENIED.get(order.reason, "refused") if order.state == OrderState.DENIED else "reduced"
-
-
-def refresh(traders: QuerySet[Trader] | None = None) -> int:
-    """Bring open positions, of all or some traders, to the buffers of the limits as they are now: how many changed."""
-    everybody = Trader.objects.all() if traders is None else traders
-    holders = everybody.filter(positions__status=Position.Status.OPEN).order_by().distinct()
-    rows = [(number, binding.limits.liquidation_buffer_pct) for number, binding in bindings_of(holders).items()]
-    if not rows:
-        return 0
-    with connection.cursor() as cursor:
-        execute_values(cursor.cursor, _REFRESH, rows, page_size=len(rows))
-        return int(cursor.rowcount)

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from trading import accrual, buffers, execution, guardian, reconciliation
+from trading import accrual, buffer_shares, execution, guardian, reconciliation
 from trading.services import days, orders
 from trading.telegram import delivery, updates
 from vanta import clock, heartbeat, redis, wake
@@ -63,7 +63,7 @@ def watch_days() -> None:
 def accrue_funding() -> None:
     """Book rollover and funding of DRY positions, and bring buffers to the limits as they are now."""
     accrual.accrue_funding()
-    buffers.refresh()
+    buffer_shares.refresh()
 
 
 @shared_task(**SHORT)

@@ -17,7 +17,7 @@ from risk.contradictions import contradictions
 from risk.limits import NOTHING, Terms
 from risk.models import PolicyTerms, RiskPolicy
 from risk.policies import Change
-from trading import buffers
+from trading import buffer_shares
 from trading.limits import traders_under
 from trading.selectors import least_notional_usd
 from trading.services.limits import resulting_limits, save_terms
@@ -111,7 +111,7 @@ class RiskPolicyAdmin(VantaAdmin):
             is_super_admin=bool(getattr(request.user, "is_superuser", False)),
             effective_from=form.cleaned_data["effective_from"],
         )
-        buffers.refresh(traders_under(obj))
+        buffer_shares.refresh(traders_under(obj))
         for sentence in warnings(saved):
             self.message_user(request, sentence, messages.WARNING)
 

@@ -29,7 +29,7 @@ from adminpanel.admin.columns import (
     usd_column,
     words,
 )
-from trading import buffers, selectors
+from trading import buffer_shares, selectors
 from trading.limits import binding_of
 from trading.models import Account, Position, Trader
 from trading.models.traders import Mode
@@ -200,7 +200,7 @@ class TraderAdmin(VantaAdmin):
             return
         before = Trader.objects.select_for_update().get(pk=obj.pk)
         obj.save(update_fields=form.changed_data)
-        buffers.refresh(Trader.objects.filter(pk=obj.pk))
+        buffer_shares.refresh(Trader.objects.filter(pk=obj.pk))
         audit.append(
             actor=f"admin:{request.user.get_username()}",
             action="trader.change",

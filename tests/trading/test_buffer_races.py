@@ -13,7 +13,7 @@ from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, open_position
 from tests.trading.races import at_once
 from tests.trading.test_buffers import IN_BUFFER, alerts, chooses
-from trading import buffers, execution, guardian
+from trading import buffer_shares, buffers, execution, guardian
 from trading.models import Order, Position
 from trading.triggers import Range
 from vanta import clock
@@ -44,7 +44,7 @@ def test_a_settlement_under_way_is_neither_waited_for_nor_waits(
     settings.LIQUIDATION_BUFFER_PCT = D("0.1")
     calm = {eth.pk: Range(D(3000), D(3000))}
     works: dict[str, Callable[[], int]] = {
-        "refresh": buffers.refresh,
+        "refresh": buffer_shares.refresh,
         "watch": lambda: buffers.watch(calm, halted=False),
     }
     with transaction.atomic():

@@ -14,7 +14,7 @@ from tests.factories import make_market, make_policy, make_position
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance, close, open_position
-from trading import accrual, buffers, execution, guardian
+from trading import accrual, buffer_shares, buffers, execution, guardian
 from trading.models import MarketWatch, Order, OutboxMessage, Position, Trader
 from trading.models.positions import calm_share
 from trading.services import positions
@@ -190,10 +190,10 @@ def test_a_changed_limit_moves_the_buffers_of_open_positions(ada: Person, eth: M
     position, other = open_position(ada), make_position()
     policy = make_policy("careful", liquidation_buffer_pct=D("0.2"))
     Trader.objects.filter(telegram_id=ada.id).update(policy=policy)
-    assert buffers.refresh() == 1
+    assert buffer_shares.refresh() == 1
     assert Position.objects.get(pk=position.pk).buffer_pct == D("0.2")
     assert Position.objects.get(pk=other.pk).buffer_pct == D("0.05")
-    assert buffers.refresh() == 0
+    assert buffer_shares.refresh() == 0
 
 
 def test_costs_that_move_liquidation_move_the_buffer_with_it(eth: Market) -> None:

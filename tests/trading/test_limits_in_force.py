@@ -18,7 +18,7 @@ from tests.trading.pipeline import open_position
 from tests.trading.races import at_once
 from tests.trading.timeline import HOUR, NOON, Timeline, timeline
 from tests.waiting import wait_until
-from trading import buffers
+from trading import buffer_shares
 from trading.models import Order, Position, Trader
 from trading.services import placing
 from trading.services.limits import save_terms, tighten_own
@@ -70,9 +70,9 @@ def test_a_scheduled_buffer_moves_open_positions_by_itself(ada: Person, eth: Mar
     timeline.at(NOON)
     position = open_position(ada)
     schedule(tier, NOON + HOUR, liquidation_buffer_pct=D("0.2"))
-    assert buffers.refresh() == 0
+    assert buffer_shares.refresh() == 0
     timeline.at(NOON + HOUR)
-    assert buffers.refresh() == 1
+    assert buffer_shares.refresh() == 1
     assert Position.objects.get(pk=position.pk).buffer_pct == D("0.2")
 
 
@@ -80,7 +80,7 @@ def test_buffers_follow_tier_policy_and_own_limits_of_each_trader(ada: Person, g
     tier = make_policy("Beginners", kind="tier", liquidation_buffer_pct=D("0.1"))
     mine, others = (make_position(trader=put_under(person, tier)) for person in (ada, grace))
     tighten_own(trader=ada.trader, values={"liquidation_buffer_pct": D("0.3")})
-    assert buffers.refresh() == 2
+    assert buffer_shares.refresh() == 2
     found = [Position.objects.get(pk=position.pk).buffer_pct for position in (mine, others)]
     assert found == [D("0.3"), D("0.1")]
 

@@ -1,6 +1,6 @@
 """What /risk does: show limits and their use, and let traders tighten their own."""
 
-from trading import buffers
+from trading import buffer_shares
 from trading.errors import NothingTightened, WouldLoosen
 from trading.limits import binding_of
 from trading.models import Trader
@@ -41,5 +41,5 @@ def _set(context: Context, words: tuple[str, ...]) -> None:
     except NothingTightened:
         context.reply(risk_pages.tight_already(tuple(values), limits))
     else:
-        buffers.refresh(Trader.objects.filter(pk=context.trader.pk))
+        buffer_shares.refresh(Trader.objects.filter(pk=context.trader.pk))
         context.reply(risk_pages.tightened(tightened))
