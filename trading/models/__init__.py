@@ -1,6 +1,7 @@
 """Trading's tables, one file a subject."""
 
 from trading.models.days import DayOpening
+from trading.models.delegates import Delegate
 from trading.models.ledger import LedgerEntry, LedgerTransaction
 from trading.models.messages import OutboxMessage, TelegramUpdate
 from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
@@ -13,6 +14,7 @@ __all__ = [
     "Account",
     "Attempt",
     "DayOpening",
+    "Delegate",
     "Fill",
     "Intent",
     "LedgerEntry",
