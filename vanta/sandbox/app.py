@@ -14,11 +14,12 @@ from starlette.routing import BaseRoute
 from vanta.sandbox import coingecko, control, memory, page, rpc
 from vanta.sandbox.frontdoor import FrontDoor
 from vanta.sandbox.telegram.service import TelegramService
-from vanta.sandbox.veranta import batched, core, feed, history, listing, relays, risk, txbuilder
+from vanta.sandbox.veranta import batched, core, feed, history, keeper, listing, relays, risk, txbuilder
 from vanta.sandbox.world import Settings, World, new_world
 
 TICK_S = 0.1
 SAVE_PERIOD_S = 5.0
+CHECK_PERIOD_S = 0.5
 
 
 async def _keep_moving(world: World) -> None:
@@ -28,12 +29,14 @@ async def _keep_moving(world: World) -> None:
 
 
 async def _keep_saving(world: World, path: Path) -> None:
-    saved = memory.traffic(world)
+    """Saves soon what happened at the venue, and now and then what happened in the chats."""
+    saved, saved_at_s = (memory.traffic(world), world.exchange.journal.changes), 0.0
     while True:
-        await asyncio.sleep(SAVE_PERIOD_S)
-        now = memory.traffic(world)
-        if now != saved:
-            saved = now
+        await asyncio.sleep(CHECK_PERIOD_S)
+        now = (memory.traffic(world), world.exchange.journal.changes)
+        is_due = now[1] != saved[1] or time.monotonic() - saved_at_s > SAVE_PERIOD_S
+        if now != saved and is_due:
+            saved, saved_at_s = now, time.monotonic()
             memory.save(world, path)
 
 
@@ -60,7 +63,7 @@ def _routes(world: World) -> list[BaseRoute]:
 def build(settings: Settings) -> FrontDoor:
     """The whole sandbox as an ASGI application with its own, fresh world."""
     world = new_world(settings)
-
+    keeper.watch(world)
     path = settings.state_file
 
     @contextlib.asynccontextmanager

@@ -10,12 +10,11 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from vanta.sandbox.blocks import BLOCK_S, GENESIS_S
 from vanta.sandbox.market import Tick
 from vanta.sandbox.veranta.addresses import USDC
 from vanta.sandbox.world import World
 
-GENESIS_S = 1_686_789_347
-BLOCK_S = 2
 HEARTBEAT_S = 1200
 DEVIATION = 0.0015
 DECIMALS = 8
@@ -57,7 +56,6 @@ class Chain:
             "0x64c911996d3c6ac71f9b455b1e8e7266bcbd848f": self._aggregator("BTC/USD"),
         }
         self._sequencer = "0xbcf85224fc0756b9fa45aa7892530b47e10b6433"
-        self._frozen_at_s: float | None = None
         world.market.listeners.append(self._observe)
         self._calls: dict[str, Callable[[str, bytes], bytes]] = {
             _selector("latestRoundData()"): self._latest_round,
@@ -66,6 +64,7 @@ class Chain:
             _selector("version()"): lambda to, data: encode(["uint256"], [4]),
             _selector("balanceOf(address)"): self._balance_of,
             _selector("allowance(address,address)"): self._allowance,
+            _selector("getNonce(uint192)"): self._exec_nonce,
         }
 
     def _aggregator(self, symbol: str) -> Aggregator:
@@ -76,16 +75,9 @@ class Chain:
         for feed in self._feeds.values():
             feed.observe(self._world.market.tick(feed.symbol).price, now_s)
 
-    def now_s(self) -> float:
-        """The chain's time: it stands still while the rpc service is frozen, as behind a lagging node."""
-        if not self._world.faults.is_frozen("rpc"):
-            self._frozen_at_s = None
-            return time.time()
-        self._frozen_at_s = self._frozen_at_s or time.time()
-        return self._frozen_at_s
-
     def block_number(self) -> int:
-        return int(self.now_s() - GENESIS_S) // BLOCK_S
+        """The newest block that this node has seen."""
+        return self._world.blocks.seen().number
 
     def block(self, number: int) -> dict[str, Any] | None:
         """A block without transactions; None for one that does not exist yet."""
@@ -164,9 +156,17 @@ class Chain:
         self._must_be_usdc(to)
         return encode(["uint256"], [self._world.exchange.balance("0x" + data[12:32].hex())])
 
-    def _allowance(self, to: str, _: bytes) -> bytes:
+    def _allowance(self, to: str, data: bytes) -> bytes:
         self._must_be_usdc(to)
-        return encode(["uint256"], [2**255])
+        return encode(["uint256"], [self._world.exchange.allowance("0x" + data[12:32].hex())])
+
+    def _exec_nonce(self, to: str, data: bytes) -> bytes:
+        """The next ERC-7821 nonce of a key, on an account that has code."""
+        wallet = self._world.exchange.accounts.get(to)
+        if wallet is None or not wallet.template:
+            raise Reverted("execution reverted")
+        key = int.from_bytes(data[:32], "big")
+        return encode(["uint256"], [key << 64 | wallet.sequence(key, self._world.blocks.seen_s())])
 
     def _must_be_usdc(self, to: str) -> None:
         if to != USDC.lower():

@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from vanta.sandbox import venue_control
 from vanta.sandbox.faults import BadFault, parse_fault
 from vanta.sandbox.http import Json, answer, json_body
 from vanta.sandbox.telegram.errors import BotApiError
 from vanta.sandbox.telegram.people import CannotDo, set_blocked, tap, type_text
+from vanta.sandbox.veranta.refusals import Canceled, Reverted
 from vanta.sandbox.world import World
 
 Handler = Callable[[World, Request], Awaitable[Json]]
@@ -117,18 +119,6 @@ async def inject(world: World, request: Request) -> Json:
     return {"update_id": update["update_id"]}
 
 
-async def journal(world: World, _: Request) -> Json:
-    return {"intents": world.exchange.journal, "used_nonces": len(world.exchange.used_nonces)}
-
-
-async def delegates(world: World, request: Request) -> Json:
-    """Registers a delegate without a chain, for tests of the trading routes."""
-    asked = await json_body(request)
-    expiry_s = int(asked.get("expiry") or time.time() + 86400)
-    world.exchange.set_delegate(str(asked["trader"]), str(asked["delegate"]), expiry_s)
-    return {"expiry": expiry_s}
-
-
 _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/state", state),
     ("POST", "/faults", add_fault),
@@ -141,8 +131,7 @@ _ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/taps", send_tap),
     ("POST", "/block", block),
     ("POST", "/webhook", inject),
-    ("GET", "/journal", journal),
-    ("POST", "/delegates", delegates),
+    *venue_control.ROUTES,
 )
 
 
@@ -156,7 +145,7 @@ def endpoint(world: World, handler: Handler) -> Callable[[Request], Awaitable[Re
             return answer({"error": f"{error.args[0]} is missing"}, 400)
         except BotApiError as error:
             return answer({"error": error.description}, error.code)
-        except (BadFault, CannotDo, ValueError, TypeError) as error:
+        except (BadFault, CannotDo, Canceled, Reverted, ValueError, TypeError, ArithmeticError) as error:
             return answer({"error": str(error)}, 400)
 
     return respond

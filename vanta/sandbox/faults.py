@@ -1,8 +1,9 @@
 """Faults that the control API injects into a service.
 
 A fault lives until its `count` is used up or it is cleared. Kinds that act on a request: hang, status, garbage, drop,
-rate_limit, truncated; on what a price service says: frozen, jump; on the feed's price streams, open ones included:
-silent, close, truncated (`stream_faults.py`); on the chain: sequencer_down.
+rate_limit, truncated, tamper (`tamper.py`); on what a price service says: frozen, jump; on the feed's price streams,
+open ones included: silent, close, truncated (`stream_faults.py`); on the chain: sequencer_down, lag; on the life of an
+order at the venue: those of `VENUE_KINDS`. docs/sandbox.md explains each.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from vanta.sandbox.market import MarketModel, Tick
 
 REQUEST_KINDS = frozenset({"hang", "status", "garbage", "drop", "rate_limit", "truncated"})
+VENUE_KINDS = (
+    *("lost_accept", "delay_events", "duplicate_events", "reorder_events", "stream_timeout", "attempt_failed"),
+    *("error_after_fill", "canceled"),
+)
 PRICE_KINDS = frozenset({"frozen", "jump"})
 # Kinds that only some services know.
 SERVICES_OF_KIND: dict[str, tuple[str, ...]] = {
@@ -24,7 +29,15 @@ SERVICES_OF_KIND: dict[str, tuple[str, ...]] = {
     "silent": ("feed",),
     "close": ("feed",),
     "sequencer_down": ("rpc",),
+    "lag": ("rpc",),
+    **dict.fromkeys(VENUE_KINDS, ("batched-market",)),
+    **dict.fromkeys(("relay_timeout", "slow_execution", "forget_tracking"), ("batched-market", "blitz")),
+    "not_applied": ("blitz",),
+    "tamper": ("tx-builder", "core", "batched-market", "blitz", "history", "rpc"),
 }
+# Where nothing is said: how late something is executed that was told to have failed.
+_SECONDS_OF_KIND = {"relay_timeout": 1.0}
+TAMPERED = ("answer", "message", "digest", "encodedIntent", "calldata")
 KINDS = REQUEST_KINDS | SERVICES_OF_KIND.keys()
 STREAM_PATH = "/v1/stream"
 SERVICES = (
@@ -53,7 +66,8 @@ class Fault:
     """One injected fault.
 
     `match` is a part of the path that must occur (price faults act on every path); `symbols` narrows a price fault and
-    silence to some markets; `added_at_s` is in Unix seconds.
+    silence to some markets; `added_at_s` is in Unix seconds. `code`, `reason` and `offset_ms` are of the venue's kinds;
+    `what`, `changes` (`set` in JSON) and `event` of tamper.
     """
 
     id: int
@@ -68,14 +82,21 @@ class Fault:
     match: str = ""
     when: str = "before"
     symbols: tuple[str, ...] = ()
+    code: str = "RELAY_TIMEOUT"
+    reason: str = "HighSlippage"
+    offset_ms: int | None = None
+    what: str = "answer"
+    event: str = ""
+    changes: dict[str, Any] = field(default_factory=dict)
     captured: dict[str, Tick] = field(default_factory=dict)
     added_at_s: float = field(default_factory=time.time)
     hits: int = 0
 
     def describe(self) -> dict[str, Any]:
         names = ("id", "service", "kind", "seconds", "status", "retry_after", "probability", "count")
-        told = {name: getattr(self, name) for name in (*names, "jump_pct", "match", "when", "hits")}
-        return {**told, "symbols": list(self.symbols)}
+        own = ("jump_pct", "match", "when", "code", "reason", "offset_ms", "what", "event", "hits")
+        told = {name: getattr(self, name) for name in (*names, *own)}
+        return {**told, "symbols": list(self.symbols), "set": self.changes}
 
 
 _NUMBERS: dict[str, tuple[type, float, float]] = {
@@ -85,6 +106,7 @@ _NUMBERS: dict[str, tuple[type, float, float]] = {
     "probability": (float, 0, 1),
     "count": (int, 1, 1_000_000),
     "jump_pct": (float, -99, 10_000),
+    "offset_ms": (int, -3_600_000, 3_600_000),
 }
 
 
@@ -98,11 +120,20 @@ def parse_fault(asked: Mapping[str, Any], market: MarketModel) -> Fault:
     if service not in SERVICES_OF_KIND.get(kind, SERVICES):
         raise BadFault(f"service of {kind} must be one of {', '.join(SERVICES_OF_KIND[kind])}")
     fault = Fault(id=next(_ids), service=service, kind=kind, match=str(asked.get("match", "")))
+    fault.seconds = _SECONDS_OF_KIND.get(kind, fault.seconds)
     for name, (cast, low, high) in _NUMBERS.items():
         if asked.get(name) is not None:
             setattr(fault, name, _number(name, asked[name], cast, low, high))
     fault.when = "after" if asked.get("when") == "after" else "before"
     fault.symbols = tuple(str(symbol).upper() for symbol in asked.get("symbols", ()))
+    for name in ("code", "reason", "what", "event"):
+        setattr(fault, name, str(asked.get(name, getattr(fault, name))))
+    if fault.what not in TAMPERED:
+        raise BadFault(f"what must be one of {', '.join(TAMPERED)}")
+    changes = asked.get("set", {})
+    if not isinstance(changes, dict):
+        raise BadFault("set must be an object of paths and values")
+    fault.changes = changes
     if kind == "frozen":
         fault.captured = {symbol: market.tick(symbol) for symbol in market.prices()}
     return fault
@@ -119,7 +150,8 @@ def _number(name: str, value: Any, cast: type, low: float, high: float) -> float
 
 
 def _hits_request(fault: Fault, service: str, path: str) -> bool:
-    if fault.service != service or fault.kind not in REQUEST_KINDS or fault.match not in path:
+    acts_here = fault.kind in REQUEST_KINDS or (fault.kind == "tamper" and fault.what == "answer")
+    if fault.service != service or not acts_here or fault.match not in path:
         return False
     # A stream that is open cuts its own frames, for as long as the fault lasts.
     return not (fault.kind == "truncated" and path.endswith(STREAM_PATH))
@@ -156,6 +188,15 @@ class FaultBox:
         """The faults of one kind that bear on a service, or on one path of it, oldest first."""
         found = [fault for fault in self.faults if fault.service == service and fault.kind == kind]
         return found if path is None else [fault for fault in found if fault.match in path]
+
+    def struck(self, service: str, kinds: Iterable[str], path: str) -> dict[str, Fault]:
+        """The faults of these kinds that hit now, with their counts used; the oldest of each kind."""
+        found: dict[str, Fault] = {}
+        for kind in kinds:
+            hit = next((fault for fault in self.of_kind(service, kind, path) if self.strikes(fault)), None)
+            if hit is not None:
+                found[kind] = hit
+        return found
 
     def price(self, service: str, symbol: str, tick: Tick) -> Tick:
         """What a price service says of a market: `tick`, unless a price fault bends it."""

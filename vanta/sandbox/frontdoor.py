@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vanta.sandbox.faults import STREAM_PATH, Fault
 from vanta.sandbox.http import dumps, torn
+from vanta.sandbox.tamper import Tamperer
 from vanta.sandbox.telegram.errors import BotApiError, TooManyRequests
 from vanta.sandbox.telegram.service import read_body
 from vanta.sandbox.world import World
@@ -70,10 +71,11 @@ class FrontDoor:
 
     async def _misbehave(self, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         if fault.kind == "hang":
-            await _hang(fault.seconds, app, scope, receive, send)
+            hang = _hang_after if fault.when == "after" else _hang
+            await hang(fault.seconds, app, scope, receive, send)
             return
-        if fault.kind == "truncated":
-            await app(scope, receive, _Cutter(send))
+        if fault.kind in {"truncated", "tamper"}:
+            await app(scope, receive, _Cutter(send) if fault.kind == "truncated" else Tamperer(send, fault))
             return
         # Nothing comes after a stream that does not end.
         if fault.when == "after" and not scope["path"].endswith(STREAM_PATH):
@@ -115,6 +117,19 @@ async def _hang(seconds: float, app: ASGIApp, scope: Scope, receive: Receive, se
         await asyncio.wait_for(receive(), seconds)
     except TimeoutError:
         await app(scope, _replayed(body, receive), send)
+
+
+async def _hang_after(seconds: float, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Carries the request out at once and answers late."""
+    held: list[Message] = []
+
+    async def hold(message: Message) -> None:
+        held.append(message)
+
+    await app(scope, receive, hold)
+    await asyncio.sleep(seconds)
+    for message in held:
+        await send(message)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

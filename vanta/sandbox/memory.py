@@ -1,6 +1,8 @@
-"""Keeps the chats across restarts: a file with the newest messages, written every few seconds and at the end.
+"""Keeps the chats and the venue's books across restarts: a file with the newest messages and all books, written when
+something changed and at the end.
 
-Prices are not kept: the market begins where the catalogue says, so that the examples of the documentation hold.
+Prices are not kept, so that the market begins where the catalogue says and the examples of the documentation hold; only
+a market in which something is open goes on from where it was, so that a restart liquidates nobody.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import base64
 import json
 import os
 import sys
+import time
 from collections import OrderedDict
 from dataclasses import asdict
 from pathlib import Path
@@ -51,11 +54,32 @@ def restore(world: World, path: Path) -> None:
     for chat_id, update in pending:
         world.delivery.put(chat_id, update)
     world.chats.commands = told.get("commands", [])
+    _restore_venue(world, path, told.get("venue"))
+
+
+def _restore_venue(world: World, path: Path, told: Json | None) -> None:
+    if told is None:
+        return
+    try:
+        prices = [(str(symbol), float(price)) for symbol, price in told["prices"].items()]
+        world.exchange.restore(told["books"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise SystemExit(f"sandbox: the venue's books in {path} cannot be read ({type(error).__name__})") from error
+    for symbol, price in prices:
+        world.market.set_price(symbol, price, time.time())
 
 
 def traffic(world: World) -> int:
     """A number that changes whenever a chat may have changed."""
     return sum(world.served[service]["requests"] for service in ("telegram", "page", "control"))
+
+
+def _described_venue(world: World) -> Json:
+    pairs = {position.pair_index for position in world.exchange.positions}
+    pairs |= {order.pair_index for order in world.exchange.resting}
+    symbols = {world.listing.by_index[pair].price_symbol for pair in pairs}
+    prices = world.market.prices()
+    return {"books": world.exchange.described(), "prices": {symbol: prices[symbol] for symbol in symbols}}
 
 
 def _described(world: World) -> Json:
@@ -71,6 +95,7 @@ def _described(world: World) -> Json:
             for file_id, file in world.chats.files.newest(KEPT_FILES)
         ],
         "pending": world.delivery.waiting(),
+        "venue": _described_venue(world),
     }
 
 

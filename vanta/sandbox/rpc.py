@@ -12,7 +12,10 @@ from starlette.routing import BaseRoute, Route
 
 from vanta.sandbox.chain import Chain, Reverted
 from vanta.sandbox.http import Json, answer
+from vanta.sandbox.veranta import receipts
+from vanta.sandbox.veranta.accounts import Wallet
 from vanta.sandbox.veranta.addresses import CHAIN_ID
+from vanta.sandbox.veranta.transactions import NotTaken, send
 from vanta.sandbox.world import World
 
 GAS_PRICE = 6_000_000
@@ -21,7 +24,12 @@ Method = Callable[[list[Any]], Any]
 _TAGS = frozenset({"latest", "pending", "safe", "finalized"})
 
 
-def _methods(chain: Chain) -> dict[str, Method]:
+def _methods(world: World) -> dict[str, Method]:
+    chain = Chain(world)
+
+    def wallets(address: str) -> Wallet:
+        return world.exchange.accounts.get(address.lower(), Wallet(address))
+
     def block_number_of(tag: Any) -> int:
         if tag in _TAGS or tag is None:
             return chain.block_number()
@@ -42,10 +50,12 @@ def _methods(chain: Chain) -> dict[str, Method]:
         "eth_getBlockByHash": lambda asked: block_by_hash(asked[0]),
         "eth_call": lambda asked: chain.call(asked[0].get("to", ""), asked[0].get("data") or asked[0].get("input", "")),
         "eth_getBalance": lambda _: hex(ETH_BALANCE),
-        "eth_getCode": lambda _: "0x",
-        "eth_getTransactionCount": lambda _: "0x0",
-        "eth_getTransactionReceipt": lambda _: None,
-        "eth_getLogs": lambda _: [],
+        "eth_getCode": lambda asked: wallets(asked[0]).code,
+        "eth_getTransactionCount": lambda asked: hex(wallets(asked[0]).nonce),
+        "eth_getTransactionByHash": lambda asked: receipts.transaction(world, asked[0]),
+        "eth_getTransactionReceipt": lambda asked: receipts.receipt(world, asked[0]),
+        "eth_getLogs": lambda asked: receipts.logs(world, asked[0]),
+        "eth_sendRawTransaction": lambda asked: send(world, asked[0]),
         "eth_gasPrice": lambda _: hex(GAS_PRICE),
         "eth_maxPriorityFeePerGas": lambda _: hex(1_000_000),
         "eth_estimateGas": lambda _: hex(21_000),
@@ -66,12 +76,14 @@ def _one(methods: dict[str, Method], asked: Any) -> Json:
         return {"jsonrpc": "2.0", "id": request_id, "result": method(asked.get("params") or [])}
     except Reverted as error:
         return _refusal(request_id, 3, str(error))
+    except NotTaken as error:
+        return _refusal(request_id, -32000, str(error))
     except (ValueError, TypeError, IndexError, KeyError, AttributeError):
         return _refusal(request_id, -32602, "invalid params")
 
 
 def routes(world: World) -> list[BaseRoute]:
-    methods = _methods(Chain(world))
+    methods = _methods(world)
 
     async def serve(request: Request) -> Response:
         try:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vanta.sandbox.blocks import Blocks
 from vanta.sandbox.catalogue import PairSpec
 from vanta.sandbox.faults import FaultBox
 from vanta.sandbox.market import MarketModel, Tick
@@ -46,8 +47,9 @@ class World:
     market: MarketModel
     chats: Chats
     delivery: WebhookDelivery
+    faults: FaultBox
+    blocks: Blocks
     exchange: Exchange
-    faults: FaultBox = field(default_factory=FaultBox)
     served: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     closed_markets: dict[str, int] = field(default_factory=dict)
     is_stopping: bool = False
@@ -65,4 +67,15 @@ def new_world(settings: Settings) -> World:
     market = MarketModel(listing.bases, seed=settings.seed, now_s=time.time())
     chats = Chats(bot_username=settings.bot_username, bot_token=settings.bot_token)
     delivery = WebhookDelivery(url=settings.webhook_url, secret=settings.webhook_secret)
-    return World(settings=settings, listing=listing, market=market, chats=chats, delivery=delivery, exchange=Exchange())
+    faults = FaultBox()
+    blocks = Blocks(faults)
+    return World(
+        settings=settings,
+        listing=listing,
+        market=market,
+        chats=chats,
+        delivery=delivery,
+        faults=faults,
+        blocks=blocks,
+        exchange=Exchange(blocks),
+    )

@@ -1,114 +1,71 @@
-"""The venue's books: positions, balances, delegates, used nonces, and a journal of every executed intent.
-
-Integers are the wire's raw units: USDC 1e6; prices, leverage and coin size 1e10.
-"""
+"""The venue's books: positions, resting orders, balances, allowances, delegates, used nonces, and the journal."""
 
 from __future__ import annotations
 
 import itertools
-import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from vanta.sandbox.blocks import Blocks
+from vanta.sandbox.veranta.accounts import Wallet, Wallets
+from vanta.sandbox.veranta.journal import Journal
+from vanta.sandbox.veranta.positions import USDC_RAW, OpenPosition, RestingOrder, Trigger
 
 Json = dict[str, Any]
-USDC_RAW = 10**6
-PRICE_RAW = 10**10
 START_BALANCE = 10_000 * USDC_RAW
-LIQUIDATION_THRESHOLD_P = 85
+UNLIMITED = 2**255
+Placed = TypeVar("Placed", OpenPosition, RestingOrder)
 
 
-@dataclass(slots=True)
-class OpenPosition:
-    """One position of one trader in one pair."""
+@dataclass(frozen=True, slots=True)
+class NonceUse:
+    """When an intent's nonce was used, in seconds of the chain's clock, and by whose signature."""
 
     trader: str
-    pair_index: int
-    index: int
-    is_long: bool
-    is_upside: bool
-    collateral: int
-    leverage: int
-    open_price: int
-    take_profit: int
-    stop_loss: int
-    opened_at_s: int
-
-    @property
-    def notional(self) -> int:
-        return self.collateral * self.leverage // PRICE_RAW
-
-    @property
-    def liquidation_price(self) -> int:
-        distance = self.open_price * LIQUIDATION_THRESHOLD_P * PRICE_RAW // (100 * self.leverage)
-        return max(self.open_price - distance, 0) if self.is_long else self.open_price + distance
-
-    def profit(self, price: int, collateral: int) -> int:
-        """Gross profit in raw USDC of closing `collateral` of it at a price."""
-        move = price - self.open_price if self.is_long else self.open_price - price
-        return collateral * self.leverage * move // (self.open_price * PRICE_RAW)
-
-    def as_core(self) -> Json:
-        """The position as core's /user-data writes it."""
-        return {
-            "trader": self.trader,
-            "pairIndex": self.pair_index,
-            "index": self.index,
-            "buy": self.is_long,
-            "isPnl": self.is_upside,
-            "collateral": str(self.collateral),
-            "leverage": str(self.leverage),
-            "openPrice": str(self.open_price),
-            "tp": str(self.take_profit),
-            "sl": str(self.stop_loss),
-            "liquidationPrice": str(self.liquidation_price),
-            "rolloverFee": "0",
-            "unrealisedFundingFee": "0",
-            "lossProtection": "0",
-            "openedAt": self.opened_at_s,
-            "priceTriggers": [],
-        }
-
-    def as_trade(self) -> Json:
-        """The stored trade `t` of a fill event."""
-        return {
-            "trader": self.trader,
-            "pairIndex": str(self.pair_index),
-            "index": str(self.index),
-            "initialPosToken": str(self.collateral),
-            "positionSizeUSDC": str(self.collateral),
-            "openPrice": str(self.open_price),
-            "buy": self.is_long,
-            "leverage": str(self.leverage),
-            "tp": str(self.take_profit),
-            "sl": str(self.stop_loss),
-            "timestamp": str(self.opened_at_s),
-        }
+    signer: str
+    nonce: int
+    at_s: float
 
 
 class Exchange:
     """All traders' books. Keys are lower-case addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+        self.journal = Journal(blocks)
         self.positions: list[OpenPosition] = []
-        self.used_nonces: set[tuple[str, int]] = set()
-        self.journal: list[Json] = []
+        self.resting: list[RestingOrder] = []
+        self.accounts: Wallets = {}
+        self.tracked: dict[str, list[Json]] = {}
+        self.relays: dict[str, Json] = {}
+        self.delegates: dict[tuple[str, str], int] = {}
+        self._nonces: dict[tuple[str, int], NonceUse] = {}
         self._balances: dict[str, int] = {}
-        self._delegates: dict[tuple[str, str], int] = {}
-        self._order_ids = itertools.count(1)
+        self._allowances: dict[str, int] = {}
+        self._last_order_id = 0
 
     def next_order_id(self) -> int:
-        return next(self._order_ids)
+        self._last_order_id += 1
+        return self._last_order_id
 
     def of(self, trader: str) -> list[OpenPosition]:
-        return [position for position in self.positions if position.trader.lower() == trader.lower()]
+        return _of(self.positions, trader)
+
+    def resting_of(self, trader: str) -> list[RestingOrder]:
+        return _of(self.resting, trader)
 
     def find(self, trader: str, pair_index: int, index: int) -> OpenPosition | None:
-        mine = (p for p in self.of(trader) if p.pair_index == pair_index and p.index == index)
-        return next(mine, None)
+        return _find(self.positions, trader, pair_index, index)
+
+    def find_resting(self, trader: str, pair_index: int, index: int) -> RestingOrder | None:
+        return _find(self.resting, trader, pair_index, index)
 
     def free_index(self, trader: str, pair_index: int) -> int:
-        taken = {position.index for position in self.of(trader) if position.pair_index == pair_index}
-        return next(index for index in itertools.count() if index not in taken)
+        return _free_index(self.positions, trader, pair_index)
+
+    def free_resting_index(self, trader: str, pair_index: int) -> int:
+        return _free_index(self.resting, trader, pair_index)
 
     def open_interest(self, pair_index: int) -> tuple[float, float]:
         """Long and short notional in USDC of what was opened here."""
@@ -121,27 +78,108 @@ class Exchange:
     def balance(self, trader: str) -> int:
         return self._balances.get(trader.lower(), START_BALANCE)
 
-    def pay(self, trader: str, amount: int) -> None:
-        """Adds to a balance; a negative amount is taken from it."""
-        self._balances[trader.lower()] = self.balance(trader) + amount
+    def set_balance(self, trader: str, amount: int) -> None:
+        self._balances[trader.lower()] = amount
+        self.journal.changes += 1
 
-    def use_nonce(self, trader: str, nonce: int) -> bool:
+    def pay(self, trader: str, amount: int) -> None:
+        """Adds to a balance."""
+        self.set_balance(trader, self.balance(trader) + amount)
+
+    def allowance(self, trader: str) -> int:
+        return self._allowances.get(trader.lower(), UNLIMITED)
+
+    def set_allowance(self, trader: str, amount: int) -> None:
+        self._allowances[trader.lower()] = min(amount, UNLIMITED)
+        self.journal.changes += 1
+
+    def take(self, trader: str, amount: int) -> None:
+        """Moves USDC from a wallet to the venue, out of its allowance; the caller has checked both."""
+        self.pay(trader, -amount)
+        if self.allowance(trader) < UNLIMITED:
+            self.set_allowance(trader, self.allowance(trader) - amount)
+
+    def use_nonce(self, trader: str, nonce: int, signer: str) -> bool:
         """True the first time; a nonce is used once and for all."""
         key = (trader.lower(), nonce)
-        if key in self.used_nonces:
+        if key in self._nonces:
             return False
-        self.used_nonces.add(key)
+        self._nonces[key] = NonceUse(trader.lower(), signer.lower(), nonce, self.blocks.now_s())
+        self.journal.changes += 1
         return True
 
-    def is_nonce_used(self, trader: str, nonce: int) -> bool:
-        return (trader.lower(), nonce) in self.used_nonces
+    def is_nonce_used(self, address: str, nonce: int, seen_s: float | None = None) -> bool:
+        """Whether a trader's nonce, or one signed by this address, was used; by a time of the chain, or at all."""
+        wanted = address.lower()
+        uses = [self._nonces.get((wanted, nonce))]
+        uses += [use for use in self._nonces.values() if use.nonce == nonce and use.signer == wanted]
+        return any(use is not None and (seen_s is None or use.at_s <= seen_s) for use in uses)
+
+    def used_nonces(self, trader: str) -> list[int]:
+        return [nonce for owner, nonce in self._nonces if owner == trader.lower()]
 
     def set_delegate(self, trader: str, delegate: str, expiry_s: int) -> None:
-        self._delegates[(trader.lower(), delegate.lower())] = expiry_s
+        """Registers a delegate until a time; 0 removes it."""
+        self.journal.changes += 1
+        self.delegates[(trader.lower(), delegate.lower())] = expiry_s
+
+    def delegates_of(self, trader: str) -> dict[str, int]:
+        mine = (
+            (delegate, expiry_s) for (owner, delegate), expiry_s in self.delegates.items() if owner == trader.lower()
+        )
+        return {delegate: expiry_s for delegate, expiry_s in mine if expiry_s}
 
     def delegate_expiry(self, trader: str, delegate: str) -> int:
         """When the delegation ends, in Unix seconds; 0 where there is none."""
-        return self._delegates.get((trader.lower(), delegate.lower()), 0)
+        return self.delegates.get((trader.lower(), delegate.lower()), 0)
 
     def may_sign(self, trader: str, signer: str) -> bool:
-        return signer.lower() == trader.lower() or self.delegate_expiry(trader, signer) > time.time()
+        is_self = signer.lower() == trader.lower()
+        return is_self or self.delegate_expiry(trader, signer) > self.blocks.now_s()
+
+    def described(self) -> Json:
+        """Everything that outlives a restart, as JSON."""
+        return {
+            "journal": self.journal.described(),
+            "positions": [asdict(position) for position in self.positions],
+            "resting": [asdict(order) for order in self.resting],
+            "accounts": [asdict(wallet) for wallet in self.accounts.values()],
+            "tracked": self.tracked,
+            "relays": self.relays,
+            "delegates": [[*pair, expiry_s] for pair, expiry_s in self.delegates.items()],
+            "nonces": [asdict(use) for use in self._nonces.values()],
+            "balances": self._balances,
+            "allowances": self._allowances,
+            "last_order_id": self._last_order_id,
+        }
+
+    def restore(self, told: Json) -> None:
+        """Takes over what `described` told; raises KeyError, TypeError or ValueError for anything else."""
+        self.journal.restore(told["journal"])
+        self.positions = [_position(known) for known in told["positions"]]
+        self.resting = [RestingOrder(**known) for known in told["resting"]]
+        self.accounts.update((wallet.address.lower(), wallet) for wallet in (Wallet(**w) for w in told["accounts"]))
+        self.tracked.update(told["tracked"])
+        self.relays.update(told["relays"])
+        self.delegates = {(trader, delegate): expiry_s for trader, delegate, expiry_s in told["delegates"]}
+        self._nonces = {(use.trader, use.nonce): use for use in (NonceUse(**known) for known in told["nonces"])}
+        self._balances, self._allowances = dict(told["balances"]), dict(told["allowances"])
+        self._last_order_id = int(told["last_order_id"])
+
+
+def _position(known: Json) -> OpenPosition:
+    triggers = [Trigger(**trigger) for trigger in known["triggers"]]
+    return OpenPosition(**{**known, "triggers": triggers})
+
+
+def _of(placed: Iterable[Placed], trader: str) -> list[Placed]:
+    return [one for one in placed if one.trader.lower() == trader.lower()]
+
+
+def _find(placed: Iterable[Placed], trader: str, pair_index: int, index: int) -> Placed | None:
+    return next((one for one in _of(placed, trader) if (one.pair_index, one.index) == (pair_index, index)), None)
+
+
+def _free_index(placed: Iterable[Placed], trader: str, pair_index: int) -> int:
+    taken = {one.index for one in _of(placed, trader) if one.pair_index == pair_index}
+    return next(index for index in itertools.count() if index not in taken)

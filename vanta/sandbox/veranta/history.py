@@ -1,6 +1,8 @@
-"""The venue's history service: fills of a trader, newest first, from the exchange's journal."""
+"""The venue's history service: a trader's rows of the journal, newest first. The real rows are unverified."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,6 +10,9 @@ from starlette.routing import BaseRoute, Route
 
 from vanta.sandbox.http import Json, answer
 from vanta.sandbox.world import World
+
+FILLS = frozenset({"open", "close", "increase", "limit_fill", "take_profit", "stop_loss", "liquidation"})
+ORDERS = frozenset({"limit_place", "limit_update", "limit_cancel", "tp_sl", "margin_deposit", "margin_withdraw"})
 
 
 def _page(rows: list[Json], page: int, limit: int) -> Json:
@@ -17,10 +22,13 @@ def _page(rows: list[Json], page: int, limit: int) -> Json:
 
 
 def routes(world: World, prefix: str) -> list[BaseRoute]:
-    async def trades(request: Request) -> Response:
-        asked = request.path_params
-        mine = [row for row in world.exchange.journal if row["trader"].lower() == asked["trader"].lower()]
-        return answer(_page(mine, asked["page"], asked["limit"]))
+    def rows(kinds: frozenset[str]) -> Callable[[Request], Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            asked = request.path_params
+            mine = [row for row in world.exchange.journal.of(asked["trader"]) if row["kind"] in kinds]
+            return answer(_page(mine, asked["page"], asked["limit"]))
+
+        return respond
 
     async def app_status(_: Request) -> Response:
         return answer({"success": True, "status": "ok"})
@@ -31,8 +39,8 @@ def routes(world: World, prefix: str) -> list[BaseRoute]:
 
     place = "{trader}/{page:int}/{limit:int}"
     return [
-        Route(f"{prefix}/v2/history/trade-history/{place}", trades),
-        Route(f"{prefix}/v2/history/order-history/{place}", trades),
+        Route(f"{prefix}/v2/history/trade-history/{place}", rows(FILLS)),
+        Route(f"{prefix}/v2/history/order-history/{place}", rows(FILLS | ORDERS)),
         Route(f"{prefix}/v1/app/status", app_status),
         Route(f"{prefix}/{{rest:path}}", unknown),
     ]

@@ -1,4 +1,4 @@
-"""Signed market intents: their EIP-712 structs, decoding from ABI bytes, digest and signer.
+"""Signed intents: their EIP-712 structs, decoding from ABI bytes, digest and signer.
 
 Written down here a second time, apart from the SDK, so that a drift between what is signed and what is decoded shows.
 """
@@ -45,7 +45,32 @@ STRUCTS: dict[str, Fields] = {
         ("_updateInfo", "UpdatePositionSize"),
         *_uints("_slippageP", "_deadline", "_nonce"),
     ),
+    "UpdateTpSlReq": (
+        ("trader", "address"),
+        *_uints("_pairIndex", "_index", "_newTp", "_newSl", "_deadline", "_nonce"),
+    ),
+    "TpSlReq": (
+        ("trader", "address"),
+        *_uints("pairIndex", "index"),
+        ("triggerType", "uint8"),
+        ("coinSize", "uint256"),
+        ("buy", "bool"),
+        ("price", "uint256"),
+        ("percentage", "int256"),
+        *_uints("timestamp", "signTimestamp"),
+        ("orderType", "uint8"),
+        ("nonce", "uint256"),
+    ),
+    "CancelOffchainOrder": (("entityId", "string"),),
+    "DelegateReq": (
+        *(("trader", "address"), ("delegate", "address")),
+        *_uints("expiry", "deadline"),
+        ("tnc", "string"),
+        ("nonce", "uint256"),
+    ),
 }
+# Solidity declares this struct's fields in another order than its type hash does.
+_ABI_ORDER = {"DelegateReq": ("trader", "delegate", "expiry", "tnc", "deadline", "nonce")}
 KIND_BY_ORDER_TYPE = {
     0: "OpenTradeReq",
     1: "CloseTradeReq",
@@ -72,31 +97,40 @@ class Intent:
 
     @property
     def trader(self) -> str:
-        inner: Json = self.message.get("_t") or self.message.get("_updateInfo") or {"trader": self.message["_trader"]}
-        return to_checksum_address(inner["trader"])
+        inner: Json = self.message.get("_t") or self.message.get("_updateInfo") or self.message
+        return to_checksum_address(inner.get("trader") or inner["_trader"])
 
     @property
     def nonce(self) -> int:
-        return int(self.message["_nonce"])
+        return int(self.message.get("_nonce") or self.message.get("nonce") or 0)
 
     @property
     def deadline_ms(self) -> int:
-        return int(self.message["_deadline"])
+        return int(self.message.get("_deadline") or self.message.get("deadline") or 0)
 
 
-def read_intent(order_type: int, encoded: str, signature: str) -> Intent:
-    """Decodes and recovers; raises BadIntent."""
+def read_market_intent(order_type: int, encoded: str, signature: str) -> Intent:
+    """An intent of the batched-market service; raises BadIntent."""
     kind = KIND_BY_ORDER_TYPE.get(order_type)
     if kind is None:
         raise BadIntent(f"orderType must be one of {sorted(KIND_BY_ORDER_TYPE)}")
+    return read_intent(kind, encoded, signature)
+
+
+def read_intent(kind: str, encoded: str, signature: str) -> Intent:
+    """Decodes and recovers; raises BadIntent."""
     try:
         (values,) = decode([_abi_type(kind)], bytes.fromhex(encoded.removeprefix("0x")))
-        message = _named(STRUCTS[kind], values)
-        digest = intent_digest(kind, message)
-        return Intent(kind, message, digest, _recover(digest, bytes.fromhex(signature.removeprefix("0x"))))
+        return signed_intent(kind, _named(_abi_fields(kind), values), signature)
     except Exception as error:
         # Whatever the decoders raise on hostile bytes: to the client it is one thing, a bad request.
         raise BadIntent(f"userIntent cannot be read: {type(error).__name__}") from error
+
+
+def signed_intent(kind: str, message: Json, signature: str) -> Intent:
+    """An intent whose message came as JSON; raises BadIntent, or whatever the encoders raise on a wrong value."""
+    digest = intent_digest(kind, message)
+    return Intent(kind, message, digest, recover(digest, bytes.fromhex(signature.removeprefix("0x"))))
 
 
 def intent_digest(kind: str, message: Json) -> bytes:
@@ -105,7 +139,7 @@ def intent_digest(kind: str, message: Json) -> bytes:
 
 
 def encode_intent(kind: str, message: Json) -> str:
-    return "0x" + encode([_abi_type(kind)], [_plain(STRUCTS[kind], message)]).hex()
+    return "0x" + encode([_abi_type(kind)], [_plain(_abi_fields(kind), message)]).hex()
 
 
 def typed_data_types(kind: str) -> dict[str, list[dict[str, str]]]:
@@ -121,8 +155,13 @@ def _as_json(fields: Fields) -> list[dict[str, str]]:
     return [{"name": name, "type": type_name} for name, type_name in fields]
 
 
+def _abi_fields(kind: str) -> Fields:
+    types = dict(STRUCTS[kind])
+    return tuple((name, types[name]) for name in _ABI_ORDER.get(kind, types))
+
+
 def _abi_type(kind: str) -> str:
-    parts = [f"({','.join(t for _, t in _NESTED[t_])})" if t_ in _NESTED else t_ for _, t_ in STRUCTS[kind]]
+    parts = [f"({','.join(t for _, t in _NESTED[t_])})" if t_ in _NESTED else t_ for _, t_ in _abi_fields(kind)]
     return f"({','.join(parts)})"
 
 
@@ -149,6 +188,9 @@ def _hash_struct(name: str, fields: Fields, message: Json) -> bytes:
         if type_name in _NESTED:
             types.append("bytes32")
             values.append(_hash_struct(type_name, _NESTED[type_name], message[field]))
+        elif type_name == "string":
+            types.append("bytes32")
+            values.append(keccak(text=message[field]))
         else:
             types.append(type_name)
             values.append(message[field])
@@ -161,7 +203,8 @@ def _domain_separator() -> bytes:
     return keccak(encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], values))
 
 
-def _recover(digest: bytes, signature: bytes) -> str:
+def recover(digest: bytes, signature: bytes) -> str:
+    """The address that signed a digest; raises BadIntent, or what the curve's library raises on a bad signature."""
     if len(signature) != 65:
         raise BadIntent("a signature has 65 bytes")
     recovery = signature[64] - 27 if signature[64] >= 27 else signature[64]

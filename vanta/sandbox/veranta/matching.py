@@ -1,189 +1,221 @@
-"""Executes a decoded intent at the model's price plus the pair's spread, as the contracts would."""
+"""Opens, increases and closes positions as the contracts would, and writes each of it into the journal."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from vanta.sandbox.catalogue import PairSpec
-from vanta.sandbox.veranta.exchange import PRICE_RAW, USDC_RAW, OpenPosition
-from vanta.sandbox.veranta.intents import Intent
-from vanta.sandbox.veranta.risk import spread_p
+from vanta.sandbox.veranta.journal import Cause
+from vanta.sandbox.veranta.positions import PRICE_RAW, USDC_RAW, OpenPosition
+from vanta.sandbox.veranta.pricing import (
+    check_leverage,
+    check_slippage,
+    check_triggers,
+    close_fee,
+    corrected_take_profit,
+    fill_price,
+    gain_share,
+    open_fee,
+    pair_of,
+)
+from vanta.sandbox.veranta.refusals import Canceled, Reverted
 from vanta.sandbox.world import World
 
 Json = dict[str, Any]
-HUNDRED = Decimal(100)
+MARKET, MARKET_PNL = 0, 3
 
 
-class Canceled(Exception):
-    """The protocol declined the fill; the nonce is used all the same."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is to be opened. Of a limit order the venue holds the collateral already and knows the `order_id`."""
+
+    trader: str
+    pair_index: int
+    is_long: bool
+    collateral: int
+    leverage: int
+    wanted_price: int
+    slippage_p: int
+    take_profit: int
+    stop_loss: int
+    order_type: int = MARKET
+    order_id: int = 0
+
+    @property
+    def notional(self) -> int:
+        return self.collateral * self.leverage // PRICE_RAW
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What a fill event carries, in raw units."""
+    """What a fill event carries, in raw units.
+
+    `trade` is the position as an opening stored it, or as it was before a close; `collateral` is of what was done.
+    """
 
     event: str
-    position: OpenPosition
     price: int
+    coins: int
+    collateral: int
     paid_out: int
     percent_profit: int
-    tx_hash: str
+    is_upside: bool
+    trade: Json
     order_id: int
+    effect: Json
+
+    @property
+    def tx_hash(self) -> str:
+        return str(self.effect["transactionHash"])
 
     def payload(self) -> Json:
-        coins = self.position.notional * PRICE_RAW * PRICE_RAW // self.price // USDC_RAW
         return {
             "orderId": str(self.order_id),
             "transactionHash": self.tx_hash,
             "price": str(self.price),
-            "positionSizeUSDC": str(self.position.collateral),
+            "positionSizeUSDC": str(self.collateral),
             "percentProfit": str(self.percent_profit),
             "usdcSentToTrader": str(self.paid_out),
-            "isPnl": self.position.is_upside,
-            "coinExposure": str(coins),
-            "t": self.position.as_trade(),
+            "isPnl": self.is_upside,
+            "coinExposureAdded" if self.event == "PositionSizeIncreased" else "coinExposure": str(self.coins),
+            "t": self.trade,
         }
 
 
-def execute(world: World, intent: Intent, order_id: int) -> Fill:
-    """Fills an intent whose nonce was just used; raises Canceled."""
-    if intent.kind == "OpenTradeReq":
-        fill = _open(world, intent, order_id)
-    elif intent.kind == "CloseTradeReq":
-        fill = _close(world, intent, order_id)
-    else:
-        fill = _increase(world, intent, order_id)
-    world.exchange.journal.append(_entry(intent, fill))
-    return fill
+def check_funds(world: World, trader: str, amount: int) -> None:
+    """Raises Reverted where the wallet cannot pay."""
+    if world.exchange.balance(trader) < amount:
+        raise Reverted("InsufficientBalance")
+    if world.exchange.allowance(trader) < amount:
+        raise Reverted("InsufficientAllowance")
 
 
-def _entry(intent: Intent, fill: Fill) -> Json:
-    return {
-        "kind": intent.kind,
-        "trader": intent.trader,
-        "signer": intent.signer,
-        "nonce": str(intent.nonce),
-        "deadlineMs": intent.deadline_ms,
-        "digest": "0x" + intent.digest.hex(),
-        "event": fill.event,
-        "at": int(time.time()),
-        **fill.payload(),
-    }
+def check_opening(world: World, asked: Opening, spec: PairSpec) -> None:
+    """The checks that fail the whole transaction; raises Reverted."""
+    if spec.is_upside != (asked.order_type == MARKET_PNL):
+        raise Reverted("PnlOrderNotAllowed")
+    check_leverage(spec, asked.leverage)
+    if asked.notional < spec.group_facts.min_notional * USDC_RAW:
+        raise Reverted("BelowMinLevPos")
+    if not asked.order_id:
+        check_funds(world, asked.trader, asked.collateral)
 
 
-def _pair(world: World, index: int) -> PairSpec:
-    spec = world.listing.by_index.get(index)
-    if spec is None:
-        raise Canceled("PairNotListed")
-    return spec
-
-
-def _price(world: World, spec: PairSpec, *, is_buying: bool, notional: int) -> int:
-    """The model's price, moved against the trader by the spread; raw."""
-    if spec.price_symbol in world.closed_markets:
-        raise Canceled("MarketClosed")
-    mark = Decimal(repr(world.quote("feed", spec).price))
-    share = spread_p(spec, Decimal(notional) / USDC_RAW) / HUNDRED
-    return int(mark * (1 + share if is_buying else 1 - share) * PRICE_RAW)
-
-
-def _check_slippage(wanted: int, got: int, slippage_p_raw: int, *, is_buying: bool) -> None:
-    worst = wanted * slippage_p_raw // (100 * PRICE_RAW)
-    if wanted and ((is_buying and got > wanted + worst) or (not is_buying and got < wanted - worst)):
-        raise Canceled("HighSlippage")
-
-
-def _open_fee(spec: PairSpec, notional: int) -> int:
-    return 0 if spec.is_upside else int(notional * Decimal(str(spec.group_facts.open_fee_p)) / HUNDRED)
-
-
-def _open(world: World, intent: Intent, order_id: int) -> Fill:
-    trade: Json = intent.message["_t"]
-    spec = _pair(world, trade["pairIndex"])
-    collateral, leverage = trade["positionSizeUSDC"], trade["leverage"]
-    notional = collateral * leverage // PRICE_RAW
-    if notional < spec.group_facts.min_notional * USDC_RAW:
-        raise Canceled("BelowMinLevPos")
-    if world.exchange.balance(intent.trader) < collateral:
-        raise Canceled("InsufficientBalance")
-    price = _price(world, spec, is_buying=trade["buy"], notional=notional)
-    _check_slippage(trade["openPrice"], price, intent.message["_slippageP"], is_buying=trade["buy"])
+def open_position(world: World, cause: Cause, asked: Opening, *, kind: str = "open", price: int | None = None) -> Fill:
+    """Opens at the present price, or at a given one; raises Canceled or Reverted before anything is changed."""
+    spec = pair_of(world, asked.pair_index)
+    check_opening(world, asked, spec)
+    if price is None:
+        price = fill_price(world, spec, is_buying=asked.is_long, notional=asked.notional)
+        check_slippage(asked.wanted_price, price, asked.slippage_p, is_buying=asked.is_long)
     position = OpenPosition(
-        trader=intent.trader,
+        trader=asked.trader,
         pair_index=spec.index,
-        index=world.exchange.free_index(intent.trader, spec.index),
-        is_long=trade["buy"],
+        index=world.exchange.free_index(asked.trader, spec.index),
+        is_long=asked.is_long,
         is_upside=spec.is_upside,
-        collateral=collateral - _open_fee(spec, notional),
-        leverage=leverage,
+        collateral=asked.collateral - open_fee(spec, asked.notional),
+        leverage=asked.leverage,
         open_price=price,
-        take_profit=trade["tp"],
-        stop_loss=trade["sl"],
-        opened_at_s=int(time.time()),
+        take_profit=0,
+        stop_loss=asked.stop_loss,
+        opened_at_s=int(world.exchange.blocks.now_s()),
     )
-    world.exchange.pay(intent.trader, -collateral)
+    check_triggers(position, asked.take_profit, asked.stop_loss, price)
+    position.take_profit = corrected_take_profit(spec, position, asked.take_profit)
+    if not asked.order_id:
+        world.exchange.take(asked.trader, asked.collateral)
     world.exchange.positions.append(position)
-    return _fill("MarketOrderExecuted", position, price, 0, 0, order_id, intent)
+    return _filled(world, cause, kind, position, price, asked.collateral, order_id=asked.order_id)
 
 
-def _close(world: World, intent: Intent, order_id: int) -> Fill:
-    asked = intent.message
-    position = world.exchange.find(intent.trader, asked["_pairIndex"], asked["_index"])
-    if position is None or position.opened_at_s != asked["_openTimestamp"]:
-        raise Canceled("NoTrade")
-    spec = _pair(world, position.pair_index)
-    closed = min(asked["_amount"], position.collateral)
+def close_position(
+    world: World,
+    cause: Cause,
+    position: OpenPosition,
+    amount: int,
+    *,
+    kind: str = "close",
+    price: int | None = None,
+) -> Fill:
+    """Closes so much of the collateral, at the present price or at a given one; raises Canceled."""
+    spec = pair_of(world, position.pair_index)
+    closed = min(amount, position.collateral)
     notional = closed * position.leverage // PRICE_RAW
-    price = _price(world, spec, is_buying=not position.is_long, notional=notional)
+    if price is None:
+        price = fill_price(world, spec, is_buying=not position.is_long, notional=notional)
     profit = position.profit(price, closed)
-    fee = 0 if spec.is_upside else int(notional * Decimal(str(spec.group_facts.close_fee_p)) / HUNDRED)
-    paid_out = max(closed + profit - _share(spec, profit, closed) - fee, 0)
-    world.exchange.pay(intent.trader, paid_out)
-    percent = profit * 100 * PRICE_RAW // closed if closed else 0
-    fill = _fill("MarketOrderExecuted", position, price, paid_out, percent, order_id, intent)
+    paid_out = max(closed + profit - gain_share(spec, profit, closed) - close_fee(spec, notional), 0)
+    if kind == "liquidation":
+        paid_out = 0
+    world.exchange.pay(position.trader, paid_out)
+    fill = _filled(world, cause, kind, position, price, closed, paid_out)
     position.collateral -= closed
     if position.collateral == 0:
         world.exchange.positions.remove(position)
     return fill
 
 
-def _share(spec: PairSpec, profit: int, collateral: int) -> int:
-    """The venue's share of an Upside gain: the highest tier that the gain reaches."""
-    if not spec.is_upside or profit <= 0 or collateral == 0:
-        return 0
-    gain_p = Decimal(profit) * 100 / collateral
-    tiers = spec.group_facts.tiers
-    reached = [share for gain, share in tiers if gain_p >= Decimal(str(gain))]
-    return int(profit * Decimal(str(reached[-1] if reached else tiers[0][1])) / HUNDRED)
-
-
-def _increase(world: World, intent: Intent, order_id: int) -> Fill:
-    asked: Json = intent.message["_updateInfo"]
-    position = world.exchange.find(intent.trader, asked["pairIndex"], asked["index"])
+def increase_position(world: World, cause: Cause, asked: Json, slippage_p: int) -> Fill:
+    """Adds to a position at the present price; `asked` is the struct UpdatePositionSize."""
+    exchange = world.exchange
+    position = exchange.find(asked["trader"], asked["pairIndex"], asked["index"])
     if position is None:
         raise Canceled("NoTrade")
-    spec = _pair(world, position.pair_index)
+    spec = pair_of(world, position.pair_index)
     added = asked["initialPosToken"]
-    if world.exchange.balance(intent.trader) < added:
-        raise Canceled("InsufficientBalance")
+    check_leverage(spec, asked["leverage"])
+    check_funds(world, position.trader, added)
     notional = added * asked["leverage"] // PRICE_RAW
-    price = _price(world, spec, is_buying=position.is_long, notional=notional)
-    _check_slippage(asked["openPrice"], price, intent.message["_slippageP"], is_buying=position.is_long)
-    world.exchange.pay(intent.trader, -added)
+    price = fill_price(world, spec, is_buying=position.is_long, notional=notional)
+    check_slippage(asked["openPrice"], price, slippage_p, is_buying=position.is_long)
+    exchange.take(position.trader, added)
     whole = position.notional + notional
     position.open_price = (position.open_price * position.notional + price * notional) // whole
-    position.collateral += added - _open_fee(spec, notional)
+    position.collateral += added - open_fee(spec, notional)
     position.leverage = whole * PRICE_RAW // position.collateral
-    return _fill("PositionSizeIncreased", position, price, 0, 0, order_id, intent)
+    return _filled(world, cause, "increase", position, price, added)
 
 
-def _fill(
-    event: str, position: OpenPosition, price: int, paid_out: int, percent: int, order_id: int, intent: Intent
+def _filled(
+    world: World,
+    cause: Cause,
+    kind: str,
+    position: OpenPosition,
+    price: int,
+    collateral: int,
+    paid_out: int = 0,
+    order_id: int = 0,
 ) -> Fill:
-    tx_hash = "0x" + keccak(intent.digest + order_id.to_bytes(8, "big")).hex()
-    return Fill(event, position, price, paid_out, percent, tx_hash, order_id)
+    order_id = order_id or world.exchange.next_order_id()
+    is_opening = kind in {"open", "increase", "limit_fill"}
+    profit = 0 if is_opening else position.profit(price, collateral)
+    effect = world.exchange.journal.record(
+        kind,
+        cause,
+        pairIndex=position.pair_index,
+        index=position.index,
+        orderId=order_id,
+        isLong=position.is_long,
+        collateral=collateral,
+        leverage=position.leverage,
+        price=price,
+        paidOut=paid_out,
+        takeProfit=position.take_profit,
+        stopLoss=position.stop_loss,
+        openedAt=position.opened_at_s,
+    )
+    notional = position.notional if kind in {"open", "limit_fill"} else collateral * position.leverage // PRICE_RAW
+    return Fill(
+        event="PositionSizeIncreased" if kind == "increase" else "MarketOrderExecuted",
+        price=price,
+        coins=notional * PRICE_RAW * PRICE_RAW // price // USDC_RAW,
+        collateral=position.collateral if is_opening else collateral,
+        paid_out=paid_out,
+        percent_profit=profit * 100 * PRICE_RAW // collateral if collateral else 0,
+        is_upside=position.is_upside,
+        trade=position.as_trade(),
+        order_id=order_id,
+        effect=effect,
+    )
