@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.sandbox.receiver import WebhookReceiver
+from tests.sandbox.traders import Trader
 from tests.waiting import wait_until
 
 TOKEN = "123456789:sandbox-test-token"
@@ -98,6 +99,21 @@ def sandbox(process: Sandbox) -> Iterator[Sandbox]:
     process.control.delete("/control/faults")
     process.post("/control/freeze", frozen=False)
     httpx.post(f"{process.url}/telegram/bot{TOKEN}/deleteWebhook", data={"drop_pending_updates": "true"})
+
+
+@pytest.fixture
+def venue(sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The process with ETH still at 3000 and the chain's clock right."""
+    sandbox.post("/control/freeze", frozen=True)
+    sandbox.post("/control/price", symbol="ETH", price=3000)
+    yield sandbox
+    sandbox.post("/control/clock", offset_s=0)
+    sandbox.post("/control/price", symbol="ETH", price=3000)
+
+
+@pytest.fixture
+def trader() -> Trader:
+    return Trader()
 
 
 @pytest.fixture

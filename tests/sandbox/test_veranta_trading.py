@@ -2,56 +2,15 @@
 
 import json
 import secrets
-import time
 from typing import Any
 
 import pytest
 from eth_account import Account
 from veranta_sdk.errors import ApiError, RelayError
-from veranta_sdk.signing import LocalSigner, sign_intent
 
 from tests.sandbox.conftest import Sandbox
 from tests.sandbox.test_veranta_reads import with_client
-
-MARKET_OPEN, MARKET_CLOSE = 0, 1
-
-
-class Trader:
-    """A key of this test alone, and the intents that it signs."""
-
-    def __init__(self) -> None:
-        self.signer = LocalSigner("0x" + secrets.token_hex(32))
-        self.address = self.signer.address
-
-    async def signed_open(self, client: Any, **changes: Any) -> dict[str, str]:
-        price = await client.markets.price("ETH/USD")
-        wanted = {
-            "trader": self.address,
-            "pair_index": 0,
-            "is_long": True,
-            "collateral_usdc": "100",
-            "leverage": "10",
-            "open_price": str(price),
-            "deadline_ms": int(time.time() * 1000) + 30_000,
-        }
-        builder = await client.local_intents()
-        return self.signed(builder.open_trade(**{**wanted, **changes}))
-
-    def signed(self, intent: Any) -> dict[str, str]:
-        return {
-            "userIntent": intent.encoded_intent,
-            "userSignature": sign_intent(intent, self.signer).signature,
-        }
-
-
-@pytest.fixture
-def trader() -> Trader:
-    return Trader()
-
-
-def mine(sandbox: Sandbox, trader: Trader) -> list[dict[str, Any]]:
-    effects: list[dict[str, Any]] = sandbox.get("/control/venue/journal", trader=trader.address).json()["effects"]
-    return effects
+from tests.sandbox.traders import MARKET_CLOSE, MARKET_OPEN, Trader, effects
 
 
 def test_an_open_and_a_close_are_filled_and_told_event_by_event(sandbox: Sandbox, trader: Trader) -> None:
@@ -80,7 +39,7 @@ def test_an_open_and_a_close_are_filled_and_told_event_by_event(sandbox: Sandbox
         assert (await client.account.positions(trader.address)).positions == []
 
     with_client(sandbox, trade)
-    assert [entry["kind"] for entry in mine(sandbox, trader)] == ["open", "close"]
+    assert [entry["kind"] for entry in effects(sandbox, trader)] == ["open", "close"]
 
 
 def test_the_same_bytes_twice_are_executed_once(sandbox: Sandbox, trader: Trader) -> None:
@@ -93,7 +52,7 @@ def test_the_same_bytes_twice_are_executed_once(sandbox: Sandbox, trader: Trader
         assert [(event.seq, event.type) for event in replayed][-1] == (2, "MarketOrderExecuted")
 
     with_client(sandbox, send_twice)
-    assert len(mine(sandbox, trader)) == 1
+    assert len(effects(sandbox, trader)) == 1
 
 
 def test_an_order_whose_answer_was_cut_off_is_executed_all_the_same(sandbox: Sandbox, trader: Trader) -> None:
@@ -104,7 +63,7 @@ def test_an_order_whose_answer_was_cut_off_is_executed_all_the_same(sandbox: San
             await client.engine.batched_market.execute(MARKET_OPEN, await trader.signed_open(client), None)
 
     with_client(sandbox, lose_the_answer)
-    assert len(mine(sandbox, trader)) == 1
+    assert len(effects(sandbox, trader)) == 1
 
 
 def test_an_order_whose_events_are_torn_is_executed_all_the_same(sandbox: Sandbox, trader: Trader) -> None:
@@ -120,7 +79,7 @@ def test_an_order_whose_events_are_torn_is_executed_all_the_same(sandbox: Sandbo
         if line.startswith("data: "):
             with pytest.raises(ValueError):
                 json.loads(line.removeprefix("data: "))
-    assert len(mine(sandbox, trader)) == 1
+    assert len(effects(sandbox, trader)) == 1
 
 
 def test_a_price_too_far_from_the_wanted_one_is_canceled_and_uses_the_nonce(sandbox: Sandbox, trader: Trader) -> None:
@@ -134,7 +93,7 @@ def test_a_price_too_far_from_the_wanted_one_is_canceled_and_uses_the_nonce(sand
         assert (await client.txb.nonce(trader.address, nonce + 1))["used"] is False
 
     with_client(sandbox, want_too_much)
-    assert mine(sandbox, trader) == []
+    assert effects(sandbox, trader) == []
 
 
 def test_only_the_trader_and_its_delegates_may_sign(sandbox: Sandbox, trader: Trader) -> None:
@@ -167,4 +126,4 @@ def test_the_builder_of_the_venue_makes_the_digest_that_the_sdk_signs(sandbox: S
         await client.engine.batched_market.execute(MARKET_OPEN, trader.signed(intent), None)
 
     with_client(sandbox, build)
-    assert len(mine(sandbox, trader)) == 1
+    assert len(effects(sandbox, trader)) == 1
