@@ -20,6 +20,7 @@ from vanta.sandbox.world import Settings, World, new_world
 TICK_S = 0.1
 SAVE_PERIOD_S = 5.0
 CHECK_PERIOD_S = 0.5
+SHARE_OF_SAVING = 20
 
 
 async def _keep_moving(world: World) -> None:
@@ -29,15 +30,16 @@ async def _keep_moving(world: World) -> None:
 
 
 async def _keep_saving(world: World, path: Path) -> None:
-    """Saves soon what happened at the venue, and now and then what happened in the chats."""
-    saved, saved_at_s = (memory.traffic(world), world.exchange.journal.changes), 0.0
+    """Saves soon what happened at the venue, and now and then what happened in the chats; large books less often."""
+    saved, saved_at_s, took_s = (memory.traffic(world), world.exchange.journal.changes), 0.0, 0.0
     while True:
-        await asyncio.sleep(CHECK_PERIOD_S)
+        await asyncio.sleep(max(CHECK_PERIOD_S, SHARE_OF_SAVING * took_s))
         now = (memory.traffic(world), world.exchange.journal.changes)
         is_due = now[1] != saved[1] or time.monotonic() - saved_at_s > SAVE_PERIOD_S
         if now != saved and is_due:
-            saved, saved_at_s = now, time.monotonic()
+            began = time.monotonic()
             memory.save(world, path)
+            saved, saved_at_s, took_s = now, began, time.monotonic() - began
 
 
 def _routes(world: World) -> list[BaseRoute]:

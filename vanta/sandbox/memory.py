@@ -20,6 +20,7 @@ from vanta.sandbox.http import Json, dumps
 from vanta.sandbox.telegram.chats import Chat
 from vanta.sandbox.telegram.formatting import Formatted
 from vanta.sandbox.telegram.messages import Attachment, Message
+from vanta.sandbox.veranta.exchange import Exchange
 from vanta.sandbox.world import World
 
 VERSION = 1
@@ -58,15 +59,21 @@ def restore(world: World, path: Path) -> None:
 
 
 def _restore_venue(world: World, path: Path, told: Json | None) -> None:
+    """The books as they were, or new ones beside a copy of a file that cannot be read."""
     if told is None:
         return
     try:
-        prices = [(str(symbol), float(price)) for symbol, price in told["prices"].items()]
-        world.exchange.restore(told["books"])
+        prices = {str(symbol): float(price) for symbol, price in told["prices"].items()}
+        Exchange(world.blocks).restore(told["books"])
     except (ValueError, KeyError, TypeError) as error:
-        raise SystemExit(f"sandbox: the venue's books in {path} cannot be read ({type(error).__name__})") from error
-    for symbol, price in prices:
-        world.market.set_price(symbol, price, time.time())
+        kept = path.with_suffix(".unread")
+        kept.write_bytes(path.read_bytes())
+        sys.stderr.write(f"sandbox: the venue's books are not read ({type(error).__name__}); they are kept in {kept}\n")
+        return
+    known = world.market.prices()
+    for symbol in prices.keys() & known.keys():
+        world.market.set_price(symbol, prices[symbol], time.time())
+    world.exchange.restore(told["books"])
 
 
 def traffic(world: World) -> int:
@@ -77,7 +84,7 @@ def traffic(world: World) -> int:
 def _described_venue(world: World) -> Json:
     pairs = {position.pair_index for position in world.exchange.positions}
     pairs |= {order.pair_index for order in world.exchange.resting}
-    symbols = {world.listing.by_index[pair].price_symbol for pair in pairs}
+    symbols = {spec.price_symbol for spec in world.listing.pairs if spec.index in pairs}
     prices = world.market.prices()
     return {"books": world.exchange.described(), "prices": {symbol: prices[symbol] for symbol in symbols}}
 

@@ -40,7 +40,7 @@ class Exchange:
         self.tracked: dict[str, list[Json]] = {}
         self.relays: dict[str, Json] = {}
         self.delegates: dict[tuple[str, str], int] = {}
-        self._nonces: dict[tuple[str, int], NonceUse] = {}
+        self._nonces: dict[int, list[NonceUse]] = {}
         self._balances: dict[str, int] = {}
         self._allowances: dict[str, int] = {}
         self._last_order_id = 0
@@ -101,22 +101,26 @@ class Exchange:
 
     def use_nonce(self, trader: str, nonce: int, signer: str) -> bool:
         """True the first time; a nonce is used once and for all."""
-        key = (trader.lower(), nonce)
-        if key in self._nonces:
+        if self.has_used(trader, nonce):
             return False
-        self._nonces[key] = NonceUse(trader.lower(), signer.lower(), nonce, self.blocks.now_s())
+        use = NonceUse(trader.lower(), signer.lower(), nonce, self.blocks.now_s())
+        self._nonces.setdefault(nonce, []).append(use)
         self.journal.changes += 1
         return True
 
+    def has_used(self, trader: str, nonce: int) -> bool:
+        return any(use.trader == trader.lower() for use in self._nonces.get(nonce, ()))
+
     def is_nonce_used(self, address: str, nonce: int, seen_s: float | None = None) -> bool:
         """Whether a trader's nonce, or one signed by this address, was used; by a time of the chain, or at all."""
-        wanted = address.lower()
-        uses = [self._nonces.get((wanted, nonce))]
-        uses += [use for use in self._nonces.values() if use.nonce == nonce and use.signer == wanted]
-        return any(use is not None and (seen_s is None or use.at_s <= seen_s) for use in uses)
+        uses = (use for use in self._nonces.get(nonce, ()) if address.lower() in {use.trader, use.signer})
+        return any(seen_s is None or use.at_s <= seen_s for use in uses)
 
     def used_nonces(self, trader: str) -> list[int]:
-        return [nonce for owner, nonce in self._nonces if owner == trader.lower()]
+        return [use.nonce for use in self._uses() if use.trader == trader.lower()]
+
+    def _uses(self) -> Iterable[NonceUse]:
+        return itertools.chain.from_iterable(self._nonces.values())
 
     def set_delegate(self, trader: str, delegate: str, expiry_s: int) -> None:
         """Registers a delegate until a time; 0 removes it."""
@@ -147,7 +151,7 @@ class Exchange:
             "tracked": self.tracked,
             "relays": self.relays,
             "delegates": [[*pair, expiry_s] for pair, expiry_s in self.delegates.items()],
-            "nonces": [asdict(use) for use in self._nonces.values()],
+            "nonces": [asdict(use) for use in self._uses()],
             "balances": self._balances,
             "allowances": self._allowances,
             "last_order_id": self._last_order_id,
@@ -162,7 +166,8 @@ class Exchange:
         self.tracked.update(told["tracked"])
         self.relays.update(told["relays"])
         self.delegates = {(trader, delegate): expiry_s for trader, delegate, expiry_s in told["delegates"]}
-        self._nonces = {(use.trader, use.nonce): use for use in (NonceUse(**known) for known in told["nonces"])}
+        for use in (NonceUse(**known) for known in told["nonces"]):
+            self._nonces.setdefault(use.nonce, []).append(use)
         self._balances, self._allowances = dict(told["balances"]), dict(told["allowances"])
         self._last_order_id = int(told["last_order_id"])
 

@@ -44,7 +44,7 @@ def claim(world: World, intent: Intent) -> None:
     exchange = world.exchange
     if intent.deadline_ms < exchange.blocks.next().timestamp_s * 1000:
         raise NotExecuted("TX_NOT_EXECUTED", "the deadline has passed")
-    if exchange.is_nonce_used(intent.trader, intent.nonce):
+    if exchange.has_used(intent.trader, intent.nonce):
         raise NonceUsed("NonceAlreadyUsed", "nonce already used")
     if not exchange.may_sign(intent.trader, intent.signer):
         raise NotExecuted("NotDelegate", "the signer is not the trader nor an active delegate")

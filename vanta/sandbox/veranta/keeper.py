@@ -27,7 +27,8 @@ def act(world: World) -> None:
 
 
 def _is_closed(world: World, pair_index: int) -> bool:
-    return world.listing.by_index[pair_index].price_symbol in world.closed_markets
+    spec = world.listing.by_index.get(pair_index)
+    return spec is None or spec.price_symbol in world.closed_markets
 
 
 def _tend(world: World, position: OpenPosition) -> None:
