@@ -5,7 +5,15 @@ import { activeChat, state } from "./state.js";
 const SERVICES = ["telegram", "feed", "data", "coingecko", "rpc", "risk", "core", "batched-market", "blitz", "tx-builder", "history", "twap"];
 const PRICE_SERVICES = ["feed", "coingecko", "rpc"];
 // Kinds that only some services know.
-const SERVICES_OF = { frozen: PRICE_SERVICES, jump: PRICE_SERVICES, silent: ["feed"], close: ["feed"], sequencer_down: ["rpc"] };
+const ORDERS = ["batched-market"];
+const EXECUTING = ["batched-market", "blitz"];
+const SERVICES_OF = {
+  frozen: PRICE_SERVICES, jump: PRICE_SERVICES, silent: ["feed"], close: ["feed"], sequencer_down: ["rpc"], lag: ["rpc"],
+  lost_accept: ORDERS, delay_events: ORDERS, duplicate_events: ORDERS, reorder_events: ORDERS, stream_timeout: ORDERS,
+  attempt_failed: ORDERS, error_after_fill: ORDERS, canceled: ORDERS,
+  relay_timeout: EXECUTING, slow_execution: EXECUTING, forget_tracking: EXECUTING, not_applied: ["blitz"],
+  tamper: ["tx-builder", "core", "batched-market", "blitz", "history", "rpc"],
+};
 const FIELDS = {
   hang: [["seconds", "Seconds", 10]],
   status: [["status", "Status", 500]],
@@ -18,6 +26,20 @@ const FIELDS = {
   silent: [],
   close: [["seconds", "After seconds", 1]],
   sequencer_down: [],
+  lag: [["seconds", "Seconds", 30]],
+  lost_accept: [],
+  delay_events: [["seconds", "Seconds", 5]],
+  duplicate_events: [],
+  reorder_events: [],
+  stream_timeout: [],
+  attempt_failed: [],
+  error_after_fill: [],
+  canceled: [],
+  relay_timeout: [["seconds", "Executed after, s", 5]],
+  slow_execution: [["seconds", "Seconds", 5]],
+  forget_tracking: [],
+  not_applied: [],
+  tamper: [["set", "Paths and values", '{"price": "1"}', "text"]],
 };
 const drawer = byId("faults");
 let kind = "hang";
@@ -60,15 +82,15 @@ async function draw() {
 
 function select(label, options, value, onChange, testid) {
   const made = element("select", { data: { testid }, on: { change: () => onChange(made.value) } },
-    ...options.map((name) => element("option", { value: name, textContent: name.replace("_", " "), selected: name === value })));
+    ...options.map((name) => element("option", { value: name, textContent: name.replaceAll("_", " "), selected: name === value })));
   return element("label", {}, label, made);
 }
 
 function formOf() {
   const services = SERVICES_OF[kind] ?? SERVICES;
   if (!services.includes(service)) [service] = services;
-  const extras = FIELDS[kind].map(([name, label, value]) =>
-    element("label", {}, label, element("input", { type: "number", name, value, step: "any" })));
+  const extras = FIELDS[kind].map(([name, label, value, type = "number"]) =>
+    element("label", {}, label, element("input", { type, name, value, ...(type === "number" ? { step: "any" } : {}) })));
   const form = element("form", { on: { submit: inject } },
     select("Service", services, service, (value) => { service = value; }, "fault-service"),
     select("Kind", Object.keys(FIELDS), kind, (value) => { kind = value; draw(); }, "fault-kind"),
@@ -81,13 +103,18 @@ function formOf() {
 async function inject(event) {
   event.preventDefault();
   const asked = { service, kind };
-  for (const [name, value] of new FormData(event.target)) if (value !== "") asked[name] = Number(value);
-  await act(() => call("POST", "/control/faults", asked), `${service}: ${kind.replace("_", " ")}`);
+  for (const [name, value] of new FormData(event.target)) if (value !== "") asked[name] = value;
+  await act(() => call("POST", "/control/faults", readable(asked)), `${service}: ${kind.replaceAll("_", " ")}`);
+}
+
+// Numbers come as text and are read by the sandbox; only a tampered answer's changes are an object.
+function readable(asked) {
+  return "set" in asked ? { ...asked, set: JSON.parse(asked.set) } : asked;
 }
 
 function faultOf(fault) {
   return element("div", { className: "fault", data: { testid: "fault" } },
-    element("b", { textContent: fault.service }), element("i", { textContent: fault.kind.replace("_", " ") }),
+    element("b", { textContent: fault.service }), element("i", { textContent: fault.kind.replaceAll("_", " ") }),
     element("span", { textContent: `${fault.hits} hits` }));
 }
 
