@@ -32,8 +32,8 @@ from feeds.sources import close_sources
 from tests.waiting import wait_until
 from vanta.embedded.host import free_port
 from vanta.supervision.child import Program, kill_group, launch
-from vanta.supervision.environment import sandbox_urls, web_addresses
-from vanta.supervision.procfile import read_procfile
+from vanta.supervision.environment import new_key_encryption_key, of_process, sandbox_urls, web_addresses
+from vanta.supervision.procfile import read_procfile, split_assignments
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 READY_WITHIN_S = 60
@@ -141,7 +141,9 @@ class Stack:
             raise AssertionError(f"{error}\n{self.log(name)[-3000:]}") from None
 
     def _launch(self, name: str) -> None:
-        program = Program(name=name, argv=self._argv(name), environment=self.environment, directory=CHECKOUT)
+        assigned, argv = split_assignments(self._argv(name))
+        environment = of_process(self.environment, assigned)
+        program = Program(name=name, argv=argv, environment=environment, directory=CHECKOUT)
         with self._log_path(name).open("ab") as log:
             self._processes[name] = launch(program, log)
 
@@ -196,6 +198,7 @@ class Stack:
             "DATABASE_URL": f"postgres://{address}/{database['NAME']}",
             "LOG_JSON": "true",
             "PYTHONUNBUFFERED": "1",
+            "KEY_ENCRYPTION_KEYS": new_key_encryption_key("test"),
             **sandbox_urls(self.sandbox_url),
             **web_addresses(self.port, free_port()),
         }

@@ -71,3 +71,9 @@ class NothingTightened(TradingError):
     """The limits bind as tightly already."""
 
     code = "nothing_tightened"
+
+
+class KeyUnavailable(TradingError):
+    """A delegate's key cannot be read here: not the signing worker, the wrong key-encryption key, a changed blob."""
+
+    code = "key_unavailable"

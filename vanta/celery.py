@@ -20,7 +20,7 @@ from vanta import clock, logging, metrics, tracing
 log = structlog.get_logger(__name__)
 TRACE_HEADER = "vanta_trace_id"
 TICKS = frozenset(tick["task"] for tick in settings.CELERY_BEAT_SCHEDULE.values())
-QUEUE_NAMES = ("updates", "orders", "messages", "feeds", "maintenance")
+QUEUE_NAMES = ("updates", "orders", "signing", "messages", "feeds", "maintenance")
 
 app = Celery("vanta")
 app.config_from_object("django.conf:settings", namespace="CELERY")

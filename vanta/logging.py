@@ -10,10 +10,13 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-SECRET_NAMES = re.compile(r"(secret|token|password|private|signature|api_?key|authorization|hmac)", re.IGNORECASE)
-# A bot token in a URL, a 32-byte key in hexadecimal, credentials in a connection string.
+SECRET_NAMES = re.compile(
+    r"(secret|token|password|private|signature|api_?key|encryption|authorization|hmac)", re.IGNORECASE
+)
+# A bot token in a URL, 32 bytes in hexadecimal or base64, credentials in a connection string, a link's token.
 SECRET_VALUES = re.compile(
-    r"bot\d+:[\w-]{20,}|\b\d{6,}:[\w-]{30,}|\b(?:0x)?[0-9a-fA-F]{64}\b|(?<=://)[^/@\s]*:[^/@\s]+(?=@)"
+    r"bot\d+:[\w-]{20,}|\b\d{6,}:[\w-]{30,}|\b(?:0x)?[0-9a-fA-F]{64}\b"
+    r"|(?<![\w+/])[\w+/]{43}=|(?<=/connect/)[\w-]{20,}|(?<=://)[^/@\s]*:[^/@\s]+(?=@)"
 )
 REDACTED = "[redacted]"
 
@@ -38,6 +41,8 @@ def _clean(value: object) -> object:
         return {str(name): _clean_item(str(name), item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return REDACTED
     return SECRET_VALUES.sub(REDACTED, str(value))
 
 

@@ -1,9 +1,10 @@
 """What must hold of the settings before anything starts; every violation is named in one message. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 MIN_SECRET_LENGTH = 16
+SIGNING_ONLY = ("KEY_ENCRYPTION_KEYS", "KEY_ENCRYPTION_KEYS_FILE")  # for the signing worker and for nobody else
 SECRETS = ("SECRET_KEY", "TELEGRAM_WEBHOOK_SECRET", "AUDIT_HMAC_KEY")
 
 
@@ -40,3 +41,22 @@ def refuse_unsafe_production(
             problems.append("PUBLIC_BASE_URL must begin with https:// (Telegram calls nothing else)")
     if problems:
         raise UnsafeSettings("Vanta does not start:\n  - " + "\n  - ".join(problems))
+
+
+def identity_variables(names: Iterable[str]) -> list[str]:
+    """What the venue's SDK would take from the environment beside addresses: keys, identities, ways to execute."""
+    sdk = ("VERANTA_", "AVANTIS_")
+    is_address = ("_URL", "_URL_FILE")
+    asked = [name for name in names if name.startswith(sdk)]
+    return sorted(name for name in asked if not name.endswith(is_address) or name.endswith("_RPC_URL"))
+
+
+def refuse_unfit_signer(*, keyring_problem: str, identity: Sequence[str]) -> None:
+    """Raise UnsafeSettings where the signing worker has no good keys, or the SDK would find an identity of its own."""
+    problems: list[str] = []
+    if keyring_problem:
+        problems.append(f"KEY_ENCRYPTION_KEYS: {keyring_problem}; write id:base64-of-32-bytes,…, the current key first")
+    if identity:
+        problems.append(f"{', '.join(identity)} must not be set here: the SDK would sign with it for every trader")
+    if problems:
+        raise UnsafeSettings("The signing worker does not start:\n  - " + "\n  - ".join(problems))

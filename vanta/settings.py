@@ -1,6 +1,7 @@
 """All settings. The only module that reads the environment; `env.example` explains every name.
 
 Order of precedence: the process environment, `.env`, and, outside production, what `make run` wrote to `.vanta/`.
+KEY_ENCRYPTION_KEYS exist for the process whose own environment has VANTA_ROLE=signing, and for no other.
 """
 
 import os
@@ -13,12 +14,20 @@ from environ.fileaware_mapping import FileAwareMapping
 from adminpanel.look import LOOK
 from adminpanel.schedule import BEAT_SCHEDULE as ADMINPANEL_SCHEDULE
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
+from trading.keys.envelope import BadKeyring, Keyring
 from trading.schedule import BEAT_SCHEDULE as TRADING_SCHEDULE
 from vanta.logging import logging_config
-from vanta.preconditions import refuse_unsafe_production, require_fraction
+from vanta.preconditions import (
+    SIGNING_ONLY,
+    identity_variables,
+    refuse_unfit_signer,
+    refuse_unsafe_production,
+    require_fraction,
+)
 from vanta.schedule import BEAT_SCHEDULE as VANTA_SCHEDULE
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+SIGNS = os.environ.get("VANTA_ROLE") == "signing"  # of the process itself, never of a file that processes share
 
 
 class Variables(FileAwareMapping):  # type: ignore[misc]
@@ -31,7 +40,8 @@ class Variables(FileAwareMapping):  # type: ignore[misc]
         """Add what `path` has and nothing before it had; a blank value counts as none."""
         if path.exists():
             Environment.read_env(path)
-        for name in [name for name, value in self.env.items() if not value]:
+        hidden = () if SIGNS else SIGNING_ONLY
+        for name in [name for name, value in self.env.items() if not value or name in hidden]:
             del self.env[name]
 
 
@@ -47,6 +57,8 @@ PRODUCTION = ENVIRONMENT == "production"
 STATE_DIR = Path(env.str("VANTA_STATE_DIR", default=str(BASE_DIR / ".vanta")))
 if not PRODUCTION:
     Environment.ENVIRON.read(STATE_DIR / "run.env")
+    if SIGNS:
+        Environment.ENVIRON.read(STATE_DIR / "secrets.env")
 
 
 def decimal(name: str, default: str) -> Decimal:
@@ -243,6 +255,13 @@ require_fraction(
     DRAFT_MAX_DRIFT_PCT=DRAFT_MAX_DRIFT_PCT,
     MAX_SLIPPAGE_PCT=MAX_SLIPPAGE_PCT,
 )
+if SIGNS:
+    try:
+        Keyring.parse(KEY_ENCRYPTION_KEYS)
+        problem = "" if KEY_ENCRYPTION_KEYS else "it is missing"
+    except BadKeyring as error:
+        problem = str(error)
+    refuse_unfit_signer(keyring_problem=problem, identity=identity_variables(os.environ))
 refuse_unsafe_production(
     production=PRODUCTION,
     execution_mode=DEFAULT_EXECUTION_MODE,

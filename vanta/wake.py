@@ -20,6 +20,7 @@ DRAINS = {
     "updates": "trading.tasks.drain_updates",
     "orders": "trading.tasks.drain_orders",
     "messages": "trading.tasks.drain_messages",
+    "signing": "trading.tasks.drain_signing",
 }
 CHANNEL = "vanta_wake"
 MARK_MS = 1000  # a wake that was lost on the way is forgotten after this time

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from vanta.supervision.environment import new_key_encryption_key
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 DEFAULTS = {
     "ENVIRONMENT": "development",
@@ -169,3 +171,43 @@ def test_flower_finds_its_log_in_in_the_process_environment_however_it_was_given
     result = load(tmp_path, script=script, FLOWER_BASIC_AUTH_FILE=str(kept), **given)
 
     assert result.stdout == kept.read_text()
+
+
+SIGNING = {"VANTA_ROLE": "signing"}
+KEYS = new_key_encryption_key("now")
+
+
+def test_only_the_signing_process_sees_the_keys_that_encrypt_delegate_keys(tmp_path: Path) -> None:
+    name = "KEY_ENCRYPTION_KEYS"
+
+    assert json.loads(load(tmp_path, name, **{name: KEYS}, **SIGNING).stdout) == {name: KEYS}
+    assert json.loads(load(tmp_path, name, **{name: KEYS}).stdout) == {name: ""}
+
+
+@pytest.mark.parametrize("role", ["", "signing"])
+def test_not_even_where_they_stand_in_a_file_that_all_processes_read(tmp_path: Path, role: str) -> None:
+    """`run.env` stands for `.env` here, which belongs to the checkout; both are read by the same code."""
+    (tmp_path / "run.env").write_text(f"KEY_ENCRYPTION_KEYS={KEYS}\nVANTA_ROLE=signing\n")
+    script = "from vanta import settings as s; print(s.KEY_ENCRYPTION_KEYS, 'KEY_ENCRYPTION_KEYS' in s.env.ENVIRON)"
+
+    seen = load(tmp_path, script=script, VANTA_ROLE=role).stdout.split()
+
+    assert seen == ([KEYS, "True"] if role else ["False"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "it is missing"),
+        ({"KEY_ENCRYPTION_KEYS": "first:c2hvcnQ="}, "the key first is not 32 bytes"),
+        ({"KEY_ENCRYPTION_KEYS": KEYS, "VERANTA_PRIVATE_KEY": "0x1"}, "VERANTA_PRIVATE_KEY must not be set"),
+        ({"KEY_ENCRYPTION_KEYS": KEYS, "AVANTIS_TRADER_ADDRESS": "0x1"}, "AVANTIS_TRADER_ADDRESS must not be set"),
+    ],
+)
+def test_the_signing_worker_does_not_start_unfit_and_says_why(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    result = load(tmp_path, **given, **SIGNING)
+
+    assert result.returncode != 0
+    assert said in result.stderr
+    assert KEYS not in result.stderr
+    assert load(tmp_path, **given).returncode == 0

@@ -13,7 +13,7 @@ from vanta.embedded.host import ServiceFailed
 from vanta.supervision.console import Console, LineBuffer
 from vanta.supervision.environment import chosen_by_person, kept_secrets, read_dotenv
 from vanta.supervision.plan import Plan
-from vanta.supervision.procfile import read_procfile
+from vanta.supervision.procfile import read_procfile, split_assignments
 from vanta.supervision.screen import ready_screen
 
 PROCFILE = """\
@@ -157,3 +157,37 @@ def test_only_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert plain.getvalue() == "web    | hello\n"
     assert coloured.getvalue().startswith("\x1b[")
+
+
+SIGNER = "signer: VANTA_ROLE=signing celery -Q signing\n"
+
+
+def test_a_command_line_assigns_in_front_of_its_program_as_in_a_shell() -> None:
+    assert split_assignments(["A=1", "B_2=x=y", "celery", "C=3"]) == ({"A": "1", "B_2": "x=y"}, ["celery", "C=3"])
+    assert split_assignments(["celery"]) == ({}, ["celery"])
+
+
+@pytest.mark.parametrize("chosen", [{}, {"KEY_ENCRYPTION_KEYS": "mine:x"}, {"ENVIRONMENT": "production"}])
+def test_only_the_signing_process_is_given_the_keys_that_encrypt_keys(
+    checkout: Path, chosen: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VANTA_ROLE", "signing")  # of whoever starts the supervisor
+    monkeypatch.setenv("KEY_ENCRYPTION_KEYS_FILE", "/run/secrets/keys")
+    (checkout / "Procfile").write_text(PROCFILE + SIGNER)
+    made = plan(checkout, **chosen)
+    environment_of_all = environment(made)
+    programs = [*made.programs(environment_of_all), made.program("prepare", ["python"], environment_of_all)]
+
+    kept = {"VANTA_ROLE", "KEY_ENCRYPTION_KEYS", "KEY_ENCRYPTION_KEYS_FILE"}
+    held = {program.name: kept & program.environment.keys() for program in programs}
+    assert held.pop("signer") >= {"VANTA_ROLE", "KEY_ENCRYPTION_KEYS_FILE"}
+    assert set().union(*held.values()) == set()
+
+
+def test_development_makes_its_own_and_keeps_them_out_of_what_other_terminals_read(checkout: Path) -> None:
+    made = environment(plan(checkout))
+    state = checkout / ".vanta"
+
+    assert read_dotenv(state / "secrets.env")["KEY_ENCRYPTION_KEYS"] == made["KEY_ENCRYPTION_KEYS"]
+    assert stat.S_IMODE((state / "secrets.env").stat().st_mode) == 0o600
+    assert "KEY_ENCRYPTION_KEYS" not in read_dotenv(state / "run.env")

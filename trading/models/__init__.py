@@ -1,7 +1,7 @@
 """Trading's tables, one file a subject."""
 
 from trading.models.days import DayOpening
-from trading.models.delegates import Delegate
+from trading.models.delegates import ConnectLink, Delegate, DelegateRelay
 from trading.models.ledger import LedgerEntry, LedgerTransaction
 from trading.models.messages import OutboxMessage, TelegramUpdate
 from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
@@ -13,8 +13,10 @@ from trading.models.watches import MarketWatch
 __all__ = [
     "Account",
     "Attempt",
+    "ConnectLink",
     "DayOpening",
     "Delegate",
+    "DelegateRelay",
     "Fill",
     "Intent",
     "LedgerEntry",

@@ -1,8 +1,12 @@
-"""Delegates: keys that may trade for a trader's wallet and cannot withdraw. The wallet's own key is never here."""
+"""Delegates: keys that may trade for a trader's wallet and cannot withdraw. The wallet's own key is never here.
+
+With them the links that connect a wallet, and the transactions that register a delegate at the venue.
+"""
 
 from django.db import models
 from django.db.models import Q
 
+from trading.models.fields import optional_usd
 from trading.models.traders import Trader
 from vanta import clock
 
@@ -40,6 +44,15 @@ class Delegate(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     activated_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    disabled_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when the venue does not know it any more, though it should."
+    )
+    countdown_h = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="The last warning before the expiry that was owed, in hours before it."
+    )
+    balance_usd = optional_usd(help_text="USDC in the wallet, as last read.")
+    allowance_usd = optional_usd(help_text="USDC that the venue may take from the wallet, as last read.")
+    funds_read_at = models.DateTimeField(null=True, blank=True)
     next_check_at = models.DateTimeField(default=clock.now, help_text="When the signing worker looks at it again.")
 
     class Meta:
@@ -54,3 +67,65 @@ class Delegate(models.Model):
 
     def __str__(self) -> str:
         return f"delegate {self.address or '—'} of {self.trader_id} {self.status}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is active or may become so."""
+        return self.status in self.OPEN
+
+    def end(self, status: str, reason: str) -> None:
+        """Delete the key and say why; the caller holds the row's lock and saves it with ENDING."""
+        self.status, self.reason, self.ended_at, self.wrapped_key = status, reason, clock.now(), None
+
+    ENDING = ("status", "reason", "ended_at", "wrapped_key")
+
+
+class ConnectLink(models.Model):
+    """A link to the page that connects a wallet: for one Telegram account, for ten minutes, once.
+
+    Its token exists in the message that brought it and nowhere here; its hash is set when that message is sent.
+    """
+
+    trader = models.ForeignKey(Trader, on_delete=models.CASCADE, related_name="connect_links")
+    token_hash = models.CharField(max_length=64, unique=True, null=True, blank=True)
+    nonce = models.CharField(max_length=32, help_text="Of the message that proves the wallet.")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    delegate = models.OneToOneField(Delegate, on_delete=models.CASCADE, null=True, blank=True, related_name="link")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(used_at__isnull=True, delegate__isnull=True)
+                | Q(used_at__isnull=False, delegate__isnull=False),
+                name="a_used_link_has_its_delegate",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"connect link of {self.trader_id}"
+
+
+class DelegateRelay(models.Model):
+    """The transaction that registers a delegate: its exact bytes, committed before they first leave.
+
+    Only these bytes are ever submitted again. The signer's nonce is unique, so that two can never be valid in turn.
+    """
+
+    delegate = models.OneToOneField(Delegate, on_delete=models.CASCADE, related_name="relay")
+    signer_address = models.CharField(max_length=ADDRESS_LENGTH)
+    exec_nonce = models.CharField(max_length=78, help_text="Of the signer's account at the venue, decimal.")
+    tx_params = models.JSONField()
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    attempts = models.PositiveIntegerField(default=0, help_text="Submissions begun; counted before each leaves.")
+    request_id = models.CharField(max_length=100, blank=True, help_text="The relayer's, of the last submission.")
+    tx_hash = models.CharField(max_length=66, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["signer_address", "exec_nonce"], name="an_exec_nonce_is_used_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"registration of {self.signer_address}"

@@ -29,3 +29,8 @@ def fraction(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
 def optional_price(**options: Any) -> "models.DecimalField[Decimal | None, Decimal | None]":
     """A price that need not be there."""
     return models.DecimalField(max_digits=28, decimal_places=10, null=True, blank=True, **options)
+
+
+def optional_usd(**options: Any) -> "models.DecimalField[Decimal | None, Decimal | None]":
+    """An amount of USDC that need not be known. An unlimited allowance has more digits than any amount of money."""
+    return models.DecimalField(max_digits=84, decimal_places=6, null=True, blank=True, **options)

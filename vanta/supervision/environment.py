@@ -1,5 +1,6 @@
 """The environment of a development run: what the person set wins, generated secrets and the sandbox fill the rest."""
 
+import base64
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import environ
 
 from vanta.embedded.host import write_private
+from vanta.preconditions import SIGNING_ONLY
 
+ROLE, SIGNING = "VANTA_ROLE", "signing"
 SANDBOX_PATHS = {
     "SANDBOX_URL": "",
     "TELEGRAM_API_BASE_URL": "/telegram/bot",
@@ -66,7 +69,25 @@ def generated_secrets() -> dict[str, str]:
         "TELEGRAM_BOT_TOKEN": f"{10**8 + secrets.randbelow(9 * 10**8)}:{secrets.token_urlsafe(26)}",
         "TELEGRAM_WEBHOOK_SECRET": secrets.token_urlsafe(32),
         "FLOWER_BASIC_AUTH": f"operator:{secrets.token_urlsafe(12)}",
+        "KEY_ENCRYPTION_KEYS": new_key_encryption_key("first"),
     }
+
+
+def new_key_encryption_key(key_id: str) -> str:
+    """A key that encrypts delegate keys, as KEY_ENCRYPTION_KEYS lists it."""
+    return f"{key_id}:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+def of_process(environment: Mapping[str, str], assigned: Mapping[str, str]) -> dict[str, str]:
+    """What one process gets, with what its line of the Procfile assigns: only the signing one gets what signs."""
+    if assigned.get(ROLE) == SIGNING:
+        return {**environment, **assigned}
+    return {**shared(environment), **assigned}
+
+
+def shared(environment: Mapping[str, str]) -> dict[str, str]:
+    """What every process may have."""
+    return {name: value for name, value in environment.items() if name not in (ROLE, *SIGNING_ONLY)}
 
 
 def kept_secrets(path: Path) -> dict[str, str]:

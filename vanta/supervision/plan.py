@@ -10,9 +10,17 @@ from pathlib import Path
 from vanta.devservices import DevServices, write_environment
 from vanta.embedded.host import ServiceFailed, free_port, make_private
 from vanta.supervision.child import Program
-from vanta.supervision.environment import chosen_by_person, kept_secrets, read_dotenv, sandbox_urls, web_addresses
+from vanta.supervision.environment import (
+    chosen_by_person,
+    kept_secrets,
+    of_process,
+    read_dotenv,
+    sandbox_urls,
+    shared,
+    web_addresses,
+)
 from vanta.supervision.leftovers import MARKER
-from vanta.supervision.procfile import read_procfile
+from vanta.supervision.procfile import read_procfile, split_assignments
 
 PORTS = {"PORT": 8080, "SANDBOX_PORT": 8090, "FLOWER_PORT": 5555}
 # These need no database, so they start while it is prepared.
@@ -49,7 +57,10 @@ class Plan:
         )
 
     def environment(self, services: DevServices, *, on_terminal: bool = False) -> dict[str, str]:
-        """The environment of every process; outside production it is also written to run.env for other terminals."""
+        """The environment of all processes together (`program` gives each its own).
+
+        Outside production it is also written to run.env for other terminals, without what only the signing one has.
+        """
         own = {MARKER: str(self.state_dir), "PYTHONUNBUFFERED": "1"}
         if self.production:
             return {**os.environ, **self.chosen, **own, "PORT": self.chosen.get("PORT", str(PORTS["PORT"]))}
@@ -64,7 +75,7 @@ class Plan:
             "LOG_JSON": "false" if on_terminal else "true",
         }
         filled = {name: value for name, value in filled.items() if name not in self.chosen}
-        write_environment(self.state_dir / "run.env", filled)
+        write_environment(self.state_dir / "run.env", shared(filled))
         return {**os.environ, **filled, **self.chosen, **own}
 
     def programs(self, environment: Mapping[str, str]) -> list[Program]:
@@ -79,10 +90,13 @@ class Plan:
         return [self.program(name, argv, environment) for name, argv in commands.items()]
 
     def program(self, name: str, argv: list[str], environment: Mapping[str, str]) -> Program:
-        """A program that runs in the checkout."""
+        """A program that runs in the checkout, with what is for it in the environment."""
+        assigned, argv = split_assignments(argv)
         # Flower has nothing to finish, and its own way to stop waits half a minute for workers that have gone.
         stop_signal = signal.SIGKILL if name == "flower" else signal.SIGTERM
-        return Program(name, argv, environment, self.checkout, stop_signal, expendable=name in EXPENDABLE)
+        return Program(
+            name, argv, of_process(environment, assigned), self.checkout, stop_signal, expendable=name in EXPENDABLE
+        )
 
     def _port(self, name: str) -> int:
         if name not in self.chosen:

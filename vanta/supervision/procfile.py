@@ -2,8 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)", re.DOTALL)
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::-([^}]*))?\})")
 
 
@@ -19,3 +20,14 @@ def read_procfile(text: str, environment: Mapping[str, str]) -> dict[str, list[s
         if separator and not name.lstrip().startswith("#"):
             processes[name.strip()] = shlex.split(VARIABLE.sub(value, command))
     return processes
+
+
+def split_assignments(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """What a command line assigns in front of its program, as a shell reads it, and the rest."""
+    assigned: dict[str, str] = {}
+    for index, word in enumerate(argv):
+        match = ASSIGNMENT.fullmatch(word)
+        if match is None:
+            return assigned, list(argv[index:])
+        assigned[match[1]] = match[2]
+    return assigned, []
