@@ -12,7 +12,7 @@ from django.db import close_old_connections, connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from trading import execution, reconciliation
-from trading.models import Order, OutboxMessage, TelegramUpdate
+from trading.models import Delegate, Order, OutboxMessage, TelegramUpdate
 from trading.order_state import IN_FLIGHT, OrderState
 from trading.telegram import updates
 from vanta import clock, heartbeat, redis, tracing, wake
@@ -20,6 +20,7 @@ from vanta import clock, heartbeat, redis, tracing, wake
 log = structlog.get_logger(__name__)
 LEADER_LOCK = 7000
 POLL_S = 1
+Rows = QuerySet[Order] | QuerySet[OutboxMessage] | QuerySet[TelegramUpdate] | QuerySet[Delegate]
 GRACE = dt.timedelta(milliseconds=500)  # a row this young was announced by whoever wrote it
 
 
@@ -27,9 +28,10 @@ def due_kinds() -> list[str]:
     """Which drains have something to do."""
     settled = clock.now() - GRACE
     waiting = OutboxMessage.objects.filter(status="pending", next_attempt_at__lte=settled)
-    due: dict[str, QuerySet[Order] | QuerySet[OutboxMessage] | QuerySet[TelegramUpdate]] = {
+    due: dict[str, Rows] = {
         "updates": TelegramUpdate.objects.filter(status="new", received_at__lte=settled),
         "orders": Order.objects.filter(state__in=[OrderState.APPROVED, *IN_FLIGHT], next_check_at__lte=settled),
+        "signing": Delegate.objects.filter(status__in=Delegate.OPEN, next_check_at__lte=settled),
         "messages": waiting.exclude(
             Exists(OutboxMessage.objects.filter(status="pending", chat_id=OuterRef("chat_id"), pk__lt=OuterRef("pk")))
         ),

@@ -77,3 +77,23 @@ class KeyUnavailable(TradingError):
     """A delegate's key cannot be read here: not the signing worker, the wrong key-encryption key, a changed blob."""
 
     code = "key_unavailable"
+
+
+class LinkUnusable(TradingError):
+    """A link that connects a wallet cannot be used; `reason` is unknown, expired or used."""
+
+    code = "link_unusable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.reason = reason
+
+
+class WalletRefused(TradingError):
+    """What a wallet sent proves nothing, or the wallet cannot be connected; `reason` says why, in one word."""
+
+    code = "wallet_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.reason = reason

@@ -15,6 +15,8 @@ CHART = "chart"
 BUFFER_ALERT = "buffer_alert"
 DAY_LOCKED = "day_locked"
 CLOSING_STUCK = "closing_stuck"
+CONNECT_LINK = "connect_link"
+DELEGATE_NEWS = "delegate_news"
 
 
 _together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)

@@ -28,6 +28,16 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 1,
         "options": {"queue": "orders", "expires": 1},
     },
+    "watch-delegates": {
+        "task": "trading.tasks.watch_delegates",
+        "schedule": 60,
+        "options": {"queue": "maintenance", "expires": 60},
+    },
+    "signing-canary": {
+        "task": "trading.tasks.signing_canary",
+        "schedule": 5,
+        "options": {"queue": "signing", "expires": 10},
+    },
     "canary": {
         "task": "trading.tasks.canary",
         "schedule": 2,

@@ -2,8 +2,8 @@
 
 from celery import shared_task
 
-from trading import accrual, buffer_shares, execution, guardian, reconciliation
-from trading.services import days, orders
+from trading import accrual, buffer_shares, delegation, execution, guardian, reconciliation
+from trading.services import days, delegates, orders
 from trading.telegram import delivery, updates
 from vanta import clock, heartbeat, redis, wake
 
@@ -30,6 +30,13 @@ def drain_orders() -> None:
     wake.begin("orders")
     execution.drain(reductions_only=not redis.is_reachable())
     reconciliation.drain()
+
+
+@shared_task(**SHORT)
+def drain_signing() -> None:
+    """What needs delegate keys, in the only worker that can read them: delegates that are due."""
+    wake.begin("signing")
+    delegation.drain()
 
 
 @shared_task(**SHORT)
@@ -60,6 +67,12 @@ def watch_days() -> None:
 
 
 @shared_task(**SHORT)
+def watch_delegates() -> None:
+    """End delegates that have expired; warn before that."""
+    delegates.watch()
+
+
+@shared_task(**SHORT)
 def accrue_funding() -> None:
     """Book rollover and funding of DRY positions, and bring buffers to the limits as they are now."""
     accrual.accrue_funding()
@@ -77,3 +90,9 @@ def liquidate_crossed() -> None:
 def canary() -> None:
     """Prove that beat, broker and a trading worker work together; `/readyz` reads when it last did."""
     heartbeat.beat("workers")
+
+
+@shared_task(**SHORT)
+def signing_canary() -> None:
+    """The same for the signing worker."""
+    heartbeat.beat("signing")

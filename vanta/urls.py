@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import path
 
 from adminpanel import feeds_page, limits_page, pages
+from trading.onboarding import views as onboarding
 from trading.telegram.webhook import webhook
 from vanta import health
 
@@ -14,6 +15,12 @@ urlpatterns = [
     path("health", health.ReadyView.as_view(), name="health"),
     path("metrics", health.metrics_page, name="metrics"),
     path("telegram/webhook/", webhook, name="telegram-webhook"),
+    path("connect/<str:token>/", onboarding.page, name="connect"),
+    path("connect/<str:token>/state/", onboarding.state, name="connect-state"),
+    path("connect/<str:token>/message/", onboarding.message, name="connect-message"),
+    path("connect/<str:token>/wallet/", onboarding.wallet, name="connect-wallet"),
+    path("connect/<str:token>/signature/", onboarding.signature, name="connect-signature"),
+    path("connect/<str:token>/look/", onboarding.look, name="connect-look"),
     path("admin/feeds/live/", admin.site.admin_view(feeds_page.page), name="feeds"),
     path("admin/feeds/live/table/", feeds_page.table, name="feeds-table"),
     path("admin/risk/limits/", admin.site.admin_view(limits_page.page), name="limits"),

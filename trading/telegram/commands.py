@@ -28,6 +28,7 @@ from trading.telegram import (
     settings_commands,
     story,
     time_words,
+    wallet_commands,
 )
 from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
@@ -229,6 +230,8 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "help": help_,
     "balance": balance,
     "risk": risk_commands.risk,
+    "connect": wallet_commands.connect,
+    "wallet": wallet_commands.wallet,
     "markets": market_commands.markets,
     "price": market_commands.price,
     "chart": chart_commands.chart,

@@ -7,7 +7,7 @@ none is lost. Telegram down: rows wait, trading goes on.
 import asyncio
 import datetime as dt
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,8 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, Tele
 from risk import trading_state
 from trading import outbox
 from trading.models import Order, OutboxMessage
-from trading.outbox import BUFFER_ALERT, CHART, CLOSING_STUCK, DAY_LOCKED, ORDER_CARD
-from trading.telegram import buffer_cards, cards, chart_cards, messages, risk_pages
+from trading.outbox import BUFFER_ALERT, CHART, CLOSING_STUCK, CONNECT_LINK, DAY_LOCKED, DELEGATE_NEWS, ORDER_CARD
+from trading.telegram import buffer_cards, cards, chart_cards, messages, risk_pages, wallet_pages
 from trading.telegram.client import bot_loop
 from vanta import clock, metrics, tracing
 
@@ -38,6 +38,13 @@ _TAKE = """
 """
 NOT_ABOUT_A_CHAT = frozenset({"answerCallbackQuery", "setMyCommands"})
 FRESH = {"editMessageText": "sendMessage", "editMessageMedia": "sendPhoto"}  # what a message is replaced by
+WRITTEN_WHEN_SENT: dict[str, Callable[[Mapping[str, Any]], cards.Payload]] = {
+    BUFFER_ALERT: buffer_cards.alert,
+    CLOSING_STUCK: risk_pages.closing_stuck,
+    DAY_LOCKED: risk_pages.day_locked,
+    CONNECT_LINK: wallet_pages.connect_link,
+    DELEGATE_NEWS: wallet_pages.news,
+}
 Call = tuple[str, dict[str, Any]]
 UNRENDERABLE = "unrenderable"
 
@@ -90,14 +97,9 @@ def _call(row: OutboxMessage, banner: str) -> Call:
     """The Bot API call that a row stands for now."""
     if row.method == CHART:
         return chart_cards.call(row.chat_id, row.payload, banner)
-    if row.method == BUFFER_ALERT:
-        alert = cards.with_banner(buffer_cards.alert(row.payload), banner)
-        return "sendMessage", {"chat_id": row.chat_id, **alert}
-    if row.method == DAY_LOCKED:
-        return "sendMessage", {"chat_id": row.chat_id, **cards.with_banner(risk_pages.day_locked(row.payload), banner)}
-    if row.method == CLOSING_STUCK:
-        stuck = cards.with_banner(risk_pages.closing_stuck(row.payload), banner)
-        return "sendMessage", {"chat_id": row.chat_id, **stuck}
+    if row.method in WRITTEN_WHEN_SENT:
+        written = cards.with_banner(WRITTEN_WHEN_SENT[row.method](row.payload), banner)
+        return "sendMessage", {"chat_id": row.chat_id, **written}
     if row.method != ORDER_CARD or row.order is None:
         return row.method, {"chat_id": row.chat_id, **row.payload}
     card = cards.with_banner(cards.order_card(row.order), banner)

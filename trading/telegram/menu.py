@@ -9,6 +9,8 @@ MENU = {
     "close": "close all or a part of a position",
     "orders": "your last orders",
     "cancel": "withdraw an order that has not left yet",
+    "wallet": "your wallet, its delegate, and how to revoke it",
+    "connect": "connect a wallet for LIVE trading",
     "balance": "equity, free balance, what positions hold",
     "risk": "your limits and how much of each is used; set leverage 20 tightens one",
     "settings": "what is done for you close to liquidation",

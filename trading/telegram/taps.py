@@ -10,7 +10,15 @@ from trading.models.traders import BufferAction
 from trading.order_state import OrderState
 from trading.services import orders, placing, positions, traders
 from trading.services.placing import Confirmation, Placed
-from trading.telegram import buffer_cards, cards, chart_commands, commands, market_commands, settings_commands
+from trading.telegram import (
+    buffer_cards,
+    cards,
+    chart_commands,
+    commands,
+    market_commands,
+    settings_commands,
+    wallet_commands,
+)
 from trading.telegram.context import Context
 from trading.telegram.parsing import parse_order_id, parse_share
 from vanta import tracing
@@ -155,4 +163,7 @@ HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "markets": market_commands.turn_markets,
     "chart": chart_commands.tap,
     "settings": settings_commands.tap,
+    "revoke": wallet_commands.ask_to_revoke,
+    "revoke_now": wallet_commands.revoke,
+    "wallet": wallet_commands.show_again,
 }

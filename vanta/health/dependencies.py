@@ -13,6 +13,8 @@ from health_check.exceptions import ServiceUnavailable, ServiceWarning
 from redis.exceptions import RedisError
 
 from feeds.selectors import feed_status
+from risk import execution_mode
+from risk.execution_mode import ExecutionMode
 from vanta import clock, heartbeat, queues, redis
 
 BEAT_LOCK_KEY = "redbeat::lock"
@@ -88,6 +90,23 @@ class Heartbeat(Check):
         if age_s > self.max_age_s:
             raise ServiceUnavailable(f"last seen {age_s:.0f} s ago")
         return f"seen {age_s:.1f} s ago"
+
+
+class CriticalNow(ServiceUnavailable):  # type: ignore[misc]
+    """Critical, whatever the settings say."""
+
+
+@dataclass
+class Signing(Heartbeat):
+    """The signing worker carries out canaries. Paper trading goes on without it; LIVE trading does not."""
+
+    def run(self) -> str:
+        try:
+            return super().run()
+        except ServiceUnavailable as error:
+            if execution_mode.current() == ExecutionMode.LIVE:
+                raise CriticalNow(error.message) from error
+            raise
 
 
 @dataclass

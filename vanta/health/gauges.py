@@ -17,7 +17,7 @@ from vanta.health import feed_gauges
 from vanta.health.slots import Slots
 
 TIMEOUT_S = 1.5
-HEARTBEATS = ("workers", "dispatcher", "streamer")
+HEARTBEATS = ("workers", "signing", "dispatcher", "streamer")
 Probe = Callable[[], list[Metric]]
 
 _slots: Slots[list[Metric]] = Slots("scrape", max_threads=12)

@@ -14,7 +14,7 @@ from django.conf import settings
 from health_check.exceptions import HealthCheckException, ServiceWarning
 
 from vanta import clock
-from vanta.health.dependencies import Beat, Broker, Check, Database, Feeds, Heartbeat, Redis
+from vanta.health.dependencies import Beat, Broker, Check, CriticalNow, Database, Feeds, Heartbeat, Redis, Signing
 from vanta.health.slots import Outcome, Slots
 from vanta.health.surroundings import Blockchain, Disk, Memory, Reachable, Supervisor
 
@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 TIMEOUT_S = 1.5
 KEPT_S = 1.0
 WORKERS_MAX_AGE_S = 15
+SIGNING_MAX_AGE_S = 20
 DISPATCHER_MAX_AGE_S = 5
 
 CHECKS: dict[str, Check] = {
@@ -29,6 +30,7 @@ CHECKS: dict[str, Check] = {
     "redis": Redis(),
     "broker": Broker(),
     "workers": Heartbeat("workers", WORKERS_MAX_AGE_S),
+    "signing": Signing("signing", SIGNING_MAX_AGE_S),
     "feeds": Feeds(),
     "beat": Beat(),
     "dispatcher": Heartbeat("dispatcher", DISPATCHER_MAX_AGE_S),
@@ -120,8 +122,8 @@ class Reporter:
 
 def _check_report(outcome: Outcome[str], name: str) -> CheckReport:
     """A check that is not critical degrades at worst."""
-    is_critical = name in settings.HEALTH_CRITICAL
     error = outcome.error
+    is_critical = name in settings.HEALTH_CRITICAL or isinstance(error, CriticalNow)
     if error is None:
         return CheckReport(Status.OK, outcome.latency_ms, outcome.value or "", is_critical)
     if isinstance(error, HealthCheckException | TimeoutError):

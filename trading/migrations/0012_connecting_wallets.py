@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('trading', '0007_delegates'),
+        ('trading', '0011_delegates'),
     ]
 
     operations = [
