@@ -1,7 +1,7 @@
 """The page that connects a wallet, and what its scripts ask for. Words for people are in `static/connect/words.js`.
 
-The link's token is in the address, so nothing here is cached, framed or referred from. The browser that uses a link gets
-a cookie for it: a reload goes on where it was, another browser is told that the link was used.
+The link's token is in the address, so nothing here is cached, framed or referred from. The browser that uses a link
+gets a cookie for it: a reload goes on where it was, another browser is told that the link was used.
 """
 
 import json
@@ -128,7 +128,7 @@ def wallet(request: HttpRequest, token: str) -> HttpResponse:
 @guarded
 def signature(request: HttpRequest, token: str) -> HttpResponse:
     """`{signature}` of the stored request."""
-    link, delegate = _ours(request, token)
+    _, delegate = _ours(request, token)
     onboarding.accept_signature(delegate.pk, _text(_body(request), "signature"))
     return JsonResponse(progress(onboarding.find_link(token), is_ours=True))
 

@@ -168,8 +168,8 @@ def _on_chain(delegate: Delegate) -> str:
     if not delegate.activated_at:
         return "The venue never knew it: there is nothing else to do."
     return (
-        f"The venue still lists it until {_day(delegate.expires_at)}, but nobody has its key. To remove it there too, open "
-        f'<a href="{DELEGATE_APP}">{DELEGATE_APP.removeprefix("https://")}</a> with your wallet and remove '
+        f"The venue still lists it until {_day(delegate.expires_at)}, but nobody has its key. To remove it there too, "
+        f'open <a href="{DELEGATE_APP}">{DELEGATE_APP.removeprefix("https://")}</a> with your wallet and remove '
         f"<code>{delegate.address}</code>; set the USDC allowance to 0 if you do not trade there otherwise."
     )
 
