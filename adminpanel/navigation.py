@@ -22,6 +22,7 @@ SIDEBAR: dict[str, Any] = {
             "separator": True,
             "items": [
                 _item("Traders", "group", "trading/trader"),
+                _item("Delegates", "vpn_key", "trading/delegate"),
                 _item("Orders", "receipt_long", "trading/order"),
                 _item("Positions", "candlestick_chart", "trading/position"),
                 _item("Fills", "done_all", "trading/fill"),

@@ -3,6 +3,7 @@
 from adminpanel.admin import (
     controls,
     days,
+    delegates,
     ledger,
     losses,
     markets,
@@ -17,6 +18,7 @@ from adminpanel.admin import (
 __all__ = [
     "controls",
     "days",
+    "delegates",
     "ledger",
     "losses",
     "markets",

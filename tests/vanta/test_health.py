@@ -20,6 +20,8 @@ from feeds.quote_store import write_quotes
 from feeds.source_status import record_success
 from feeds.sources import SOURCES
 from feeds.stream_status import StreamStatus, record_stream
+from risk import execution_mode
+from risk.execution_mode import ExecutionMode
 from tests.factories import make_market
 from vanta import blockchain, clock, heartbeat, redis
 from vanta.devservices import DevServices
@@ -56,6 +58,7 @@ def healthy(transactional_db: None, settings: Settings, listener: int) -> None:
         record_success(name, latency_ms=5, quotes=[quote("ETH/USD")], asked=1)
     record_stream(StreamStatus("here:1", "streaming", since_ms=0, last_price_ms=clock.now_ms()))
     heartbeat.beat("workers")
+    heartbeat.beat("signing")
     heartbeat.beat("dispatcher")
     redis.client().set(BEAT_LOCK_KEY, "held", px=5000)
     blockchain.record_head(38_000_000)
@@ -254,3 +257,17 @@ def test_only_the_allowed_origins_may_read_the_health_pages(client: Client, sett
         assert allowed.headers["Access-Control-Allow-Origin"] == "https://status.example"
         assert "Access-Control-Allow-Origin" not in other.headers
     assert "Access-Control-Allow-Origin" not in client.get("/", headers={"origin": "https://status.example"}).headers
+
+
+@pytest.mark.parametrize(("live", "status", "code"), [(False, "degraded", 200), (True, "failed", 503)])
+def test_without_a_signing_worker_paper_trading_goes_on_and_live_trading_does_not(
+    client: Client, healthy: None, live: bool, status: str, code: int
+) -> None:
+    redis.client().delete("heartbeat:signing")
+    if live:
+        execution_mode.change(ExecutionMode.LIVE, actor="test", reason="test")
+
+    answered, body, _ = ready(client)
+
+    assert (answered, body["status"], names(body, status)) == (code, status, {"signing"})
+    assert body["checks"]["signing"]["critical"] is live

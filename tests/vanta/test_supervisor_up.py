@@ -71,6 +71,11 @@ def up() -> Iterator[Up]:
     up.remove()
 
 
+def environment_of(process: psutil.Process) -> bytes:
+    """What the process was started with, as the kernel keeps it."""
+    return Path(f"/proc/{process.pid}/environ").read_bytes()
+
+
 def ended(processes: list[psutil.Process]) -> bool:
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
@@ -97,6 +102,25 @@ def test_up_serves_heals_refuses_a_second_one_and_ends_with_all_it_started(up: U
     assert up.process.wait(30) == 0
     assert time.monotonic() - began < 20
     assert ended(family)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="environments are read from /proc")
+def test_of_all_processes_only_the_signing_worker_is_given_the_keys_that_encrypt_keys(up: Up) -> None:
+    up.wait_ready()
+    made = read_dotenv(up.scratch.state_dir / "secrets.env")["KEY_ENCRYPTION_KEYS"]
+
+    holders = [process for process in up.family() if made.encode() in environment_of(process)]
+
+    assert len(up.family()) > 15
+    assert {process.cmdline()[process.cmdline().index("-n") + 1] for process in holders} == {"signing@%h"}
+    assert len(holders) >= 3  # the worker and its pool
+    signing = [process for process in up.family() if b"VANTA_ROLE=signing" in environment_of(process)]
+    assert signing == holders
+    assert made not in up.log
+    readyz = read_dotenv(up.scratch.state_dir / "run.env")["PUBLIC_BASE_URL"] + "/readyz"
+    wait_until(
+        lambda: httpx.get(readyz).json()["checks"]["signing"]["status"] == "ok", 30, "its canary was carried out"
+    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")

@@ -1,0 +1,54 @@
+"""Delegates, read only. What unlocks a key is not shown, not even encrypted."""
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from adminpanel.admin.base import ReadOnlyAdmin
+from adminpanel.admin.columns import badge_column, link_column, shortened, text_column, time_column, usd_column
+from trading.models import Delegate
+
+STATUS_COLOURS = {
+    "requested": "info",
+    "prepared": "info",
+    "signed": "info",
+    "active": "success",
+    "revoked": "",
+    "expired": "",
+    "failed": "danger",
+}
+
+
+@admin.register(Delegate)
+class DelegateAdmin(ReadOnlyAdmin):
+    """Whose wallet, which delegate, until when."""
+
+    list_display = ("id", "person", "status_badge", "wallet_short", "expires", "allowance", "balance", "why")
+    list_filter = ("status", "key_id")
+    search_fields = ("=wallet_address", "=address", "=trader__telegram_id", "trader__username")
+    list_select_related = ("trader",)
+    ordering = ("-id",)
+    fieldsets = (
+        (None, {"fields": (("status_badge", "person"), ("wallet", "delegate"), ("expires", "why"))}),
+        ("Funds", {"fields": (("balance", "allowance"), ("funds_read",))}),
+        ("Key", {"fields": (("key_id",),)}),
+        ("Course", {"fields": (("created", "activated"), ("ended", "next_check"))}),
+    )
+    person = link_column("trader")
+    status_badge = badge_column("status", STATUS_COLOURS, "status")
+
+    @display(description="wallet", ordering="wallet_address")  # type: ignore[untyped-decorator]
+    def wallet_short(self, delegate: Delegate) -> str:
+        """By its two ends."""
+        return shortened(delegate.wallet_address)
+
+    wallet = text_column("wallet_address", "wallet")
+    delegate = text_column("address", "delegate")
+    why = text_column("reason", "why it ended")
+    expires = time_column("expires_at", "expires")
+    balance = usd_column("balance_usd", "balance")
+    allowance = usd_column("allowance_usd", "allowance")
+    funds_read = time_column("funds_read_at", "read at")
+    created = time_column("created_at", "requested")
+    activated = time_column("activated_at", "active since")
+    ended = time_column("ended_at", "ended")
+    next_check = time_column("next_check_at", "next look")
