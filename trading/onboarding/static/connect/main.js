@@ -129,9 +129,10 @@ function setDisabled(disabled) {
 function showProblem(error) {
   byId("problem-text").textContent = words(error);
   byId("switch").hidden = error.code !== "wrong_chain";
+  (document.querySelector(".current .body") ?? byId("over").parentElement).append(byId("problem"));
   byId("problem").hidden = false;
   byId("problem").scrollIntoView({ block: "nearest" });
-  if (["used", "expired", "unknown"].includes(error.code)) take({ ...state, step: "over", problem: error.code });
+  if (["used", "expired", "unknown"].includes(error.code)) readState().then(take, () => {}); // perhaps by this browser
 }
 
 function take(next) {
