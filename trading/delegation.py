@@ -22,7 +22,6 @@ from trading.venues.avantis_delegation import Contracts, VenueUnreachable
 from vanta import clock
 
 log = structlog.get_logger(__name__)
-BATCH = 10
 LEASE = dt.timedelta(seconds=60)
 SIGN_WITHIN = dt.timedelta(minutes=20)  # the request's deadline, after which the venue refuses it
 AFTER_DEADLINE = dt.timedelta(minutes=2)  # until nothing can become of it any more
@@ -34,24 +33,28 @@ SET_ASIDE = dt.timedelta(seconds=60)
 Status = Delegate.Status
 
 
-def drain() -> int:
-    """Look after every delegate that is due; harmless to call at any time, from any number of signing workers."""
-    count = 0
-    while delegates := _claim():
-        for delegate in delegates:
-            look_after(delegate)
-        count += len(delegates)
-    return count
+def drain(may_go_on: Callable[[], bool] = lambda: True) -> bool:
+    """Look after delegates that are due, as long as `may_go_on`; answers whether some may be left.
+
+    Harmless to call at any time, from any number of signing workers.
+    """
+    while may_go_on():
+        delegate = _claim()
+        if delegate is None:
+            return False
+        look_after(delegate)
+    return True
 
 
 @transaction.atomic
-def _claim() -> list[Delegate]:
+def _claim() -> Delegate | None:
+    """One at a time: a step takes some HTTP calls, and the lease must outlast it."""
     due = Delegate.objects.filter(status__in=Delegate.OPEN, next_check_at__lte=clock.now())
-    delegates = list(due.select_for_update(skip_locked=True).order_by("next_check_at")[:BATCH])
-    for delegate in delegates:
+    delegate = due.select_for_update(skip_locked=True, of=("self",)).order_by("next_check_at").first()
+    if delegate is not None:
         delegate.next_check_at = clock.now() + LEASE
-    Delegate.objects.bulk_update(delegates, ["next_check_at"])
-    return delegates
+        delegate.save(update_fields=["next_check_at"])
+    return delegate
 
 
 def look_after(delegate: Delegate) -> None:
@@ -126,15 +129,29 @@ def _register(delegate: Delegate) -> dt.timedelta:
     if clock.now() > _deadline(delegate) + AFTER_DEADLINE:
         return _fail(delegate, "not_registered")
     if relay.request_id:
-        state = venue.relay_state(relay.request_id)
-        DelegateRelay.objects.filter(pk=relay.pk).update(
-            tx_hash=state.tx_hash, request_id="" if state.is_settled and not state.succeeded else relay.request_id
-        )
-        return POLL if not state.is_settled or state.succeeded else RETRY
+        return _follow(relay)
     DelegateRelay.objects.filter(pk=relay.pk).update(attempts=F("attempts") + 1)
     request_id = venue.submit(relay.tx_params, delegate.wallet_address)
     DelegateRelay.objects.filter(pk=relay.pk).update(request_id=request_id[:100])
     log.info("delegate_submitted", delegate_id=delegate.pk, request_id=request_id)
+    return POLL
+
+
+def _follow(relay: DelegateRelay) -> dt.timedelta:
+    """What the relayer says of the last submission.
+
+    Where that is over, or forgotten, without an effect, the same bytes go again: they cannot be executed twice.
+    """
+    submitted = DelegateRelay.objects.filter(pk=relay.pk)
+    try:
+        state = venue.relay_state(relay.request_id)
+    except VenueUnreachable:
+        submitted.update(request_id="")
+        raise
+    if not state.is_settled:
+        return POLL
+    log.info("delegate_relay_settled", delegate_id=relay.delegate_id, succeeded=state.succeeded)
+    submitted.update(request_id="", tx_hash=state.tx_hash)
     return POLL
 
 

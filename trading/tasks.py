@@ -9,6 +9,7 @@ from vanta import clock, heartbeat, redis, wake
 
 SHORT = {"ignore_result": True, "acks_late": True}
 MESSAGES_TURN_S = 20  # far below the time limit, with a batch of hanging calls on top
+SIGNING_TURN_S = 5  # a venue that hangs holds up one step, not the worker until its time limit
 TURN_S = 1  # under a steady stream of updates, orders, stops and liquidations must not wait for its end
 
 
@@ -36,7 +37,9 @@ def drain_orders() -> None:
 def drain_signing() -> None:
     """What needs delegate keys, in the only worker that can read them: delegates that are due."""
     wake.begin("signing")
-    delegation.drain()
+    turn_ends = clock.monotonic() + SIGNING_TURN_S
+    if delegation.drain(lambda: clock.monotonic() < turn_ends):
+        wake.publish("signing")
 
 
 @shared_task(**SHORT)

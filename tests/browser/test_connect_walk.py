@@ -43,7 +43,8 @@ def link(stack: Stack) -> str:
     """What the bot answers to /connect."""
     control(stack, "POST", "/messages", user_id=ADA, text="/connect")
     find = re.compile(re.escape(stack.url) + r"/connect/[\w-]+/")
-    return wait_until(lambda: find.findall(chat(stack)), 20, "the link is in the chat")[-1]
+    found: list[str] = wait_until(lambda: find.findall(chat(stack)), 20, "the link is in the chat")
+    return found[-1]
 
 
 def picture(page: Page, tmp_path: Path, name: str) -> None:
@@ -91,7 +92,7 @@ def test_a_wallet_is_connected_with_every_mistake_on_the_way(stack: Stack, tmp_p
     assert "Wallet connected" in chat(stack)
     effects = control(stack, "GET", f"/venue/journal?trader={wallet.account.address}")["effects"]
     assert isinstance(effects, list)
-    assert [effect["kind"] for effect in effects] == ["delegate_set", "approve"]
+    assert [effect["kind"] for effect in effects] == ["delegate_set", "approve", "approve"]
     assert effects[1]["detail"]["allowance"] == "250500000"
     assert_no_secret_is_logged(stack, address)
 
@@ -163,6 +164,10 @@ def allow(page: Page, wallet: BrowserWallet, tmp_path: Path) -> None:
     expect(page.locator("#done-allowance")).to_have_text("250.50 USDC")
     page.reload()
     expect(page.locator(".current h2")).to_have_text("Done")
+    page.get_by_role("button", name="Change the amount").click()
+    amount.fill("100")
+    button.click()
+    expect(page.locator("#done-allowance")).to_have_text("100.00 USDC", timeout=SOON_MS)
     picture(page, tmp_path, "6-done")
 
 

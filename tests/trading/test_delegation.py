@@ -173,6 +173,21 @@ def test_the_bytes_are_committed_before_they_leave_and_only_they_ever_leave(
     assert [effect["kind"] for effect in journal["effects"]] == ["delegate_set"]
 
 
+@pytest.mark.parametrize("kind", ["not_applied", "relay_timeout", "forget_tracking"])
+def test_a_submission_that_came_to_nothing_or_was_forgotten_is_made_again_with_the_same_bytes(
+    requested: Delegate, wallet: Wallet, api: BotApi, kind: str
+) -> None:
+    fault(api, kind, count=1)
+    signed = look(sign(look(requested), wallet))
+    bytes_before = DelegateRelay.objects.get(delegate=signed).tx_params
+
+    wait_until(lambda: look(signed).status == "active", 20, "the delegate is active")
+
+    assert DelegateRelay.objects.get(delegate=signed).tx_params == bytes_before
+    journal = api.client.get("/control/venue/journal", params={"trader": wallet.address}).json()
+    assert [effect["kind"] for effect in journal["effects"]] == ["delegate_set"]
+
+
 def test_looking_again_while_it_is_under_way_submits_nothing(requested: Delegate, wallet: Wallet, api: BotApi) -> None:
     fault(api, "slow_execution", seconds=30)
     signed = look(sign(look(requested), wallet))

@@ -28,7 +28,7 @@ from veranta_sdk.txbuilder import TxBuilderClient
 
 from trading.errors import TradingError
 
-TIMEOUT_S = 10
+TIMEOUT_S = 4
 GAS_LIMIT = 2_000_000  # what the SDK takes where it has no RPC to ask; the relayer takes 3 000 000 at most
 USDC_UNIT = Decimal(10**6)
 NONCE_KEY_BITS = 192

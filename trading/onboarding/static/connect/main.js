@@ -10,11 +10,13 @@ const SHOWN_STEP = { wallet: "wallet", preparing: "sign", sign: "sign", register
 const WAITS = new Set(["preparing", "registering"]);
 const POLL_MS = 1500;
 const APPROVAL_POLLS = 80;
+const POLLS_AFTER_RECEIPT = 8;
 let state = null;
 let found = [];
 let busy = false;
 let sent = null; // the approval that is on its way
 let polling = 0;
+let changing = false; // the amount, once more
 
 const date = (iso) => new Date(iso).toLocaleString([], { dateStyle: "long", timeStyle: "short" });
 
@@ -24,7 +26,7 @@ function draw() {
   byId("over").hidden = !over;
   byId("steps").hidden = over;
   if (over) return drawOver();
-  const current = ORDER.indexOf(SHOWN_STEP[state.step]);
+  const current = ORDER.indexOf(changing && state.step === "done" ? "allow" : SHOWN_STEP[state.step]);
   for (const [index, name] of ORDER.entries()) {
     const item = document.querySelector(`[data-step=${name}]`);
     item.classList.toggle("past", index < current);
@@ -103,6 +105,7 @@ function drawAllowance() {
   byId("done-wallet").textContent = state.wallet;
   byId("done-expiry").textContent = date(state.expires_at);
   byId("done-allowance").textContent = show(state.allowance_usd);
+  byId("unlimited").hidden = show(state.allowance_usd) !== "unlimited";
 }
 
 /** One thing at a time; what goes wrong is said where the eye is. */
@@ -201,10 +204,16 @@ async function followApproval() {
     draw();
     throw new Problem("reverted");
   }
-  if (told) await lookNow();
+  if (told) {
+    await lookNow();
+    sent.left = Math.min(sent.left, POLLS_AFTER_RECEIPT); // the same amount as before looks like no change
+  }
   const next = await readState();
   sent.left -= 1;
-  if (next.allowance_usd !== sent.before || !sent.left) sent = null;
+  if (next.allowance_usd !== sent.before || !sent.left) {
+    sent = null;
+    changing = false;
+  }
   take(next);
 }
 
@@ -216,6 +225,7 @@ byId("allow-form").addEventListener("submit", (event) => {
   byId("amount-problem").textContent = units ? "" : "Write an amount of USDC above zero, like 500.";
   if (units) run(() => allow(units));
 });
+byId("change").addEventListener("click", () => { changing = true; draw(); });
 wallets.discover((all) => { found = all; if (state) draw(); });
 readState().then(take, (error) => {
   byId("loading").hidden = true;
