@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from django.core.management import call_command
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Dialog, Page, expect, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, need_chromium
 from tests.browser.wallet import BrowserWallet
@@ -178,3 +178,32 @@ def assert_no_secret_is_logged(stack: Stack, address: str) -> None:
         if name != "sandbox":
             assert token not in stack.log(name), name
             assert key not in stack.log(name), name
+
+
+def connect_sandbox_wallet(stack: Stack) -> None:
+    """As somebody without a wallet does it after `make run`; the first question is declined."""
+    with sync_playwright() as playwright:
+        page = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS).new_page()
+        answers = iter([False])
+        asked: list[str] = []
+
+        def answer(dialog: Dialog) -> None:
+            asked.append(dialog.message)
+            dialog.accept() if next(answers, True) else dialog.dismiss()
+
+        page.on("dialog", answer)
+        page.goto(link(stack))
+        page.get_by_role("button", name="Connect Sandbox wallet").click()
+        expect(page.locator("#problem-text")).to_contain_text("You declined in the wallet")
+        page.get_by_role("button", name="Connect Sandbox wallet").click()
+        page.get_by_role("button", name="Sign in the wallet").click(timeout=SOON_MS)
+        page.get_by_role("button", name="Allow in the wallet").click(timeout=SOON_MS)
+        expect(page.locator("#done-allowance")).to_have_text("500.00 USDC", timeout=SOON_MS)
+        assert "Telegram account Ada" in asked[0]
+        assert "DelegateReq" in asked[2]
+
+
+@pytest.mark.timeout(240)
+def test_without_a_wallet_the_sandboxs_own_is_connected(stack: Stack) -> None:
+    connect_sandbox_wallet(stack)
+    wait_until(lambda: "USDC allowed" in chat(stack), 20, "the chat says that it is done")

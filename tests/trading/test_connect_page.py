@@ -63,6 +63,18 @@ def test_the_page_names_the_person_and_allows_nothing_from_elsewhere(browser: Br
     assert "style=" not in page.content.decode()
 
 
+def test_only_with_the_sandbox_there_is_a_wallet_of_pretended_money(browser: Browser, settings: Settings) -> None:
+    settings.SANDBOX_URL = ""
+    page = browser.get()
+    assert b"sandbox" not in page.content
+    assert "connect-src 'self';" in page["Content-Security-Policy"]
+
+    settings.SANDBOX_URL = "http://127.0.0.1:8090"
+    page = browser.get()
+    assert b'content="http://127.0.0.1:8090/wallet/' in page.content
+    assert "connect-src 'self' http://127.0.0.1:8090;" in page["Content-Security-Policy"]
+
+
 def test_a_look_at_the_page_does_not_use_the_link(browser: Browser) -> None:
     """Telegram and virus scanners look at links before people do."""
     for _ in range(3):

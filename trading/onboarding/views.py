@@ -57,12 +57,17 @@ def guarded(view: View) -> View:
         except WalletRefused as error:
             log.info("wallet_refused", reason=error.reason)
             response = JsonResponse({"error": error.reason}, status=400)
-        response["Content-Security-Policy"] = POLICY
+        response["Content-Security-Policy"] = _policy()
         response["Referrer-Policy"] = "same-origin"
         response["X-Robots-Tag"] = "noindex"
         return response
 
     return respond
+
+
+def _policy() -> str:
+    """With the sandbox, which production refuses, its wallet may be asked as well."""
+    return POLICY.replace("connect-src 'self'", f"connect-src 'self' {settings.SANDBOX_URL}".strip())
 
 
 @require_GET
@@ -71,10 +76,12 @@ def guarded(view: View) -> View:
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """The page; a link that never was gets one that says so."""
     try:
-        person = onboarding.person(onboarding.find_link(token).trader)
+        trader = onboarding.find_link(token).trader
     except LinkUnusable:
         return render(request, "onboarding/connect.html", {"problem": "unknown"}, status=404)
-    return render(request, "onboarding/connect.html", {"person": person})
+    sandbox_wallet = f"{settings.SANDBOX_URL}/wallet/{trader.telegram_id}" if settings.SANDBOX_URL else ""
+    shown = {"person": onboarding.person(trader), "sandbox_wallet": sandbox_wallet}
+    return render(request, "onboarding/connect.html", shown)
 
 
 @require_GET

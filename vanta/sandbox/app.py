@@ -11,7 +11,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from vanta.sandbox import coingecko, control, memory, page, rpc
+from vanta.sandbox import browser_wallet, coingecko, control, memory, page, rpc
 from vanta.sandbox.frontdoor import FrontDoor
 from vanta.sandbox.telegram.service import TelegramService
 from vanta.sandbox.veranta import batched, core, feed, history, keeper, listing, relays, risk, txbuilder
@@ -50,6 +50,7 @@ def _routes(world: World) -> list[BaseRoute]:
         *control.routes(world),
         *coingecko.routes(world),
         *rpc.routes(world),
+        *browser_wallet.routes(world),
         *listing.routes(world, "/veranta/data"),
         *core.routes(world, "/veranta/core"),
         *risk.routes(world, "/veranta/risk/v2"),

@@ -30,6 +30,7 @@ _PREFIXES: tuple[tuple[str, str], ...] = (
     ("/history/", "history"),
     ("/coingecko/", "coingecko"),
     ("/rpc", "rpc"),
+    ("/wallet/", "wallet"),
     ("/chat", "page"),
     ("/control/", "control"),
 )

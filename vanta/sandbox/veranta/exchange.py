@@ -89,6 +89,10 @@ class Exchange:
     def allowance(self, trader: str) -> int:
         return self._allowances.get(trader.lower(), UNLIMITED)
 
+    def has_said_allowance(self, trader: str) -> bool:
+        """Whether this wallet's allowance was ever set; until then it is unlimited."""
+        return trader.lower() in self._allowances
+
     def set_allowance(self, trader: str, amount: int) -> None:
         self._allowances[trader.lower()] = min(amount, UNLIMITED)
         self.journal.changes += 1
