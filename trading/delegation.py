@@ -120,14 +120,14 @@ def _end_unsigned(delegate: Delegate) -> dt.timedelta:
 
 def _register(delegate: Delegate) -> dt.timedelta:
     """Bring the wallet's request to the venue, and find out by its effect whether it got there."""
-    relay = _relay_of(delegate)
-    if relay is None:
-        return POLL
     known = venue.delegation(delegate.wallet_address, delegate.address)
     if known.is_enabled and known.may_sign:
         return _activate(delegate, known.expires_at_s)
     if clock.now() > _deadline(delegate) + AFTER_DEADLINE:
         return _fail(delegate, "not_registered")
+    relay = _relay_of(delegate)
+    if relay is None:
+        return POLL
     if relay.request_id:
         return _follow(relay)
     DelegateRelay.objects.filter(pk=relay.pk).update(attempts=F("attempts") + 1)
@@ -191,7 +191,8 @@ def _activate(delegate: Delegate, expires_at_s: int) -> dt.timedelta:
             row.end(Status.REVOKED, "replaced")
             row.save(update_fields=Delegate.ENDING)
     delegate.status, delegate.activated_at, delegate.next_check_at = Status.ACTIVE, clock.now(), clock.now()
-    delegate.expires_at = min(_expiry(delegate), dt.datetime.fromtimestamp(expires_at_s, dt.UTC))
+    if expires_at_s < _expiry(delegate).timestamp():
+        delegate.expires_at = dt.datetime.fromtimestamp(expires_at_s, dt.UTC)
     delegate.save(update_fields=["status", "activated_at", "next_check_at", "expires_at"])
     owe_news(delegate, "active")
     record(delegate, "delegate.activate", actor="signing")

@@ -204,6 +204,18 @@ def test_no_two_registrations_have_the_same_nonce(wallet: Wallet) -> None:
     assert all(int(nonce) % 2**64 == 0 for nonce in nonces)
 
 
+@pytest.mark.parametrize(("days", "kept"), [(10, 10), (90, 30), (10**12, 30)])
+def test_it_ends_when_the_venue_says_but_never_later_than_the_wallet_signed(
+    requested: Delegate, wallet: Wallet, api: BotApi, days: int, kept: int
+) -> None:
+    fault(api, "slow_execution", seconds=60)
+    signed = look(sign(look(requested), wallet))
+    enable(signed, api, expiry_s=int(clock.now().timestamp()) + days * 86_400)
+    active = look(signed)
+    assert active.expires_at is not None
+    assert abs(active.expires_at - clock.now() - dt.timedelta(days=kept)) < dt.timedelta(minutes=1)
+
+
 def test_a_new_delegate_takes_the_place_of_the_old_one_whose_key_is_deleted(
     requested: Delegate, wallet: Wallet, api: BotApi
 ) -> None:
@@ -274,12 +286,16 @@ def test_a_venue_that_is_away_is_waited_for(requested: Delegate, settings: Setti
     assert requested.next_check_at > clock.now()
 
 
-def test_a_worker_with_the_wrong_keys_ends_nothing(requested: Delegate, wallet: Wallet, settings: Settings) -> None:
+def test_a_worker_with_the_wrong_keys_ends_nothing_before_its_time(
+    requested: Delegate, wallet: Wallet, settings: Settings
+) -> None:
     signed = sign(look(requested), wallet)
     settings.KEY_ENCRYPTION_KEYS = key_text("first")
     assert look(signed).status == "signed"
     with pytest.raises(ObjectDoesNotExist):
         DelegateRelay.objects.get(delegate=signed)
+    with time_machine.travel(clock.now() + delegation.SIGN_WITHIN + 2 * delegation.AFTER_DEADLINE):
+        assert look(signed).reason == "not_registered"
 
 
 def test_a_delegate_that_is_revoked_while_it_is_being_registered_does_not_become_active(
