@@ -4,7 +4,16 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyAdmin
-from adminpanel.admin.columns import badge_column, link_column, shortened, text_column, time_column, usd_column
+from adminpanel.admin.columns import (
+    badge,
+    badge_column,
+    link_column,
+    money,
+    shortened,
+    text_column,
+    time_column,
+    usd_column,
+)
 from trading.models import Delegate
 
 STATUS_COLOURS = {
@@ -36,6 +45,11 @@ class DelegateAdmin(ReadOnlyAdmin):
     person = link_column("trader")
     status_badge = badge_column("status", STATUS_COLOURS, "status")
 
+    @display(description="allowance", ordering="allowance_usd")  # type: ignore[untyped-decorator]
+    def allowance(self, delegate: Delegate) -> str:
+        """An unlimited one has too many digits to read."""
+        return badge("unlimited", "warning") if delegate.is_unlimited else money(delegate.allowance_usd)
+
     @display(description="wallet", ordering="wallet_address")  # type: ignore[untyped-decorator]
     def wallet_short(self, delegate: Delegate) -> str:
         """By its two ends."""
@@ -46,7 +60,6 @@ class DelegateAdmin(ReadOnlyAdmin):
     why = text_column("reason", "why it ended")
     expires = time_column("expires_at", "expires")
     balance = usd_column("balance_usd", "balance")
-    allowance = usd_column("allowance_usd", "allowance")
     funds_read = time_column("funds_read_at", "read at")
     created = time_column("created_at", "requested")
     activated = time_column("activated_at", "active since")

@@ -20,7 +20,7 @@ from tests.factories import (
 )
 from trading import bookkeeping, history
 from trading.bookkeeping import Booking
-from trading.models import Attempt, Intent, Order, TelegramUpdate
+from trading.models import Attempt, Delegate, Intent, Order, TelegramUpdate
 from trading.order_state import OrderState
 from trading.venues.base import Filled
 from vanta import clock
@@ -113,4 +113,14 @@ def order_with_long_words() -> Order:
     )
     Alert.objects.create(kind=Alert.Kind.PRICE_STREAM, detail=words, began_at=clock.now(), told_begin_at=clock.now())
     trading_state.change(TradingState.REDUCING, actor="operator:bartholomew", reason=words)
+    Delegate.objects.create(
+        trader=trader,
+        wallet_address="0x" + "ABCDEF4321" * 4,
+        address="0x" + "ABCDEF1234" * 4,
+        status="failed",
+        reason="not_registered",
+        expires_at=clock.now(),
+        balance_usd=Decimal("1234567.89"),
+        allowance_usd=Decimal(2**200),
+    )
     return order

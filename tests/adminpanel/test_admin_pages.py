@@ -27,7 +27,17 @@ from tests.factories import (
     make_position,
     make_trader,
 )
-from trading.models import DayOpening, Fill, LedgerTransaction, Order, OutboxMessage, Position, TelegramUpdate, Trader
+from trading.models import (
+    DayOpening,
+    Delegate,
+    Fill,
+    LedgerTransaction,
+    Order,
+    OutboxMessage,
+    Position,
+    TelegramUpdate,
+    Trader,
+)
 from vanta import clock
 from vanta.models import AuditEntry
 
@@ -36,6 +46,7 @@ pytestmark = pytest.mark.django_db
 NAMELESS = {"username": "grace", "first_name": "Grace"}
 ROWS: dict[type[models.Model], Callable[[], Any]] = {
     Trader: make_trader,
+    Delegate: lambda: Delegate.objects.create(trader=make_trader(), wallet_address="0x" + "1" * 40),
     Order: filled_order,
     Position: make_position,
     DayOpening: make_day_opening,

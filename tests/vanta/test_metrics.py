@@ -155,6 +155,7 @@ def test_the_depth_of_every_queue_is_there(client: Client) -> None:
     assert set(re.findall(r'vanta_queue_depth\{queue="(\w+)"\}', text)) == {
         "updates",
         "orders",
+        "signing",
         "messages",
         "feeds",
         "maintenance",

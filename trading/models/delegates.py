@@ -3,6 +3,8 @@
 With them the links that connect a wallet, and the transactions that register a delegate at the venue.
 """
 
+from decimal import Decimal
+
 from django.db import models
 from django.db.models import Q
 
@@ -11,6 +13,7 @@ from trading.models.traders import Trader
 from vanta import clock
 
 ADDRESS_LENGTH = 42
+UNLIMITED_USD = Decimal(10**12)  # more than there is
 
 
 class Delegate(models.Model):
@@ -67,6 +70,11 @@ class Delegate(models.Model):
 
     def __str__(self) -> str:
         return f"delegate {self.address or '—'} of {self.trader_id} {self.status}"
+
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether the venue may take all that the wallet has and will have."""
+        return self.allowance_usd is not None and self.allowance_usd >= UNLIMITED_USD
 
     @property
     def is_open(self) -> bool:

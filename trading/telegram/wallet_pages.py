@@ -14,7 +14,6 @@ from trading.telegram.cards import Payload, text
 from vanta import clock
 from vanta.money import format_usd
 
-UNLIMITED_USD = Decimal(10**12)  # more than there is
 DELEGATE_APP = "https://delegate.veranta.xyz"  # the venue's own page for the delegates of a wallet
 Status = Delegate.Status
 _CONNECT = "Connect one with /connect: it takes a minute and two signatures."
@@ -152,16 +151,16 @@ def _funds(delegate: Delegate) -> list[str]:
     if delegate.funds_read_at is None:
         return ["Balance and allowance are being read; tap Refresh in a moment."]
     balance, allowed = delegate.balance_usd or Decimal(0), delegate.allowance_usd or Decimal(0)
-    lines = [f"Balance  {format_usd(balance)} USDC", f"Allowed to the venue  {_amount(allowed)}"]
+    lines = [f"Balance  {format_usd(balance)} USDC", f"Allowed to the venue  {_amount(delegate)}"]
     if allowed == 0:
         lines.append("<i>Without an allowance nothing can be opened. /connect leads to the page that sets it.</i>")
-    elif allowed >= UNLIMITED_USD:
+    elif delegate.is_unlimited:
         lines.append("<i>Unlimited: all USDC of this wallet can be lost in trading. A bounded allowance is safer.</i>")
     return [*lines, f"<i>as of {delegate.funds_read_at:%H:%M:%S} UTC</i>"]
 
 
-def _amount(allowed: Decimal) -> str:
-    return "<b>unlimited</b>" if allowed >= UNLIMITED_USD else f"{format_usd(allowed)} USDC"
+def _amount(delegate: Delegate) -> str:
+    return "<b>unlimited</b>" if delegate.is_unlimited else f"{format_usd(delegate.allowance_usd or Decimal(0))} USDC"
 
 
 def _on_chain(delegate: Delegate) -> str:
