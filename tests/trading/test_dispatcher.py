@@ -7,13 +7,13 @@ import pytest
 from django.db import connection
 
 from feeds.models import Market
-from tests.factories import make_message, make_order
+from tests.factories import make_message, make_order, make_trader
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person, store
 from tests.trading.pipeline import approve, close, open_position
 from trading import dispatcher
 from trading.dispatcher import Dispatcher
-from trading.models import Order, OutboxMessage, TelegramUpdate
+from trading.models import Delegate, Order, OutboxMessage, TelegramUpdate
 from vanta import clock, redis, wake
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,15 @@ def test_a_row_of_each_kind_is_found_when_nobody_announced_it(ada: Person, eth: 
     redis.client().flushdb()
     dispatcher.dispatch_once()
     assert woken() == {"updates", "orders", "messages"}
+
+
+@pytest.mark.parametrize("status", Delegate.Status.values)
+def test_a_delegate_whose_time_has_come_wakes_the_signing_worker_while_it_lasts(status: str) -> None:
+    wallet = "0x" + "1" * 40
+    Delegate.objects.create(
+        trader=make_trader(), wallet_address=wallet, status=status, next_check_at=clock.now() - LONG_AGO
+    )
+    assert dispatcher.due_kinds() == (["signing"] if status in Delegate.OPEN else [])
 
 
 def test_a_row_just_written_is_left_to_the_wake_of_its_writer(ada: Person) -> None:
