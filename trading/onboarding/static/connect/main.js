@@ -100,7 +100,7 @@ function drawAllowance() {
     byId("fact-allowance").textContent = show(state.allowance_usd);
   }
   byId("waiting").hidden = !sent;
-  byId("allow-form").hidden = Boolean(sent);
+  byId("allow-form").hidden = Boolean(sent) || state.allowance_usd === undefined; // what is unread cannot be seen to change
   if (state.step !== "done") return;
   byId("done-wallet").textContent = state.wallet;
   byId("done-expiry").textContent = date(state.expires_at);
@@ -179,11 +179,10 @@ async function allow(units) {
   draw();
 }
 
-/** Ask again soon while something is under way: the key, the registration, the allowance. */
+/** Ask again soon while something is or may be under way: the key, the registration, the allowance. */
 function schedule() {
   clearTimeout(polling);
-  const unread = state?.step === "allow" && state.allowance_usd === undefined;
-  if (state && (WAITS.has(state.step) || unread || sent)) polling = setTimeout(poll, POLL_MS);
+  if (state && (WAITS.has(state.step) || state.step === "allow" || sent)) polling = setTimeout(poll, POLL_MS);
 }
 
 async function poll() {
