@@ -19,6 +19,10 @@ class BackgroundLoop:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name=name, daemon=True).start()
 
+    def begin(self, work: Coroutine[Any, Any, Result]) -> "concurrent.futures.Future[Result]":
+        """Start a coroutine; its future belongs to the caller's thread."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def run(self, work: Coroutine[Any, Any, Result], *, timeout_s: float) -> Result:
         """The coroutine's result. Raises TimeoutError after `timeout_s`; the coroutine is cancelled then."""
         future = asyncio.run_coroutine_threadsafe(asyncio.wait_for(work, timeout_s), self._loop)
