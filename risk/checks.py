@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
 from feeds.consensus import MarkPrice, NoConsensus
-from risk.rules import day, exposure, inputs, price, protections, stops, venue
+from risk.rules import day, exposure, inputs, live, price, protections, stops, venue
 from risk.rules.case import Case, Rule
 from risk.rules.rates import RATE_RULES
 from risk.usage import Usage
@@ -21,6 +21,7 @@ from risk.values import (
     Denial,
     Exposure,
     Limits,
+    LiveTerms,
     MarketRules,
     OpeningRequest,
     OpenPosition,
@@ -38,6 +39,7 @@ __all__ = [
     "Denial",
     "Exposure",
     "Limits",
+    "LiveTerms",
     "MarketRules",
     "OpenPosition",
     "OpeningRequest",
@@ -66,6 +68,11 @@ STATE_RULES: tuple[tuple[str, Rule], ...] = (
     ("market_close_only", venue.market_takes_openings),
     ("market_closed", venue.market_hours),
     ("previous_order_unresolved", venue.previous_order_is_resolved),
+    ("live_switched_off", live.switched_on),
+    ("no_delegate", live.delegate),
+    ("delegate_expires_soon", live.delegate_lasts),
+    ("live_not_confirmed", live.confirmed),
+    ("books_disputed", live.books_agree),
     ("price_unavailable", price.price_is_there),
 )
 NUMBER_RULES: tuple[tuple[str, Rule], ...] = (  # asked only where every input is a usable number
@@ -75,6 +82,7 @@ NUMBER_RULES: tuple[tuple[str, Rule], ...] = (  # asked only where every input i
     ("leverage", exposure.leverage),
     ("min_notional", venue.min_notional),
     ("position_size", exposure.position_size),
+    ("canary", live.canary),
     ("headroom", venue.headroom),
     ("margin", exposure.free_margin),
     ("account_risk", exposure.account_risk),
@@ -98,7 +106,7 @@ CODES = tuple(code for code, _ in RULES)
 
 # Which denials a smaller collateral, or a lower leverage, can cure; the rules are monotone in it.
 CURED_BY_SIZE = frozenset(
-    {"position_size", "headroom", "margin", "account_risk", "daily_loss", "hourly_volume", "daily_volume"}
+    {"position_size", "canary", "headroom", "margin", "account_risk", "daily_loss", "hourly_volume", "daily_volume"}
 )
 CURED_BY_LEVERAGE = CURED_BY_SIZE | {
     "price_uncertain",

@@ -140,11 +140,26 @@ class Losses:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveTerms:
+    """What an opening with real money depends on besides its account.
+
+    `delegate_hours_left` is None where the trader has no active delegate; `max_notional_usd` caps one order.
+    """
+
+    is_switched_on: bool
+    is_confirmed: bool
+    is_disputed: bool
+    delegate_hours_left: Decimal | None
+    max_notional_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     """One trader's account in one execution mode, read in the transaction that decides.
 
     `free_usd` still holds what pending openings will take; `reserved_usd` is that part (collateral and open fees).
-    `unrealised_pnl_usd` is net, over all open positions. `exposure` is that in the order's market.
+    `unrealised_pnl_usd` is net, over all open positions. `exposure` is that in the order's market. `live` is set for
+    an order with real money.
     """
 
     free_usd: Decimal
@@ -154,6 +169,7 @@ class AccountSnapshot:
     exposure: Exposure = Exposure()
     day: Day = Day()
     losses: Losses = Losses()
+    live: LiveTerms | None = None
 
     @property
     def equity_usd(self) -> Decimal:

@@ -28,6 +28,11 @@ class Booking:
     position: Position = field(init=False)
     left_usd: Decimal = field(init=False)
 
+    @property
+    def collateral_usd(self) -> Decimal:
+        """What the position holds of the order's collateral; for a closing, what it takes out."""
+        return self.filled.trade.collateral_usd if self.filled.trade else self.order.collateral_usd
+
 
 def book_openings(bookings: Sequence[Booking]) -> None:
     """Create the positions of filled openings and take collateral and fee from the free balances."""
@@ -39,8 +44,10 @@ def book_openings(bookings: Sequence[Booking]) -> None:
                 market_id=booking.order.market_id,
                 mode=booking.order.mode,
                 side=booking.order.side,
-                collateral_usd=booking.order.collateral_usd,
-                leverage=booking.order.leverage,
+                collateral_usd=booking.collateral_usd,
+                leverage=booking.filled.trade.leverage if booking.filled.trade else booking.order.leverage,
+                venue_index=booking.filled.trade.index if booking.filled.trade else None,
+                venue_opened_at_s=booking.filled.trade.opened_at_s if booking.filled.trade else None,
                 entry_price=booking.filled.price,
                 liquidation_price=booking.filled.liquidation_price or ZERO,
                 stop_loss=booking.order.stop_loss,
@@ -57,7 +64,7 @@ def book_openings(bookings: Sequence[Booking]) -> None:
     for booking, position in zip(bookings, positions, strict=True):
         booking.order.position = booking.position = position
         booking.left_usd = position.collateral_usd
-        collateral, fee = booking.order.collateral_usd, booking.filled.fee_usd
+        collateral, fee = booking.collateral_usd, booking.filled.fee_usd
         movements.append((K.OPEN, {A.FREE: -collateral - fee, A.COLLATERAL: collateral, A.FEES: fee}))
     _set_positions([booking.order for booking in bookings])
     _create_fills(bookings)
@@ -148,8 +155,8 @@ def _create_fills(bookings: Sequence[Booking]) -> None:
                 position=booking.position,
                 venue_fill_id=booking.filled.venue_fill_id,
                 price=booking.filled.price,
-                collateral_usd=booking.order.collateral_usd,
-                notional_usd=booking.order.collateral_usd * booking.order.leverage,
+                collateral_usd=booking.collateral_usd,
+                notional_usd=booking.collateral_usd * booking.position.leverage,
                 fee_usd=booking.filled.fee_usd,
                 accrued_usd=booking.filled.accrued_usd,
                 pnl_usd=booking.filled.pnl_usd,

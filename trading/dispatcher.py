@@ -5,7 +5,7 @@ One leader at a time, by an advisory lock of PostgreSQL on a session of its own;
 
 import datetime as dt
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from django.db import close_old_connections, connection
@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from trading import execution, reconciliation
 from trading.models import Delegate, Order, OutboxMessage, TelegramUpdate
+from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, OrderState
 from trading.telegram import updates
 from vanta import clock, heartbeat, redis, tracing, wake
@@ -28,15 +29,18 @@ def due_kinds() -> list[str]:
     """Which drains have something to do."""
     settled = clock.now() - GRACE
     waiting = OutboxMessage.objects.filter(status="pending", next_attempt_at__lte=settled)
-    due: dict[str, Rows] = {
-        "updates": TelegramUpdate.objects.filter(status="new", received_at__lte=settled),
-        "orders": Order.objects.filter(state__in=[OrderState.APPROVED, *IN_FLIGHT], next_check_at__lte=settled),
-        "signing": Delegate.objects.filter(status__in=Delegate.OPEN, next_check_at__lte=settled),
-        "messages": waiting.exclude(
-            Exists(OutboxMessage.objects.filter(status="pending", chat_id=OuterRef("chat_id"), pk__lt=OuterRef("pk")))
-        ),
+    waiting_before = OutboxMessage.objects.filter(status="pending", chat_id=OuterRef("chat_id"), pk__lt=OuterRef("pk"))
+    orders = Order.objects.filter(state__in=[OrderState.APPROVED, *IN_FLIGHT], next_check_at__lte=settled)
+    due: dict[str, Sequence[Rows]] = {
+        "updates": [TelegramUpdate.objects.filter(status="new", received_at__lte=settled)],
+        "orders": [orders.filter(mode=Mode.DRY)],
+        "signing": [
+            orders.filter(mode=Mode.LIVE),
+            Delegate.objects.filter(status__in=Delegate.OPEN, next_check_at__lte=settled),
+        ],
+        "messages": [waiting.exclude(Exists(waiting_before))],
     }
-    return [kind for kind, rows in due.items() if rows.exists()]
+    return [kind for kind, rows in due.items() if any(each.exists() for each in rows)]
 
 
 def dispatch_once() -> None:
@@ -49,7 +53,10 @@ def dispatch_once() -> None:
 
 
 def carry_out_urgent() -> None:
-    """Closes, cancels and stops, in this process: they must work while the broker is away."""
+    """Closes, cancels and stops, in this process: they must work while the broker is away.
+
+    LIVE orders need the keys: the signing worker looks for them by itself.
+    """
     handled = updates.drain(urgent_only=True)
     carried_out = execution.drain(reductions_only=True)
     reconciled = reconciliation.drain()

@@ -32,6 +32,16 @@ class DraftGone(TradingError):
         self.order_id = order_id
 
 
+class LiveNotConfirmed(TradingError):
+    """A yes to an opening with real money needs a second, different one."""
+
+    code = "live_not_confirmed"
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__(order_id=order_id)
+        self.order_id = order_id
+
+
 class PricesUnreachable(TradingError):
     """The market of a preview has no quotes any more: Redis is away or was emptied. A confirmation waits for it."""
 

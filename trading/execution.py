@@ -10,18 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import QuerySet
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from risk import trading_state
+from risk import execution_mode, trading_state
+from risk.execution_mode import ExecutionMode
 from risk.trading_state import TradingState
-from trading import bookkeeping, outbox
+from trading import alarms, bookkeeping, outbox
 from trading.bookkeeping import Booking
+from trading.errors import KeyUnavailable
 from trading.history import transition_all
 from trading.models import Attempt, Intent, Order
 from trading.models.loading import lock_traders, with_market
+from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, OrderState
-from trading.venues.base import Expired, Filled, Outcome, Rejected, Unknown, Waiting
+from trading.venues.base import Accepted, CannotPrepare, Expired, Filled, Outcome, Rejected, Unknown, Waiting
 from trading.venues.registry import VENUES
 from vanta import clock, metrics, tracing
 
@@ -30,37 +33,57 @@ BATCH = 25
 LEASE = dt.timedelta(seconds=6)  # after which an order that is still being submitted is looked at by reconciliation
 SET_ASIDE = dt.timedelta(seconds=60)  # for an order that breaks our own code
 RECHECK = dt.timedelta(seconds=2)  # between two looks at an order whose fate is unknown
+FIRST_LOOK = dt.timedelta(milliseconds=250)  # at an order that the venue has taken
+PAPER = (Mode.DRY,)
+SUSPICIOUS = ("message_differs", "venue_changed", "position_not_at_venue")
+LIVE_TURNS = 7002  # the advisory lock under which LIVE orders are claimed
 MAX_STATE_AGE_S = 1  # no submission starts later than this after the trading state was read
 
 
-def drain(*, reductions_only: bool = False) -> int:
-    """Carry out every approved order there is; harmless to call at any time, from any number of processes."""
+def drain(*, reductions_only: bool = False, modes: Sequence[str] = PAPER) -> int:
+    """Carry out every approved order of these modes; harmless to call at any time, from any number of processes.
+
+    LIVE orders are the signing worker's: nobody else can read the keys.
+    """
     count = 0
-    while orders := claim(reductions_only=reductions_only):
+    while orders := claim(reductions_only=reductions_only, modes=modes):
         carry_out(orders)
         count += len(orders)
     return count
 
 
-def claim(*, reductions_only: bool) -> list[Order]:
+def claim(*, reductions_only: bool, modes: Sequence[str] = PAPER) -> list[Order]:
     """A batch; where one of it cannot be prepared, each apart, so that it stops only itself."""
-    due = Order.objects.filter(state=OrderState.APPROVED, next_check_at__lte=clock.now())
+    due = Order.objects.filter(state=OrderState.APPROVED, next_check_at__lte=clock.now(), mode__in=modes)
     if reductions_only:
         due = due.filter(kind=Order.Kind.CLOSE)
+    if Mode.LIVE in modes:
+        due = _in_turn(due)
+        if not due.exists() or not VENUES[Mode.LIVE].is_ready():
+            due = due.exclude(mode=Mode.LIVE)
     try:
-        return _claim(due)
+        return _claim(due, is_live=Mode.LIVE in modes)
     except (OperationalError, InterfaceError):
         raise  # the database went away: the rows stay as they were, the next drain retries
     except Exception as error:
         log.warning("claim_split", error=type(error).__name__)
-        return [order for pk in due.order_by("id").values_list("pk", flat=True)[:BATCH] for order in _claim_apart(pk)]
+        waiting = list(due.order_by("id").values_list("pk", flat=True)[:BATCH])
+        return [order for pk in waiting for order in _claim_apart(pk, is_live=Mode.LIVE in modes)]
 
 
-def _claim_apart(order_id: int) -> list[Order]:
+def _claim_apart(order_id: int, *, is_live: bool) -> list[Order]:
     try:
-        return _claim(Order.objects.filter(pk=order_id, state=OrderState.APPROVED))
+        due = Order.objects.filter(pk=order_id, state=OrderState.APPROVED)
+        return _claim(_in_turn(due), is_live=is_live)
     except (OperationalError, InterfaceError):
         raise
+    except CannotPrepare as error:
+        _withdraw(order_id, error.reason)
+        return []
+    except KeyUnavailable as error:
+        alarms.raise_alarm(alarms.Kind.KEY, f"order {order_id}", str(error))
+        Order.objects.filter(pk=order_id).update(next_check_at=clock.now() + SET_ASIDE)
+        return []
     except Exception:
         log.exception("claim_failed", order_id=order_id)
         Order.objects.filter(pk=order_id).update(next_check_at=clock.now() + SET_ASIDE)
@@ -68,8 +91,42 @@ def _claim_apart(order_id: int) -> list[Order]:
 
 
 @transaction.atomic
-def _claim(due: QuerySet[Order]) -> list[Order]:
-    """Take a batch of approved orders for this process and commit their messages."""
+def _withdraw(order_id: int, reason: str) -> None:
+    """End an order that there can be no message for."""
+    orders = list(with_market(Order.objects.filter(pk=order_id)).select_for_update(of=("self",)))
+    canceled = transition_all(orders, OrderState.CANCELED, reason=reason)
+    log.warning("order_withdrawn", order_id=order_id, code=reason)
+    if reason in SUSPICIOUS:
+        alarms.raise_alarm(alarms.Kind.IDENTITY, f"order {order_id}", reason)
+    outbox.owe_order_cards(canceled)
+
+
+def _in_turn(due: QuerySet[Order]) -> QuerySet[Order]:
+    """Without LIVE openings that another one of their trader and market is before.
+
+    A trade that no event tells of is found again by its effect: two that look alike must not be made at once. What
+    waited too long is let through, to be expired.
+    """
+    before = Order.objects.filter(
+        Q(state__in=IN_FLIGHT) | Q(state=OrderState.APPROVED, pk__lt=OuterRef("pk")),
+        trader_id=OuterRef("trader_id"),
+        market_id=OuterRef("market_id"),
+        kind=Order.Kind.OPEN,
+        mode=Mode.LIVE,
+    )
+    return due.exclude(Q(Exists(before)), kind=Order.Kind.OPEN, mode=Mode.LIVE, decided_at__gte=_oldest_approval())
+
+
+def _oldest_approval() -> dt.datetime:
+    return clock.now() - dt.timedelta(seconds=settings.INTENT_VALID_S)
+
+
+@transaction.atomic
+def _claim(due: QuerySet[Order], *, is_live: bool) -> list[Order]:
+    """Take a batch of approved orders for this process and commit their messages; one process at a time where LIVE."""
+    if is_live:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LIVE_TURNS])
     orders = list(
         with_market(due, "position")
         .defer("decision")
@@ -85,23 +142,25 @@ def _stop_the_forbidden(orders: Sequence[Order]) -> list[Order]:
     """Cancel what the trading state no longer lets out; the rest is returned."""
     state = trading_state.current()
     forbidden = [order for order in orders if not may_leave(order, state)]
-    canceled = transition_all(forbidden, OrderState.CANCELED, reason=f"trading_{state.value}")
+    reason = "live_switched_off" if state == TradingState.ACTIVE else f"trading_{state.value}"
+    canceled = transition_all(forbidden, OrderState.CANCELED, reason=reason)
     outbox.owe_order_cards(canceled)
     return [order for order in orders if order not in forbidden]
 
 
 def _end_the_late(orders: Sequence[Order]) -> list[Order]:
     """Expire openings approved so long ago that their traders do not expect them any more; the rest is returned."""
-    oldest = clock.now() - dt.timedelta(seconds=settings.INTENT_VALID_S)
+    oldest = _oldest_approval()
     late = [o for o in orders if o.kind == Order.Kind.OPEN and o.decided_at is not None and o.decided_at < oldest]
     outbox.owe_order_cards(transition_all(late, OrderState.EXPIRED, reason="approval_expired"))
     return [order for order in orders if order not in late]
 
 
 def may_leave(order: Order, state: TradingState) -> bool:
-    """Whether an order may be submitted in this trading state."""
+    """Whether an order may be submitted in this trading state; LIVE openings only while the system is LIVE."""
     if state == TradingState.ACTIVE:
-        return True
+        is_live_opening = order.kind == Order.Kind.OPEN and order.mode == Mode.LIVE
+        return not is_live_opening or execution_mode.current() == ExecutionMode.LIVE
     return state == TradingState.REDUCING and order.kind == Order.Kind.CLOSE
 
 
@@ -215,6 +274,17 @@ def _expire(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
     outbox.owe_order_cards(transition_all(orders, OrderState.EXPIRED, reason="never_executed"))
 
 
+def _accept(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
+    """The venue has them: looked at again soon, and later the longer it takes. What is UNKNOWN stays so until proof."""
+    now = clock.now()
+    fresh = [order for order in orders if order.state == OrderState.SUBMITTING]
+    transition_all(fresh, OrderState.ACCEPTED, next_check_at=now + FIRST_LOOK)
+    known = [order for order in orders if order not in fresh]
+    for order in known:
+        order.next_check_at = now + min(max((now - (order.decided_at or now)) / 10, FIRST_LOOK), RECHECK)
+    Order.objects.bulk_update(known, ["next_check_at"])
+
+
 def _look_again(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
     Order.objects.filter(pk__in=[order.pk for order in orders]).update(next_check_at=clock.now() + RECHECK)
 
@@ -235,5 +305,6 @@ _SETTLERS: dict[type[Outcome], Callable[[Sequence[Order], Mapping[int, Outcome]]
     Rejected: _reject,
     Expired: _expire,
     Unknown: _keep_unknown,
+    Accepted: _accept,
     Waiting: _look_again,
 }

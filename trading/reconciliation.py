@@ -1,13 +1,14 @@
 """Finding out what became of orders that were on their way when something stopped: evidence first, then the books."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
 from risk import trading_state
-from trading import execution
+from trading import alarms, execution
 from trading.models import Attempt, Intent, Order
 from trading.models.loading import with_market
 from trading.order_state import IN_FLIGHT
@@ -18,17 +19,26 @@ from vanta import clock, tracing
 log = structlog.get_logger(__name__)
 LEASE = dt.timedelta(seconds=6)
 BATCH = 25
+LASTING = dt.timedelta(minutes=2)
 
 
-def drain() -> int:
+def drain(*, modes: Sequence[str] = execution.PAPER) -> int:
     """Look at every order in flight whose time has come; each is looked at by one process at a time."""
     count = 0
-    while orders := _claim_due():
+    while orders := _claim_due(modes):
+        _ask(orders)
         for order in orders:
             with tracing.bind_trace(order.trace_id, order_id=order.pk):
                 _reconcile_apart(order)
         count += len(orders)
     return count
+
+
+def _ask(orders: Sequence[Order]) -> None:
+    """Let each venue be asked about all of its orders at once; where it does not answer, evidence is as it was."""
+    for mode in {order.mode for order in orders}:
+        intents = list(Intent.objects.filter(order__in=[order for order in orders if order.mode == mode]))
+        VENUES[mode].ask(intents)
 
 
 def _reconcile_apart(order: Order) -> None:
@@ -41,11 +51,10 @@ def _reconcile_apart(order: Order) -> None:
 
 
 @transaction.atomic
-def _claim_due() -> list[Order]:
+def _claim_due(modes: Sequence[str]) -> list[Order]:
+    due = Order.objects.filter(state__in=IN_FLIGHT, next_check_at__lte=clock.now(), mode__in=modes)
     orders = list(
-        with_market(Order.objects.filter(state__in=IN_FLIGHT, next_check_at__lte=clock.now()), "position")
-        .select_for_update(of=("self",), skip_locked=True)
-        .order_by("next_check_at")[:BATCH]
+        with_market(due, "position").select_for_update(of=("self",), skip_locked=True).order_by("next_check_at")[:BATCH]
     )
     Order.objects.filter(pk__in=[order.pk for order in orders]).update(next_check_at=clock.now() + LEASE)
     return orders
@@ -62,9 +71,11 @@ def reconcile(order: Order) -> None:
         execution.carry_out([order])
         return
     outcome = VENUES[order.mode].find(intent)
-    if isinstance(outcome, Unknown) and clock.now() < intent.deadline:
+    if isinstance(outcome, Unknown) and outcome.may_resubmit and clock.now() < intent.deadline:
         outcome = _resubmit(order, intent)
     log.info("order_reconciled", outcome=type(outcome).__name__)
+    if isinstance(outcome, Unknown):
+        _alarm_if_lasting(order, outcome)
     execution.settle([order], {order.pk: outcome})
 
 
@@ -75,3 +86,10 @@ def _resubmit(order: Order, intent: Intent) -> Outcome:
     last = Attempt.objects.filter(intent=intent).aggregate(last=Max("number"))["last"] or 0
     Attempt.objects.create(intent=intent, number=last + 1)
     return execution.submit(order.mode, [intent])[intent.nonce]
+
+
+def _alarm_if_lasting(order: Order, outcome: Unknown) -> None:
+    """A person is told, once, of an order whose fate nobody has found out in two minutes."""
+    since = order.decided_at or order.created_at
+    if clock.now() - since > LASTING:
+        alarms.raise_alarm(alarms.Kind.UNKNOWN_ORDER, f"order {order.pk}", outcome.reason)

@@ -3,11 +3,13 @@
 from celery import shared_task
 
 from trading import accrual, buffer_shares, delegation, execution, guardian, reconciliation
+from trading.models.traders import Mode
 from trading.services import days, delegates, orders
 from trading.telegram import delivery, updates
 from vanta import clock, heartbeat, redis, wake
 
 SHORT = {"ignore_result": True, "acks_late": True}
+LIVE = (Mode.LIVE,)
 MESSAGES_TURN_S = 20  # far below the time limit, with a batch of hanging calls on top
 SIGNING_TURN_S = 5  # a venue that hangs holds up one step, not the worker until its time limit
 TURN_S = 1  # under a steady stream of updates, orders, stops and liquidations must not wait for its end
@@ -35,8 +37,10 @@ def drain_orders() -> None:
 
 @shared_task(**SHORT)
 def drain_signing() -> None:
-    """What needs delegate keys, in the only worker that can read them: delegates that are due."""
+    """What needs delegate keys, in the only worker that can read them: LIVE orders first, then delegates."""
     wake.begin("signing")
+    execution.drain(reductions_only=not redis.is_reachable(), modes=LIVE)
+    reconciliation.drain(modes=LIVE)
     turn_ends = clock.monotonic() + SIGNING_TURN_S
     if delegation.drain(lambda: clock.monotonic() < turn_ends):
         wake.publish("signing")

@@ -8,6 +8,7 @@ from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
 from trading.models.paper import PaperExecution
 from trading.models.positions import Position, PositionEvent
 from trading.models.traders import Account, Trader
+from trading.models.venue import ShadowFill, VenueAlarm, VenueEvent, VenueIdentity
 from trading.models.watches import MarketWatch
 
 __all__ = [
@@ -28,6 +29,10 @@ __all__ = [
     "PaperExecution",
     "Position",
     "PositionEvent",
+    "ShadowFill",
     "TelegramUpdate",
     "Trader",
+    "VenueAlarm",
+    "VenueEvent",
+    "VenueIdentity",
 ]

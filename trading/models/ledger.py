@@ -13,6 +13,7 @@ class LedgerTransaction(models.Model):
 
     class Kind(models.TextChoices):
         DEPOSIT = "deposit"
+        WITHDRAWAL = "withdrawal"
         OPEN = "open"
         CLOSE = "close"
         LIQUIDATION = "liquidation"

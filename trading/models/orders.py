@@ -49,6 +49,9 @@ class Order(models.Model):
     valid_until = models.DateTimeField()
     evaluated_price = optional_price(help_text="Closed after the fact: where a missed price would have filled it.")
     evaluated_at = models.DateTimeField(null=True, blank=True, help_text="When that price was.")
+    live_confirmed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the trader said a second time that it is real money."
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     next_check_at = models.DateTimeField(default=clock.now, help_text="When the dispatcher looks at it again.")
@@ -125,6 +128,8 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(default=clock.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=16, blank=True)
+    http_status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Of a refusal.")
+    tracking_id = models.CharField(max_length=100, blank=True, help_text="Under which the venue tells what happens.")
     detail = models.JSONField(default=dict, blank=True)
 
     class Meta:

@@ -80,6 +80,10 @@ class Position(models.Model):
     margin_added_usd = usd(default=0, help_text="What the guardian has added so far, as its trader allowed.")
     watched_from = models.DateTimeField(default=clock.now, help_text="Missed prices before this do not concern it.")
     realised_pnl_usd = usd(default=0, help_text="Net of close fees, rollover and funding.")
+    venue_index = models.PositiveIntegerField(null=True, blank=True, help_text="Of the trade at the venue; LIVE only.")
+    venue_opened_at_s = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="The trade's own timestamp, which tells it from later ones at its index."
+    )
     opened_at = models.DateTimeField(default=clock.now)
     closed_at = models.DateTimeField(null=True, blank=True)
     ended_by = models.CharField(
@@ -93,6 +97,16 @@ class Position(models.Model):
                 name="open_position_has_collateral",
             ),
             models.CheckConstraint(condition=Q(entry_price__gt=0), name="position_entry_positive"),
+            models.UniqueConstraint(
+                fields=["trader", "market", "venue_index", "venue_opened_at_s"],
+                condition=Q(venue_index__isnull=False),
+                name="one_position_per_trade",
+            ),
+            models.CheckConstraint(
+                condition=Q(venue_index__isnull=True, venue_opened_at_s__isnull=True)
+                | Q(venue_index__isnull=False, venue_opened_at_s__isnull=False, mode="LIVE"),
+                name="only_live_positions_are_trades",
+            ),
         ]
         indexes = [
             models.Index(fields=["trader", "mode"], condition=Q(status="open"), name="position_open"),

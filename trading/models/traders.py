@@ -64,6 +64,9 @@ class Trader(models.Model):
         help_text="Done once when a position comes close to liquidation.",
     )
     buffer_cap_usd = usd(default=0, help_text="How much margin may be added to one position, over its life.")
+    disputed_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when the venue's books differ from ours: no LIVE openings meanwhile."
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

@@ -1,6 +1,6 @@
 """Deciding on orders: the risk checks asked with what the books say, and their answer kept with the order."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,15 +8,20 @@ from django.conf import settings
 
 from feeds.consensus import Exclusion, MarkPrice, NoConsensus
 from feeds.models import Market
-from risk import checks, trading_state
-from risk.checks import Case, CheckResult, Denial, Limits, OpeningRequest, RiskDecision
+from risk import checks, execution_mode, trading_state
+from risk.checks import Case, CheckResult, Denial, Limits, LiveTerms, OpeningRequest, RiskDecision
+from risk.execution_mode import ExecutionMode
 from risk.limits import NAMES, value_of
 from risk.margin import Side
 from risk.usage import Usage
 from trading import risk_inputs
+from trading.keys.active import active_delegate
 from trading.models import Order
+from trading.models.traders import Mode
 from trading.risk_inputs import Desk
 from vanta import clock
+
+SECONDS_AN_HOUR = 3600
 
 
 def opening_request(order: Order) -> OpeningRequest:
@@ -54,12 +59,18 @@ class Weighed:
         return checks.with_usage(self.decision, self.case, usage)
 
 
-def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState) -> Weighed:
-    """The checks on an opening, now. To bind, `desk` must have been read under the lock on the trader's row."""
+def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState, *, is_draft: bool = False) -> Weighed:
+    """The checks on an opening, now. To bind, `desk` must have been read under the lock on the trader's row.
+
+    `is_draft`: nobody was asked yet whether it is meant.
+    """
     held = desk.holdings(order)
+    account = risk_inputs.account_snapshot(held, order.market)
+    if order.mode == Mode.LIVE:
+        account = replace(account, live=live_terms(order, is_draft=is_draft))
     case = Case(
         order=opening_request(order),
-        account=risk_inputs.account_snapshot(held, order.market),
+        account=account,
         market=risk_inputs.market_rules(order.market, Side(order.side), clock.now(), order.leverage),
         mark=held.marks[order.market.symbol],
         limits=desk.limits(order),
@@ -67,6 +78,21 @@ def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState) -
         now_ms=clock.now_ms(),
     )
     return Weighed(order, case, checks.decide(case))
+
+
+def live_terms(order: Order, *, is_draft: bool) -> LiveTerms:
+    """What the order's real money depends on, now."""
+    delegate = active_delegate(order.trader_id)
+    hours = None
+    if delegate is not None and delegate.expires_at is not None:
+        hours = Decimal(int((delegate.expires_at - clock.now()).total_seconds())) / SECONDS_AN_HOUR
+    return LiveTerms(
+        is_switched_on=execution_mode.current() == ExecutionMode.LIVE and order.trader.execution_mode == Mode.LIVE,
+        is_confirmed=is_draft or order.live_confirmed_at is not None,
+        is_disputed=order.trader.disputed_since is not None,
+        delegate_hours_left=hours,
+        max_notional_usd=settings.CANARY_MAX_NOTIONAL_USD,
+    )
 
 
 def decide_reduction(market: Market, side: Side) -> RiskDecision:

@@ -68,7 +68,7 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
         valid_until=clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S),
     )
     order.worst_loss_usd = valuation.opening_worst_loss(order, quoted_price)
-    weighed = decisions.weigh_opening(order, Desk.read([order]), trading_state.current())
+    weighed = decisions.weigh_opening(order, Desk.read([order]), trading_state.current(), is_draft=True)
     decision = weighed.decided(admission.preview(weighed))
     order.decision = decisions.as_json(decision, weighed.mark, weighed.case.limits)
     order.save()

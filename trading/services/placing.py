@@ -16,10 +16,11 @@ from risk import trading_state
 from risk.rate_limits import Verdict
 from trading import valuation
 from trading.day_openings import write_down
-from trading.errors import DraftGone, OrderNotFound, PricesUnreachable
+from trading.errors import DraftGone, LiveNotConfirmed, OrderNotFound, PricesUnreachable
 from trading.history import move_each, transition
 from trading.models import Order, Trader
 from trading.models.loading import lock_traders, with_market
+from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.risk_inputs import Desk
 from trading.services import admission, days, decisions
@@ -33,13 +34,16 @@ LATE = dt.timedelta(seconds=2)  # when nothing is down, a confirmation is decide
 FEEDS_RETURN_WITHIN_S = 15  # after a restart of Redis; every process has to connect again first
 DECIDED = (
     *("decision", "reason", "quoted_price", "worst_loss_usd"),
-    *("card_message_id", "trace_id", "decided_at", "next_check_at"),
+    *("card_message_id", "trace_id", "live_confirmed_at", "decided_at", "next_check_at"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """A trader's yes to a quote. `message_id` is the card that was tapped, `came_at` when Vanta heard of it."""
+    """A trader's yes to a quote. `message_id` is the card that was tapped, `came_at` when Vanta heard of it.
+
+    `is_live_confirmed`: it is the second yes, the one to real money.
+    """
 
     telegram_id: int
     order_id: int
@@ -47,14 +51,16 @@ class Confirmation:
     trace_id: str = ""
     quote_number: int = 1
     came_at: dt.datetime | None = None
+    is_live_confirmed: bool = False
 
 
-Placed = Order | OrderNotFound | DraftGone
+Placed = Order | OrderNotFound | DraftGone | LiveNotConfirmed
 
 
-def place(*, trader: Trader, order_id: int, message_id: int | None = None) -> Order:
+def place(*, trader: Trader, order_id: int, message_id: int | None = None, is_live_confirmed: bool = False) -> Order:
     """Decide on one draft. Raises what `place_all` answers with, and PricesUnreachable."""
-    confirmation = Confirmation(trader.telegram_id, order_id, message_id, tracing.current_trace_id())
+    trace_id = tracing.current_trace_id()
+    confirmation = Confirmation(trader.telegram_id, order_id, message_id, trace_id, is_live_confirmed=is_live_confirmed)
     placed = place_all([confirmation])[0]
     if isinstance(placed, Order):
         return placed
@@ -67,7 +73,8 @@ def place_all(confirmations: Sequence[Confirmation]) -> list[Placed]:
 
     An order's state says what became of it: APPROVED and on its way, DENIED, EXPIRED, or still DRAFT where the price
     has drifted and it was quoted anew. OrderNotFound: no such order of this trader. DraftGone: confirmed, canceled or
-    expired before. Raises PricesUnreachable, with nothing written, where Redis cannot say what the prices are.
+    expired before. LiveNotConfirmed: it is LIVE, and this was only the first yes. Raises PricesUnreachable, with
+    nothing written, where Redis cannot say what the prices are.
     """
     started = clock.monotonic()
     orders = lock_orders([confirmation.order_id for confirmation in confirmations])
@@ -155,6 +162,10 @@ class _Batch:
             return order
         if confirmation.quote_number != order.quote_number:
             return order  # a yes to a price that is not on the card any more
+        if order.mode == Mode.LIVE:
+            if not confirmation.is_live_confirmed:
+                return LiveNotConfirmed(order_id=order.pk)
+            order.live_confirmed_at = clock.now()
         weighed = decisions.weigh_opening(order, self._desk, self._state)
         mark = weighed.mark
         if isinstance(mark, NoConsensus) and _is_coming_back(mark, confirmation):
@@ -194,8 +205,7 @@ class _Batch:
                 tell(order)
                 if state == OrderState.DENIED:
                     days.lock_if_reached(order)
-        if self._decided[OrderState.APPROVED]:
-            wake_on_commit("orders")
+        wake_executors(self._decided[OrderState.APPROVED])
 
 
 def _is_coming_back(mark: NoConsensus, confirmation: Confirmation) -> bool:
@@ -224,7 +234,13 @@ def approve(order: Order) -> None:
     now = clock.now()
     transition(order, OrderState.APPROVED, decision=order.decision, decided_at=now, next_check_at=now)
     tell(order)
-    wake_on_commit("orders")
+    wake_executors([order])
+
+
+def wake_executors(approved: Sequence[Order]) -> None:
+    """Wake whoever carries these out: LIVE orders are the signing worker's."""
+    for kind in sorted({"signing" if order.mode == Mode.LIVE else "orders" for order in approved}):
+        wake_on_commit(kind)
 
 
 def deny(order: Order, codes: Sequence[str]) -> None:

@@ -86,6 +86,22 @@ def preview(order: Order) -> Payload:
     return text("\n".join(lines), [("✅ Confirm", f"confirm:{order.pk}{quote}"), ("✖️ Cancel", f"cancel:{order.pk}")])
 
 
+def real_money(order: Order) -> Payload:
+    """The second question about a LIVE draft, with a button that is another than the first."""
+    notional = order.collateral_usd * order.leverage
+    lines = [
+        "⚠️ <b>Real money</b>",
+        heading(order),
+        "",
+        f"<b>{format_usd(order.collateral_usd)}</b> USDC of your wallet, {format_usd(notional)} of notional.",
+        _stop(order),
+        "",
+        "Send it to the venue?",
+    ]
+    argument = f"{order.pk}:{order.quote_number}"
+    return text("\n".join(lines), [("💵 Yes, real money", f"live:{argument}")], [("✖️ Cancel", f"cancel:{order.pk}")])
+
+
 def _fees(order: Order, notional: Decimal) -> str:
     if order.market.is_upside:
         return f"Fees  none; the venue keeps a share of the profit{_shares(order.market.upside_tier_fees_pct)}"

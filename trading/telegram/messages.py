@@ -141,6 +141,14 @@ _REASONS = {
     "slippage_exceeded": "The price moved further than you allowed. Nothing was opened.",
     "no_price": "There was no price to trust. Nothing was changed.",
     "deadline_passed": "It reached the venue too late. Nothing was changed.",
+    "live_switched_off": "LIVE was switched off before it left. Nothing was sent.",
+    "no_delegate": "Vanta has no permission to trade for your wallet any more. Nothing was sent. /connect it again, "
+    "or close in the venue's own app.",
+    "venue_changed": "The venue is not what it was; admins have been told. Nothing was sent.",
+    "message_differs": "The message was not what you ordered, so it was not signed. Admins have been told.",
+    "position_not_at_venue": "The venue does not know this position. Admins have been told.",
+    "venue_refused": "The venue refused it. Nothing was changed; admins have been told.",
+    "canceled_by_venue": "The venue declined it (most often: the price moved too far). Nothing was changed.",
     "never_executed": "It is proven that the venue never executed it. A new order is safe.",
     "trading_reducing": "Trading was being wound down before it left. Nothing was sent.",
     "trading_halted": "Trading was halted before it left. Nothing was sent.",
@@ -149,7 +157,9 @@ _REASONS = {
 
 def reason(code: str) -> str:
     """Why an order ended, for its card."""
-    return _REASONS.get(code, code.replace("_", " "))
+    known, _, detail = code.partition(":")
+    words = _REASONS.get(known, known.replace("_", " "))
+    return f"{words} ({escape(detail)})" if detail else words
 
 
 _BANNERS = {

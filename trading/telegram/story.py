@@ -41,6 +41,8 @@ _CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
     "leverage": ("leverage", _leverage, "≤"),
     "min_notional": ("notional", format_usd, "≥"),
     "position_size": ("exposure here", format_usd, "≤"),
+    "canary": ("notional with real money", format_usd, "≤"),
+    "delegate_expires_soon": ("hours left for the wallet's permission", _count, "≥"),
     "headroom": ("notional, room at the venue", format_usd, "≤"),
     "margin": ("collateral and fee", format_usd, "≤"),
     "account_risk": ("worst loss", format_usd, "≤"),
@@ -72,6 +74,10 @@ _PLAIN = {
     "previous_order_unresolved": "earlier orders",
     "price_unavailable": "price",
     "cooldown": "stop-outs lately",
+    "live_switched_off": "LIVE",
+    "no_delegate": "permission of the wallet",
+    "live_not_confirmed": "real money confirmed",
+    "books_disputed": "the venue's books",
     "rate_limits_unavailable": "what was opened lately",
 }
 

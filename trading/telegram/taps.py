@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from feeds.models import Market
-from trading.errors import DraftGone, NoOpenPosition, OrderNotFound, PositionChanged
+from trading.errors import DraftGone, LiveNotConfirmed, NoOpenPosition, OrderNotFound, PositionChanged
 from trading.models import Order, Position
 from trading.models.traders import BufferAction
 from trading.order_state import OrderState
@@ -39,10 +39,17 @@ def confirm(context: Context, argument: str) -> None:
     answer_confirmation(context, placing.place_all([confirmation(context, argument)])[0])
 
 
-def confirmation(context: Context, argument: str) -> Confirmation:
-    """What a tap on [Confirm] says. Raises Mistake."""
+def confirm_live(context: Context, argument: str) -> None:
+    """Say for the second time that a LIVE draft is meant: it is real money."""
+    second = confirmation(context, argument, is_live_confirmed=True)
+    answer_confirmation(context, placing.place_all([second])[0])
+
+
+def confirmation(context: Context, argument: str, *, is_live_confirmed: bool = False) -> Confirmation:
+    """What a tap on [Confirm], or on the second question about real money, says. Raises Mistake."""
     number, _, quote = argument.partition(":")
     return Confirmation(
+        is_live_confirmed=is_live_confirmed,
         telegram_id=context.trader.telegram_id,
         order_id=parse_order_id(number),
         quote_number=parse_order_id(quote) if quote else 1,
@@ -59,6 +66,11 @@ def answer_confirmation(context: Context, order: Placed) -> None:
         return
     if isinstance(order, DraftGone):
         context.toast(_GONE.get(OrderState(order.state), "Already on its way."))
+        return
+    if isinstance(order, LiveNotConfirmed):
+        asked = Order.objects.select_related("market").get(pk=order.order_id)
+        context.toast("This is real money. One more tap.")
+        context.edit(cards.real_money(asked), asked)
         return
     if order.state == OrderState.APPROVED:
         context.toast("On its way.")
@@ -155,6 +167,7 @@ def show_positions(context: Context, _argument: str) -> None:
 
 HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "confirm": confirm,
+    "live": confirm_live,
     "cancel": cancel,
     "close": close,
     "buffer": choose_buffer_action,

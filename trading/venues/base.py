@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
+from trading.errors import TradingError
 from trading.models import Intent, Order
 
 
@@ -19,10 +20,20 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """What an opening became at a venue that keeps trades of its own: what it holds, and how to name it."""
+
+    collateral_usd: Decimal
+    leverage: Decimal
+    index: int
+    opened_at_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """The venue executed the order. Amounts in USDC; `pnl_usd` is gross, `payout_usd` what came back (closing only).
 
-    `detail` is what else the order's history should say of it.
+    `detail` is what else the order's history should say of it. Without a `trade` an opening holds what was ordered.
     """
 
     venue_fill_id: str
@@ -33,6 +44,7 @@ class Filled:
     accrued_usd: Decimal = Decimal(0)
     pnl_usd: Decimal = Decimal(0)
     payout_usd: Decimal = Decimal(0)
+    trade: "Trade | None" = None
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -50,10 +62,19 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue took it and will say how it ended: it is looked at again soon."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody can say yet; only evidence from the venue ends this."""
+    """Nobody can say yet; only evidence from the venue ends this.
+
+    `may_resubmit`: the identical message can bring it on, until its deadline.
+    """
 
     reason: str
+    may_resubmit: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +84,36 @@ class Waiting:
     reason: str
 
 
-Outcome = Filled | Rejected | Expired | Unknown | Waiting
+Outcome = Filled | Rejected | Expired | Accepted | Unknown | Waiting
+
+
+class CannotPrepare(TradingError):
+    """There will be no message for this order; `reason` is the code that its trader is told."""
+
+    code = "cannot_prepare"
+
+    def __init__(self, reason: str, *, order_id: int) -> None:
+        super().__init__(reason=reason, order_id=order_id)
+        self.reason = reason
 
 
 class Venue(Protocol):
     """A place that executes orders, each intent once at most, however often it is submitted."""
 
+    def is_ready(self) -> bool:
+        """Whether messages can be prepared. Asked before orders are claimed, outside any transaction."""
+        ...
+
     def prepare(self, order: Order) -> Prepared:
-        """The exact message for this order; nothing leaves the process."""
+        """The exact message for this order; nothing leaves the process. Raises CannotPrepare."""
         ...
 
     def submit(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
         """Send each intent's stored payload; outcomes by nonce. Never raises for a single intent's failure."""
+        ...
+
+    def ask(self, intents: Sequence[Intent]) -> None:
+        """Learn, of all at once, what there is to know; what fails leaves things as they were. In no transaction."""
         ...
 
     def find(self, intent: Intent) -> Outcome:

@@ -29,6 +29,10 @@ LIQUIDATION = "liquidation"
 class PaperVenue:
     """Implements `Venue` for DRY orders."""
 
+    def is_ready(self) -> bool:
+        """It is never away."""
+        return True
+
     def prepare(self, order: Order) -> Prepared:
         """A nonce from the order's id (one order, one nonce) and all that the fill depends on but the price."""
         payload: dict[str, Any] = {
@@ -76,6 +80,9 @@ class PaperVenue:
         journal = PaperExecution.objects.in_bulk([intent.nonce for intent in intents], field_name="nonce")
         answers: dict[str, Outcome] = dict.fromkeys(waiting, Waiting("no_price"))
         return answers | {nonce: _outcome(execution) for nonce, execution in journal.items()}
+
+    def ask(self, intents: Sequence[Intent]) -> None:
+        """All that there is to know is in the journal."""
 
     def find(self, intent: Intent) -> Outcome:
         """The journal's answer. Past the deadline the nonce is closed first: a late submission finds it closed."""

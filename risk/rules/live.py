@@ -1,0 +1,46 @@
+"""What an opening with real money needs besides; no rule here applies where `AccountSnapshot.live` is None. Pure."""
+
+from decimal import Decimal
+
+from risk.rules.case import Case, at_least, at_most
+from risk.values import CheckResult
+
+LEAST_DELEGATE_HOURS = Decimal(24)
+
+
+def switched_on(case: Case) -> CheckResult | None:
+    """System and trader are LIVE, now: they may have been switched since the preview."""
+    live = case.account.live
+    return None if live is None else CheckResult("live_switched_off", live.is_switched_on)
+
+
+def delegate(case: Case) -> CheckResult | None:
+    """The trader has a delegate that the venue knows."""
+    live = case.account.live
+    return None if live is None else CheckResult("no_delegate", live.delegate_hours_left is not None)
+
+
+def delegate_lasts(case: Case) -> CheckResult | None:
+    """The delegate is there long enough to close again what it opens."""
+    live = case.account.live
+    if live is None or live.delegate_hours_left is None:
+        return None
+    return at_least("delegate_expires_soon", live.delegate_hours_left, LEAST_DELEGATE_HOURS)
+
+
+def confirmed(case: Case) -> CheckResult | None:
+    """The trader has said a second time that it is real money."""
+    live = case.account.live
+    return None if live is None else CheckResult("live_not_confirmed", live.is_confirmed)
+
+
+def books_agree(case: Case) -> CheckResult | None:
+    """The venue's books are ours."""
+    live = case.account.live
+    return None if live is None else CheckResult("books_disputed", not live.is_disputed)
+
+
+def canary(case: Case) -> CheckResult | None:
+    """Notional of one LIVE order."""
+    live = case.account.live
+    return None if live is None else at_most("canary", case.order.notional_usd, live.max_notional_usd)

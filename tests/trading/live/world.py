@@ -1,0 +1,113 @@
+"""A trader whose orders are LIVE, and the sandbox's venue that executes them; judged by the venue's own journal."""
+
+import datetime as dt
+import secrets
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from tests.sandbox.conftest import Sandbox
+from tests.trading.keys.rings import make_delegate
+from tests.trading.people import Person
+from tests.waiting import wait_until
+from trading import execution, reconciliation
+from trading.models import Delegate, Order, Position, Trader
+from trading.models.traders import Mode
+from trading.services import placing, positions
+from trading.services.orders import Origin
+from trading.services.traders import deposit
+from vanta import clock
+from vanta.money import ONE
+
+LIVE = (Mode.LIVE,)
+
+
+class LiveTrader(Person):
+    """A person with a wallet, a delegate that the venue knows, and 10 000 USDC."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__()
+        self.types("/start")
+        self.sandbox = sandbox
+        self.wallet = to_checksum_address("0x" + secrets.token_hex(20))
+        Trader.objects.filter(pk=self.trader.pk).update(execution_mode=Mode.LIVE)
+        deposit(trader=self.trader, mode=Mode.LIVE, amount_usd=self.balance, reference="wallet")
+        self.delegate = self.connect()
+
+    def connect(self) -> Delegate:
+        """An active delegate, at the venue and here."""
+        expires_at = clock.now() + dt.timedelta(days=30)
+        delegate = make_delegate(trader=self.trader, wallet_address=self.wallet, expires_at=expires_at)
+        self.sandbox.post(
+            "/control/venue/delegate",
+            trader=self.wallet,
+            delegate=delegate.address,
+            expiry=int(expires_at.timestamp()),
+        ).raise_for_status()
+        return delegate
+
+    @property
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.sandbox.get("/control/venue/state", trader=self.wallet).json()
+        return found
+
+    @property
+    def balance(self) -> Any:
+        from decimal import Decimal
+
+        return Decimal(self.state["balance"]) / 10**6
+
+    @property
+    def effects(self) -> list[dict[str, Any]]:
+        """Everything that the venue did for this wallet's trades."""
+        found: list[dict[str, Any]] = self.sandbox.get("/control/venue/journal", trader=self.wallet).json()["effects"]
+        return [effect for effect in found if effect["kind"] not in ("delegate_set", "approve")]
+
+    def approve(self, text: str = "/long ETH 100 10x") -> Order:
+        """Type an opening and say twice that it is meant."""
+        order = self.drafts(text)
+        assert order.mode == "LIVE"
+        placed = placing.place(trader=self.trader, order_id=order.pk, is_live_confirmed=True)
+        assert placed.state == "APPROVED", placed.reason
+        return placed
+
+    def close(self, position: Position, share: Any = ONE) -> Order:
+        (order,) = positions.close(
+            trader=self.trader, positions=[position], share=share, origin=Origin(chat_id=self.id)
+        )
+        return order
+
+    def opened(self, text: str = "/long ETH 100 10x") -> Position:
+        """A position that is open at the venue and in the books."""
+        order = self.approve(text)
+        settle(order)
+        assert order.state == "FILLED", order.reason
+        assert order.position is not None
+        return order.position
+
+
+def make_due() -> None:
+    """Every order is looked at now."""
+    Order.objects.update(next_check_at=clock.now() - dt.timedelta(seconds=1))
+
+
+def look() -> None:
+    """One turn of the signing worker."""
+    make_due()
+    execution.drain(modes=LIVE)
+    make_due()
+    for order in reconciliation._claim_due(LIVE):
+        reconciliation._ask([order])
+        reconciliation._reconcile_apart(order)
+
+
+def settle(order: Order, within_s: float = 15) -> Order:
+    """Let the signing worker work until the order has ended."""
+
+    def has_ended() -> bool:
+        look()
+        order.refresh_from_db()
+        return order.ended_at is not None
+
+    wait_until(has_ended, within_s, f"{order} has ended")
+    return order

@@ -1,0 +1,166 @@
+"""What became of an intent that no event tells of: by its nonce, and then by its effect.
+
+A used nonce is not by itself a fill: a cancellation consumes it too. Openings of one trader in one market are
+serialised, so that a trade which nobody knows and which fits can only be this one's; closings name their trade.
+"""
+
+from collections.abc import Sequence
+from decimal import ROUND_DOWN, Decimal
+
+import structlog
+
+from risk.margin import Side
+from trading import alarms
+from trading.models import Account, Intent, Order, Position
+from trading.models.traders import Mode
+from trading.order_state import IN_FLIGHT
+from trading.venues.avantis import orders
+from trading.venues.avantis.client import VenueUnreachable
+from trading.venues.avantis.history import executions_of
+from trading.venues.avantis.nonces import NotTold, UnusedAt, nonce_state
+from trading.venues.avantis.trades import VenueTrade, trades_of, wallet_balance
+from trading.venues.base import Expired, Filled, Outcome, Rejected, Trade, Unknown
+from vanta.money import ONE, ZERO, quantize_price, quantize_usdc
+
+log = structlog.get_logger(__name__)
+MARGIN_S = 20  # beyond the deadline, for what the venue's node may be behind the chain's
+SKEW_S = 5  # between our clock and the venue's
+LEAST_KEPT = Decimal("0.75")  # of the collateral, after an opening fee
+DUST = Decimal("0.01")
+
+
+def find(order: Order, intent: Intent, *, may_resubmit: bool) -> Outcome:
+    """The outcome that nonce, positions, history and balance prove; Unknown where they prove none."""
+    kept = intent.payload
+    state = nonce_state(
+        trader=kept["trader"], signer=kept["signer"], nonce=int(intent.nonce), chain_id=int(kept["chain_id"])
+    )
+    if isinstance(state, NotTold):
+        return Unknown(f"nonce_{state.reason}", may_resubmit)
+    is_over = state.block_time_s > intent.deadline.timestamp() + MARGIN_S
+    if isinstance(state, UnusedAt) and not is_over:
+        return Unknown("not_executed", may_resubmit)
+    try:
+        found = _effect(order, intent)
+        if found is not None:
+            return found if not isinstance(state, UnusedAt) else _contradiction(order)
+        if isinstance(state, UnusedAt):
+            return Expired()
+        return _no_effect(order, intent) if is_over else Unknown("nonce_used", may_resubmit=False)
+    except VenueUnreachable:
+        return Unknown("effect_not_told", may_resubmit=False)
+
+
+def _effect(order: Order, intent: Intent) -> Filled | Unknown | None:
+    """What the intent did; Unknown where it cannot be told from something else; None where nothing shows."""
+    trades = trades_of(intent.payload["trader"])
+    if order.kind == Order.Kind.OPEN:  # a trade that is open says best what it holds; one that is gone, only history
+        return _opened(order, intent, trades) or _from_history(order, intent)
+    return _from_history(order, intent) or _closed(order, intent, trades)
+
+
+def _from_history(order: Order, intent: Intent) -> Filled | None:
+    """The fill that the venue's history lists for this intent."""
+    kept = intent.payload
+    wanted = orders.expected(kept["expected"])
+    for row in executions_of(kept["trader"]):
+        if intent.nonce != row.nonce and kept["digest"] != row.digest:
+            continue
+        if (row.trader.lower(), row.pair_index, row.is_long) != (
+            wanted.trader.lower(),
+            wanted.pair_index,
+            wanted.is_long,
+        ):
+            return None
+        detail = {"venue_event": "history", "venue_order_id": row.order_id, "transaction_hash": row.transaction_hash}
+        if order.kind == Order.Kind.CLOSE:
+            return orders.closing_fill(order, intent.nonce, row.price, row.paid_out_usd, detail)
+        collateral = min(row.collateral_usd, order.collateral_usd)
+        fee = quantize_usdc(collateral * row.leverage * order.market.open_fee_rate, rounding=ROUND_DOWN)
+        trade = Trade(collateral - fee, row.leverage, row.index, row.opened_at_s)
+        return orders.opening_fill(order, intent.nonce, row.price, trade, detail)
+    return None
+
+
+def _opened(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Filled | Unknown | None:
+    fitting = [trade for trade in trades if _fits(order, intent, trade)]
+    if len(fitting) > 1:
+        return Unknown("several_trades_fit", may_resubmit=False)
+    if not fitting:
+        return None
+    (found,) = fitting
+    trade = Trade(found.collateral_usd, found.leverage, found.index, found.opened_at_s)
+    return orders.opening_fill(order, intent.nonce, found.entry_price, trade, {"venue_event": "position"})
+
+
+def _fits(order: Order, intent: Intent, trade: VenueTrade) -> bool:
+    """Whether a trade that nobody knows yet is what this opening would have made."""
+    if (trade.pair_index, trade.side) != (order.market.pair_index, order.side):
+        return False
+    if trade.opened_at_s < intent.created_at.timestamp() - SKEW_S:
+        return False
+    if not order.collateral_usd * LEAST_KEPT <= trade.collateral_usd <= order.collateral_usd:
+        return False
+    if trade.collateral_usd * trade.leverage > order.collateral_usd * order.leverage * (ONE + DUST):
+        return False
+    known = Position.objects.filter(
+        trader_id=order.trader_id,
+        market_id=order.market_id,
+        venue_index=trade.index,
+        venue_opened_at_s=trade.opened_at_s,
+    )
+    return not known.exists()
+
+
+def _closed(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Filled | Unknown | None:
+    """A closing shows in what is left of its trade; what it paid is what the wallet has more than the books."""
+    wanted = orders.expected(intent.payload["expected"])
+    position = Position.objects.get(orders=order)
+    mine = [
+        trade
+        for trade in trades
+        if (trade.pair_index, trade.index, trade.opened_at_s) == (wanted.pair_index, wanted.index, wanted.opened_at_s)
+    ]
+    left = mine[0].collateral_usd if mine else ZERO
+    if position.collateral_usd - left != order.collateral_usd:
+        return None
+    if _others_in_flight(order):
+        return Unknown("other_orders_in_flight", may_resubmit=False)
+    payout = max(wallet_balance(intent.payload["trader"]) - _booked_balance(order), ZERO)
+    price = _implied_price(order, position, payout)
+    return orders.closing_fill(order, intent.nonce, price, payout, {"venue_event": "position", "price": "implied"})
+
+
+def _implied_price(order: Order, position: Position, payout_usd: Decimal) -> Decimal:
+    """The exit price at which a closing without fees would have paid this."""
+    notional = order.collateral_usd * order.leverage
+    move = (payout_usd - order.collateral_usd) / notional * Side(position.side).sign
+    return quantize_price(position.entry_price * max(ONE + move, DUST))
+
+
+def _no_effect(order: Order, intent: Intent) -> Outcome:
+    """The nonce is used, the deadline over, and nothing shows anywhere: a cancellation used it.
+
+    What left the wallet must be explained as well: an opening that is gone again would show there.
+    """
+    if order.kind == Order.Kind.OPEN:
+        missing = _booked_balance(order) - wallet_balance(intent.payload["trader"])
+        if missing > DUST:
+            return Unknown("balance_unexplained", may_resubmit=False)
+    return Rejected("canceled_by_venue", {"venue_event": "no_effect"})
+
+
+def _contradiction(order: Order) -> Unknown:
+    """The nonce is said to be unused, but its effect shows: nobody is believed."""
+    alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, f"order {order.pk}", "its effect shows, its nonce is unused")
+    return Unknown("effect_without_nonce", may_resubmit=False)
+
+
+def _others_in_flight(order: Order) -> bool:
+    live = Order.objects.filter(trader_id=order.trader_id, mode=Mode.LIVE, state__in=IN_FLIGHT)
+    return live.exclude(pk=order.pk).exists()
+
+
+def _booked_balance(order: Order) -> Decimal:
+    account = Account.objects.filter(trader_id=order.trader_id, mode=Mode.LIVE).first()
+    return account.free_balance_usd if account else ZERO

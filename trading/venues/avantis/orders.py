@@ -1,0 +1,168 @@
+"""Between orders and the wire: the terms of an order, what a fill of it must look like, and what a fill says."""
+
+import secrets
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from django.conf import settings
+
+from feeds import selectors as feeds
+from feeds.consensus import MarkPrice
+from risk.margin import Side
+from trading.models import Order
+from trading.venues.avantis.compute import close_pnl, liquidation_price
+from trading.venues.avantis.messages import TICKS, USDC, CloseTerms, OpenTerms, Terms, units
+from trading.venues.avantis.verdicts import Expected, whole
+from trading.venues.base import CannotPrepare, Filled, Trade
+from vanta import clock
+from vanta.money import HUNDRED, ZERO, quantize_price, quantize_usdc
+
+NONCE_BITS = 256
+LEVERAGE_QUANTUM = Decimal("0.0001")
+
+
+def terms_of(order: Order, wallet: str, deadline_ms: int) -> Terms:
+    """What is to be signed for an order of this wallet. Raises CannotPrepare, NotExact."""
+    nonce = secrets.randbits(NONCE_BITS)
+    if order.kind == Order.Kind.CLOSE:
+        return _closing(order, wallet, deadline_ms, nonce)
+    slippage = (settings.MAX_SLIPPAGE_PCT + order.market.spread_rate) * HUNDRED
+    return OpenTerms(
+        trader=wallet,
+        pair_index=order.market.pair_index,
+        is_long=order.side == Side.LONG,
+        is_upside=order.market.is_upside,
+        collateral=units(order.collateral_usd, USDC),
+        leverage=units(order.leverage, TICKS),
+        price=units(order.quoted_price, TICKS),
+        slippage_percent=units(slippage, TICKS),
+        take_profit=units(order.take_profit or ZERO, TICKS),
+        stop_loss=units(order.stop_loss or ZERO, TICKS),
+        deadline_ms=deadline_ms,
+        nonce=nonce,
+    )
+
+
+def _closing(order: Order, wallet: str, deadline_ms: int, nonce: int) -> CloseTerms:
+    position = order.position
+    if position is None or position.venue_index is None or position.venue_opened_at_s is None:
+        raise CannotPrepare("position_not_at_venue", order_id=order.pk)
+    return CloseTerms(
+        trader=wallet,
+        pair_index=order.market.pair_index,
+        is_upside=order.market.is_upside,
+        index=position.venue_index,
+        opened_at_s=position.venue_opened_at_s,
+        collateral=units(order.collateral_usd, USDC),
+        price=units(_closing_price(order), TICKS),
+        deadline_ms=deadline_ms,
+        nonce=nonce,
+    )
+
+
+def _closing_price(order: Order) -> Decimal:
+    """The price that the closing is wanted at; the position's entry where nobody knows any.
+
+    What the venue does with it on a closing is unverified: no slippage goes with it.
+    """
+    symbol = order.market.symbol
+    mark = feeds.mark_prices([symbol])[symbol]
+    if isinstance(mark, MarkPrice):
+        return quantize_price(mark.price)
+    closing = feeds.closing_price(symbol, mark)
+    return quantize_price(closing.price) if closing else order.quoted_price
+
+
+def expectation(order: Order, terms: Terms) -> dict[str, Any]:
+    """What is kept beside the message, as JSON: how a fill of it looks."""
+    index, opened_at_s = (None, None) if isinstance(terms, OpenTerms) else (terms.index, terms.opened_at_s)
+    return {
+        "trader": terms.trader,
+        "pair_index": terms.pair_index,
+        "is_long": order.side == Side.LONG,
+        "collateral": str(terms.collateral),
+        "leverage": str(units(order.leverage, TICKS)),
+        "price": str(terms.price),
+        "index": index,
+        "opened_at_s": opened_at_s,
+    }
+
+
+def expected(kept: dict[str, Any]) -> Expected:
+    """The same, read back."""
+    numbers = {name: int(kept[name]) for name in ("collateral", "leverage", "price")}
+    return Expected(**{**kept, **numbers})
+
+
+def filled(order: Order, nonce: str, payload: dict[str, Any], kind: str) -> Filled:
+    """What a fill event says, in Vanta's units. Only for payloads that `verdicts.differences` has nothing against."""
+    price = Decimal(whole(payload["price"]) or 0) / TICKS
+    detail = {
+        "venue_order_id": str(payload.get("orderId", "")),
+        "transaction_hash": str(payload.get("transactionHash", "")),
+        "venue_event": kind,
+    }
+    if order.kind == Order.Kind.CLOSE:
+        return closing_fill(order, nonce, price, Decimal(whole(payload["usdcSentToTrader"]) or 0) / USDC, detail)
+    stored = payload["t"]
+    trade = Trade(
+        collateral_usd=Decimal(int(stored["initialPosToken"])) / USDC,
+        leverage=wire_leverage(int(stored["leverage"])),
+        index=int(stored["index"]),
+        opened_at_s=int(stored["timestamp"]),
+    )
+    return opening_fill(order, nonce, price, trade, detail)
+
+
+def opening_fill(order: Order, nonce: str, price: Decimal, trade: Trade, detail: dict[str, Any]) -> Filled:
+    """An opening that holds `trade`. What it holds less than was ordered went into the fee.
+
+    Whether the fee comes out of the collateral is unverified: where nothing is missing, it was taken on top.
+    """
+    missing = order.collateral_usd - trade.collateral_usd
+    on_top = quantize_usdc(trade.collateral_usd * trade.leverage * order.market.open_fee_rate, rounding=ROUND_DOWN)
+    liquidation = liquidation_price(
+        side=Side(order.side), entry_price=price, collateral_usd=trade.collateral_usd, leverage=trade.leverage
+    )
+    return Filled(
+        venue_fill_id=f"live-{nonce}",
+        price=price,
+        executed_at=clock.from_ms(trade.opened_at_s * 1000),
+        fee_usd=missing if missing > ZERO else on_top,
+        liquidation_price=liquidation,
+        trade=trade,
+        detail=detail,
+    )
+
+
+def closing_fill(order: Order, nonce: str, price: Decimal, payout_usd: Decimal, detail: dict[str, Any]) -> Filled:
+    """A closing that paid out so much: exactly that is booked; fee and gross PnL are told apart by the venue's rates.
+
+    Raises CannotPrepare for an order that closes nothing.
+    """
+    position = order.position
+    if position is None:
+        raise CannotPrepare("position_not_at_venue", order_id=order.pk)
+    estimate = close_pnl(
+        market=order.market,
+        side=Side(order.side),
+        entry_price=position.entry_price,
+        exit_price=price,
+        collateral_usd=order.collateral_usd,
+        leverage=order.leverage,
+        accrued_usd=ZERO,
+    )
+    return Filled(
+        venue_fill_id=f"live-{nonce}",
+        price=price,
+        executed_at=clock.now(),
+        fee_usd=estimate.fee_usd,
+        pnl_usd=payout_usd - order.collateral_usd + estimate.fee_usd,
+        payout_usd=payout_usd,
+        detail=detail,
+    )
+
+
+def wire_leverage(raw: int) -> Decimal:
+    """Leverage as Vanta keeps it."""
+    return (Decimal(raw) / TICKS).quantize(LEVERAGE_QUANTUM, rounding=ROUND_HALF_EVEN)
