@@ -1,9 +1,13 @@
 """A trader whose orders are LIVE, and the sandbox's venue that executes them; judged by the venue's own journal."""
 
+import contextlib
 import datetime as dt
 import secrets
+from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+import time_machine
 from eth_utils.address import to_checksum_address
 
 from tests.sandbox.conftest import Sandbox
@@ -52,9 +56,8 @@ class LiveTrader(Person):
         return found
 
     @property
-    def balance(self) -> Any:
-        from decimal import Decimal
-
+    def balance(self) -> Decimal:
+        """The wallet's USDC."""
         return Decimal(self.state["balance"]) / 10**6
 
     @property
@@ -62,6 +65,11 @@ class LiveTrader(Person):
         """Everything that the venue did for this wallet's trades."""
         found: list[dict[str, Any]] = self.sandbox.get("/control/venue/journal", trader=self.wallet).json()["effects"]
         return [effect for effect in found if effect["kind"] not in ("delegate_set", "approve")]
+
+    @property
+    def booked(self) -> Decimal:
+        """What our books say that the wallet has."""
+        return self.trader.accounts.get(mode=Mode.LIVE).free_balance_usd
 
     def approve(self, text: str = "/long ETH 100 10x") -> Order:
         """Type an opening and say twice that it is meant."""
@@ -99,6 +107,19 @@ def look() -> None:
     for order in reconciliation._claim_due(LIVE):
         reconciliation._ask([order])
         reconciliation._reconcile_apart(order)
+
+
+def fault(sandbox: Sandbox, kind: str, service: str = "batched-market", **terms: Any) -> None:
+    """Break the venue in one way."""
+    sandbox.post("/control/faults", service=service, kind=kind, **terms).raise_for_status()
+
+
+@contextlib.contextmanager
+def later(sandbox: Sandbox, seconds: int) -> Iterator[None]:
+    """So much later, on the chain's clock and on ours."""
+    sandbox.post("/control/clock", offset_s=seconds).raise_for_status()
+    with time_machine.travel(clock.now() + dt.timedelta(seconds=seconds), tick=True):
+        yield
 
 
 def settle(order: Order, within_s: float = 15) -> Order:

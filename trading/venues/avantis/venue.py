@@ -24,6 +24,7 @@ from vanta import clock
 
 log = structlog.get_logger(__name__)
 MS = 1000
+PATIENCE = dt.timedelta(seconds=5)  # with a venue that has taken an order and says nothing
 
 
 class AvantisVenue:
@@ -102,10 +103,13 @@ class AvantisVenue:
     def find(self, intent: Intent) -> Outcome:
         """What the stored events prove; where they prove nothing, what nonce and effect do."""
         outcome = self._judge(intent)
-        is_late = clock.now() > intent.deadline + dt.timedelta(seconds=effects.MARGIN_S)
-        if isinstance(outcome, Unknown) or (isinstance(outcome, Accepted) and is_late):
-            may_resubmit = isinstance(outcome, Unknown) and outcome.may_resubmit
-            return effects.find(_order_of(intent), intent, may_resubmit=may_resubmit)
+        now = clock.now()
+        if isinstance(outcome, Unknown):
+            return effects.find(_order_of(intent), intent, may_resubmit=outcome.may_resubmit)
+        if isinstance(outcome, Accepted) and now > _last_attempt(intent).started_at + PATIENCE:
+            found = effects.find(_order_of(intent), intent, may_resubmit=False)
+            is_over = now > intent.deadline + dt.timedelta(seconds=effects.MARGIN_S)
+            return outcome if isinstance(found, Unknown) and not is_over else found
         return outcome
 
     def _judge(self, intent: Intent) -> Outcome:
