@@ -1,4 +1,4 @@
-"""Carrying out approved orders: claim, commit the exact message, submit it, book what came of it.
+"""Carrying out approved orders: claim, commit the exact message, submit it.
 
 Every step is committed before the next, so that whatever is killed, the rows say what may have left. Submitting is
 outside any transaction. The due rows are the work: a drain goes on until none is left.
@@ -6,7 +6,7 @@ outside any transaction. The due rows are the work: a drain goes on until none i
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import structlog
 from django.conf import settings
@@ -16,24 +16,22 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from risk import execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
 from risk.trading_state import TradingState
-from trading import alarms, bookkeeping, outbox
-from trading.bookkeeping import Booking
+from trading import alarms, outbox
 from trading.errors import KeyUnavailable
 from trading.history import transition_all
 from trading.models import Attempt, Intent, Order
-from trading.models.loading import lock_traders, with_market
+from trading.models.loading import with_market
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, OrderState
-from trading.venues.base import Accepted, CannotPrepare, Expired, Filled, Outcome, Rejected, Unknown, Waiting
+from trading.settlement import settle
+from trading.venues.base import CannotPrepare, Outcome, Unknown
 from trading.venues.registry import VENUES
-from vanta import clock, metrics, tracing
+from vanta import clock
 
 log = structlog.get_logger(__name__)
 BATCH = 25
 LEASE = dt.timedelta(seconds=6)  # after which an order that is still being submitted is looked at by reconciliation
 SET_ASIDE = dt.timedelta(seconds=60)  # for an order that breaks our own code
-RECHECK = dt.timedelta(seconds=2)  # between two looks at an order whose fate is unknown
-FIRST_LOOK = dt.timedelta(milliseconds=250)  # at an order that the venue has taken
 PAPER = (Mode.DRY,)
 SUSPICIOUS = ("message_differs", "venue_changed", "position_not_at_venue")
 LIVE_TURNS = 7002  # the advisory lock under which LIVE orders are claimed
@@ -199,112 +197,3 @@ def submit(mode: str, intents: Sequence[Intent]) -> dict[str, Outcome]:
     except Exception:
         log.exception("submission_failed", nonces=list(unknown))
         return unknown
-
-
-def settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
-    """Book outcomes in one transaction; where that fails, one by one, so that a bad row stops only itself."""
-    try:
-        _settle(orders, outcomes)
-    except Exception as error:
-        if len(orders) == 1:
-            log.exception("settlement_failed", order_id=orders[0].pk, error=str(error))
-            return  # its evidence is stored: reconciliation settles it
-        log.warning("settlement_split", orders=len(orders), error=type(error).__name__)
-        still = with_market(
-            Order.objects.filter(pk__in=[order.pk for order in orders], state__in=IN_FLIGHT), "position"
-        )
-        for order in still:
-            settle([order], outcomes)
-
-
-@transaction.atomic
-def _settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
-    lock_traders(order.trader_id for order in orders)
-    now = clock.now()
-    answered = [order.pk for order in orders if not isinstance(outcomes[order.pk], Unknown)]
-    Attempt.objects.filter(intent__order__in=answered, outcome="").update(outcome="answered", finished_at=now)
-    groups: dict[tuple[type[Outcome], str, str], list[Order]] = defaultdict(list)
-    for order in orders:
-        groups[type(outcomes[order.pk]), order.state, order.kind].append(order)
-    for (kind, _, _), group in groups.items():
-        _SETTLERS[kind](group, outcomes)
-
-
-def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
-    """All of `orders` are openings, or all closings, in one state."""
-    details = {
-        pk: {
-            "price": outcome.price,
-            "fee_usd": outcome.fee_usd,
-            "venue_fill_id": outcome.venue_fill_id,
-            **outcome.detail,
-        }
-        for pk, outcome in outcomes.items()
-        if isinstance(outcome, Filled)
-    }
-    filled = transition_all(orders, OrderState.FILLED, details)
-    bookings = [Booking(order, outcome) for order in filled if isinstance(outcome := outcomes[order.pk], Filled)]
-    if not bookings:
-        return
-    book = bookkeeping.book_openings if filled[0].kind == Order.Kind.OPEN else bookkeeping.book_closings
-    book(bookings)
-    outbox.owe_order_cards(filled)
-    for order in filled:
-        _log_fill(order)
-
-
-def _log_fill(order: Order) -> None:
-    seconds = (clock.now() - (order.decided_at or order.created_at)).total_seconds()
-    metrics.fill_seconds.observe(seconds)
-    with tracing.bind_trace(order.trace_id):
-        log.info("order_filled", order_id=order.pk, duration_ms=round(seconds * 1000, 1), mode=order.mode)
-
-
-def _reject(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
-    for order in orders:
-        outcome = outcomes[order.pk]
-        reason = outcome.reason if isinstance(outcome, Rejected) else ""
-        detail = outcome.detail if isinstance(outcome, Rejected) else {}
-        moved = transition_all([order], OrderState.REJECTED, {order.pk: {"reason": reason, **detail}}, reason=reason)
-        outbox.owe_order_cards(moved)
-        log.info("order_rejected", order_id=order.pk, code=reason)
-
-
-def _expire(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
-    outbox.owe_order_cards(transition_all(orders, OrderState.EXPIRED, reason="never_executed"))
-
-
-def _accept(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
-    """The venue has them: looked at again soon, and later the longer it takes. What is UNKNOWN stays so until proof."""
-    now = clock.now()
-    fresh = [order for order in orders if order.state == OrderState.SUBMITTING]
-    transition_all(fresh, OrderState.ACCEPTED, next_check_at=now + FIRST_LOOK)
-    known = [order for order in orders if order not in fresh]
-    for order in known:
-        order.next_check_at = now + min(max((now - (order.decided_at or now)) / 10, FIRST_LOOK), RECHECK)
-    Order.objects.bulk_update(known, ["next_check_at"])
-
-
-def _look_again(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
-    Order.objects.filter(pk__in=[order.pk for order in orders]).update(next_check_at=clock.now() + RECHECK)
-
-
-def _keep_unknown(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
-    due = clock.now() + RECHECK
-    known_unknown = [order for order in orders if order.state == OrderState.UNKNOWN]
-    Order.objects.filter(pk__in=[order.pk for order in known_unknown]).update(next_check_at=due)
-    fresh = [order for order in orders if order.state != OrderState.UNKNOWN]
-    details = {
-        order.pk: {"reason": outcome.reason} for order in fresh if isinstance(outcome := outcomes[order.pk], Unknown)
-    }
-    outbox.owe_order_cards(transition_all(fresh, OrderState.UNKNOWN, details, next_check_at=due))
-
-
-_SETTLERS: dict[type[Outcome], Callable[[Sequence[Order], Mapping[int, Outcome]], None]] = {
-    Filled: _fill,
-    Rejected: _reject,
-    Expired: _expire,
-    Unknown: _keep_unknown,
-    Accepted: _accept,
-    Waiting: _look_again,
-}

@@ -12,6 +12,7 @@ from trading import alarms, execution
 from trading.models import Attempt, Intent, Order
 from trading.models.loading import with_market
 from trading.order_state import IN_FLIGHT
+from trading.settlement import settle
 from trading.venues.base import Outcome, Unknown
 from trading.venues.registry import VENUES
 from vanta import clock, tracing
@@ -23,9 +24,9 @@ LASTING = dt.timedelta(minutes=2)
 
 
 def drain(*, modes: Sequence[str] = execution.PAPER) -> int:
-    """Look at every order in flight whose time has come; each is looked at by one process at a time."""
-    count = 0
-    while orders := _claim_due(modes):
+    """Look once at every order in flight whose time has come; each is looked at by one process at a time."""
+    count, begun = 0, clock.now()
+    while orders := _claim_due(modes, begun):
         _ask(orders)
         for order in orders:
             with tracing.bind_trace(order.trace_id, order_id=order.pk):
@@ -51,8 +52,8 @@ def _reconcile_apart(order: Order) -> None:
 
 
 @transaction.atomic
-def _claim_due(modes: Sequence[str]) -> list[Order]:
-    due = Order.objects.filter(state__in=IN_FLIGHT, next_check_at__lte=clock.now(), mode__in=modes)
+def _claim_due(modes: Sequence[str], at: dt.datetime) -> list[Order]:
+    due = Order.objects.filter(state__in=IN_FLIGHT, next_check_at__lte=at, mode__in=modes)
     orders = list(
         with_market(due, "position").select_for_update(of=("self",), skip_locked=True).order_by("next_check_at")[:BATCH]
     )
@@ -76,7 +77,7 @@ def reconcile(order: Order) -> None:
     log.info("order_reconciled", outcome=type(outcome).__name__)
     if isinstance(outcome, Unknown):
         _alarm_if_lasting(order, outcome)
-    execution.settle([order], {order.pk: outcome})
+    settle([order], {order.pk: outcome})
 
 
 def _resubmit(order: Order, intent: Intent) -> Outcome:

@@ -2,14 +2,13 @@
 
 from celery import shared_task
 
-from trading import accrual, buffer_shares, delegation, execution, guardian, reconciliation
-from trading.models.traders import Mode
+from trading import accrual, buffer_shares, delegation, execution, guardian, reconciliation, signing_watch
 from trading.services import days, delegates, orders
 from trading.telegram import delivery, updates
 from vanta import clock, heartbeat, redis, wake
 
 SHORT = {"ignore_result": True, "acks_late": True}
-LIVE = (Mode.LIVE,)
+LIVE = signing_watch.LIVE
 MESSAGES_TURN_S = 20  # far below the time limit, with a batch of hanging calls on top
 SIGNING_TURN_S = 5  # a venue that hangs holds up one step, not the worker until its time limit
 TURN_S = 1  # under a steady stream of updates, orders, stops and liquidations must not wait for its end

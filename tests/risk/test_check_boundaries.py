@@ -46,8 +46,13 @@ def test_what_the_words_say_would_pass_passes_when_it_is_typed(row: Row) -> None
         assert row.code not in decide(**row.denied | {"order": replace(wish, **typed)}).codes, typed
 
 
+LIVE_CODES = {  # test_live_rules.py
+    *("live_switched_off", "no_delegate", "delegate_expires_soon", "live_not_confirmed", "books_disputed", "canary"),
+}
+
+
 def test_every_rule_has_a_row() -> None:
-    assert {row.code for row in ROWS} == set(CODES)
+    assert {row.code for row in ROWS} | LIVE_CODES == set(CODES)
 
 
 def words(decision: RiskDecision, code: str) -> str:

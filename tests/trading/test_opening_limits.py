@@ -187,7 +187,7 @@ def test_dry_and_live_are_counted_apart(ada: Person, eth: Market) -> None:
     approve(ada, BIG)
     live = ada.drafts("/long ETH 50 10x")
     Order.objects.filter(pk=live.pk).update(mode="LIVE")
-    place(ada, live)
+    placing.place(trader=ada.trader, order_id=live.pk, is_live_confirmed=True)
     assert used(ada)["hourly_volume"] == 9500
 
 

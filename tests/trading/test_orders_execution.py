@@ -13,7 +13,7 @@ from tests.factories import make_order
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import approve, assert_books_balance, close, open_position
-from trading import execution, reconciliation
+from trading import execution, reconciliation, settlement
 from trading.errors import NoOpenPosition
 from trading.history import transition_all
 from trading.models import Attempt, Fill, Intent, Order, OutboxMessage, PaperExecution, Position, Trader
@@ -224,7 +224,7 @@ def test_an_order_whose_worker_died_after_the_submission_is_booked_from_the_venu
 
 def test_an_unknown_order_is_filled_when_the_venue_has_executed_it(ada: Person, eth: Market) -> None:
     order = claimed(approve(ada, "/long ETH 100 10x"))
-    execution.settle([order], {order.pk: Unknown("timeout")})
+    settlement.settle([order], {order.pk: Unknown("timeout")})
     order.refresh_from_db()
     assert order.state == "UNKNOWN"
     VENUES["DRY"].submit([order.intent])
@@ -240,7 +240,7 @@ def test_an_unknown_order_expires_only_after_its_deadline_and_without_a_trace_at
     ada: Person, eth: Market
 ) -> None:
     order = claimed(approve(ada, "/long ETH 100 10x"))
-    execution.settle([order], {order.pk: Unknown("timeout")})
+    settlement.settle([order], {order.pk: Unknown("timeout")})
     with time_machine.travel(order.intent.deadline + dt.timedelta(seconds=1), tick=False):
         due(order)
         reconciliation.drain()
@@ -251,7 +251,7 @@ def test_an_unknown_order_expires_only_after_its_deadline_and_without_a_trace_at
 
 def test_an_order_that_stays_unknown_is_looked_at_again_without_a_second_event(ada: Person, eth: Market) -> None:
     order = claimed(approve(ada, "/long ETH 100 10x"))
-    execution.settle([order], {order.pk: Unknown("timeout")})
+    settlement.settle([order], {order.pk: Unknown("timeout")})
     order.refresh_from_db()
     first_check = order.next_check_at
     stop(TradingState.REDUCING)  # keeps it from being submitted again
@@ -267,8 +267,8 @@ def test_two_settlements_of_one_fill_book_it_once(ada: Person, eth: Market) -> N
     order = claimed(approve(ada, "/long ETH 100 10x"))
     stale = Order.objects.select_related("market", "position", "trader").get(pk=order.pk)
     outcomes = {order.pk: VENUES["DRY"].submit([order.intent])[order.intent.nonce]}
-    execution.settle([order], outcomes)
-    execution.settle([stale], outcomes)
+    settlement.settle([order], outcomes)
+    settlement.settle([stale], outcomes)
     assert Fill.objects.count() == Position.objects.count() == 1
     assert order.events.filter(to_state="FILLED").count() == 1
     assert_books_balance()

@@ -5,7 +5,7 @@ from decimal import ROUND_FLOOR, Decimal
 from html import escape
 from typing import Any
 
-from trading.telegram import price_words, protection_words, rate_words
+from trading.telegram import live_words, price_words, protection_words, rate_words
 from trading.telegram.messages import Numbers, closed
 from vanta.money import format_number, format_percent, format_price, format_usd
 
@@ -53,18 +53,6 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "market_close_only": lambda _: "The venue only takes closings in this market.",
     "market_closed": lambda n: closed(n.get("detail", "")),
     "previous_order_unresolved": lambda _: "What became of your last order here is not known yet. Closing works.",
-    "live_switched_off": lambda _: (
-        "LIVE has been switched off since this preview. Send the order again to open it DRY."
-    ),
-    "no_delegate": lambda _: "No wallet is connected for trading. /connect it first; until then you trade DRY.",
-    "delegate_expires_soon": lambda n: (
-        f"Your wallet's permission ends in {Decimal(n.get('measured', '0')):.0f} h; openings need 24. /connect again."
-    ),
-    "live_not_confirmed": lambda _: "It was not confirmed as real money. Send the order again and tap both times.",
-    "books_disputed": lambda _: (
-        "The venue's books differ from ours. No openings until an admin has looked at it. Closing works."
-    ),
-    "canary": lambda n: f"Notional {_usd(n, 'measured')} is above the {_usd(n, 'limit')} that one LIVE order may have.",
     "price_unavailable": lambda n: _no_price_to_trust(str(n.get("detail", ""))),
     "price_stale": lambda n: f"The price is {n.get('measured')} s old; {n.get('limit')} s is the limit.",
     "price_uncertain": lambda n: (
@@ -122,6 +110,7 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "invalid_take_profit": lambda _: "This take-profit is not a price.",
     "invalid_slippage": lambda _: "The slippage allowance is not a fraction; an admin has to look at the settings.",
     "invalid_snapshot": lambda _: "Your account or this market cannot be read right now. Please tell an admin.",
+    **live_words.DENIALS,
     "trader_disabled": lambda _: "An admin has disabled openings for you. Closing works.",
 }
 

@@ -7,7 +7,7 @@ from html import escape, unescape
 from typing import Any
 
 from risk.trading_state import TradingState
-from trading.telegram import limit_words, price_words
+from trading.telegram import limit_words, live_words, price_words
 from trading.telegram.parsing import Mistake
 from trading.telegram.time_words import age, moment
 
@@ -141,16 +141,9 @@ _REASONS = {
     "slippage_exceeded": "The price moved further than you allowed. Nothing was opened.",
     "no_price": "There was no price to trust. Nothing was changed.",
     "deadline_passed": "It reached the venue too late. Nothing was changed.",
-    "live_switched_off": "LIVE was switched off before it left. Nothing was sent.",
-    "no_delegate": "Vanta has no permission to trade for your wallet any more. Nothing was sent. /connect it again, "
-    "or close in the venue's own app.",
-    "venue_changed": "The venue is not what it was; admins have been told. Nothing was sent.",
-    "message_differs": "The message was not what you ordered, so it was not signed. Admins have been told.",
-    "position_not_at_venue": "The venue does not know this position. Admins have been told.",
-    "venue_refused": "The venue refused it. Nothing was changed; admins have been told.",
-    "canceled_by_venue": "The venue declined it (most often: the price moved too far). Nothing was changed.",
     "never_executed": "It is proven that the venue never executed it. A new order is safe.",
     "trading_reducing": "Trading was being wound down before it left. Nothing was sent.",
+    **live_words.REASONS,
     "trading_halted": "Trading was halted before it left. Nothing was sent.",
 }
 

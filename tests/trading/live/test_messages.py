@@ -27,7 +27,7 @@ from trading.venues.avantis.messages import (
     units,
 )
 from vanta.sandbox.veranta.addresses import CHAIN_ID, TRADING_ROUTER
-from vanta.sandbox.veranta.intents import read_intent
+from vanta.sandbox.veranta.intents import read_market_intent
 
 TRADER = Account.from_key("0x" + "11" * 32).address
 OTHER = Account.from_key("0x" + "22" * 32).address
@@ -133,7 +133,7 @@ def test_a_key_that_is_not_the_delegates_is_refused() -> None:
 @BOTH
 def test_the_venue_reads_what_was_signed(terms: Terms) -> None:
     signed = sign(terms, Domain(CHAIN_ID, TRADING_ROUTER), KEY, SIGNER)
-    intent = read_intent(int(terms.order_type), signed.encoded, signed.signature)
+    intent = read_market_intent(int(terms.order_type), signed.encoded, signed.signature)
     assert (intent.signer, intent.trader, intent.nonce) == (SIGNER, TRADER, terms.nonce)
     assert "0x" + intent.digest.hex() == signed.digest
 

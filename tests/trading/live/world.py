@@ -104,9 +104,7 @@ def look() -> None:
     make_due()
     execution.drain(modes=LIVE)
     make_due()
-    for order in reconciliation._claim_due(LIVE):
-        reconciliation._ask([order])
-        reconciliation._reconcile_apart(order)
+    reconciliation.drain(modes=LIVE)
 
 
 def fault(sandbox: Sandbox, kind: str, service: str = "batched-market", **terms: Any) -> None:

@@ -1,0 +1,129 @@
+"""When an opening is LIVE: both switches, a delegate with time left, and a second, different tap."""
+
+import datetime as dt
+
+import pytest
+from pytest_django import Settings
+
+from risk import execution_mode
+from risk.execution_mode import ExecutionMode
+from tests.trading.live.world import LIVE, LiveTrader, settle
+from tests.trading.people import buttons, words
+from trading import execution
+from trading.errors import LiveNotConfirmed
+from trading.models import Delegate, Intent, Trader, VenueAlarm, VenueIdentity
+from trading.services import placing
+from trading.venues.avantis import identity
+from vanta import clock
+
+pytestmark = pytest.mark.django_db
+
+
+def test_two_different_taps_make_it_real(live: LiveTrader) -> None:
+    preview = live.types("/long ETH 100 10x")
+    (first,) = [data for label, data in buttons(preview).items() if "Confirm" in label]
+    asked = live.taps(first)
+    assert "Real money" in words(asked)
+    order = live.orders[-1]
+    assert (order.state, order.live_confirmed_at) == ("DRAFT", None)
+    live.taps(buttons(asked)["💵 Yes, real money"])
+    order.refresh_from_db()
+    assert (order.state, order.mode) == ("APPROVED", "LIVE")
+    assert order.live_confirmed_at is not None
+
+
+def test_the_first_tap_again_is_no_second_one(live: LiveTrader) -> None:
+    order = live.drafts("/long ETH 100 10x")
+    for _ in range(2):
+        live.taps(f"confirm:{order.pk}")
+    with pytest.raises(LiveNotConfirmed):
+        placing.place(trader=live.trader, order_id=order.pk)
+    order.refresh_from_db()
+    assert order.state == "DRAFT"
+
+
+@pytest.mark.parametrize(("system", "trader"), [("DRY", "LIVE"), ("LIVE", "DRY"), ("DRY", "DRY")])
+def test_without_both_switches_an_opening_is_dry(live: LiveTrader, system: str, trader: str) -> None:
+    execution_mode.change(ExecutionMode(system), actor="test", reason="a test")
+    Trader.objects.update(execution_mode=trader)
+    assert live.drafts("/long ETH 100 10x").mode == "DRY"
+
+
+def refused(live: LiveTrader) -> str:
+    live.types("/long ETH 100 10x")
+    order = live.orders[-1]
+    assert (order.mode, order.state) == ("LIVE", "DENIED")
+    return order.reason
+
+
+def test_without_a_delegate_it_is_denied(live: LiveTrader) -> None:
+    Delegate.objects.all().delete()
+    assert refused(live) == "no_delegate"
+
+
+def test_a_delegate_that_ends_within_a_day_opens_nothing(live: LiveTrader) -> None:
+    Delegate.objects.update(expires_at=clock.now() + dt.timedelta(hours=23))
+    assert refused(live) == "delegate_expires_soon"
+
+
+def test_more_than_the_canary_is_denied(live: LiveTrader, settings: Settings) -> None:
+    settings.CANARY_MAX_NOTIONAL_USD = 500
+    assert refused(live) == "canary"
+
+
+def test_live_switched_off_between_preview_and_tap(live: LiveTrader) -> None:
+    order = live.drafts("/long ETH 100 10x")
+    execution_mode.change(ExecutionMode.DRY, actor="test", reason="a test")
+    placed = placing.place(trader=live.trader, order_id=order.pk, is_live_confirmed=True)
+    assert (placed.state, placed.reason, placed.mode) == ("DENIED", "live_switched_off", "LIVE")
+
+
+def test_live_switched_off_before_it_left(live: LiveTrader) -> None:
+    order = live.approve()
+    execution_mode.change(ExecutionMode.DRY, actor="test", reason="a test")
+    settle(order)
+    assert (order.state, order.reason, live.effects) == ("CANCELED", "live_switched_off", [])
+
+
+def test_a_closing_follows_its_position_not_the_switch(live: LiveTrader) -> None:
+    position = live.opened()
+    execution_mode.change(ExecutionMode.DRY, actor="test", reason="a test")
+    Trader.objects.update(execution_mode="DRY")
+    assert settle(live.close(position)).state == "FILLED"
+    assert [effect["kind"] for effect in live.effects] == ["open", "close"]
+
+
+def test_other_workers_leave_live_orders_alone(live: LiveTrader) -> None:
+    order = live.approve()
+    assert execution.drain() == 0
+    order.refresh_from_db()
+    assert order.state == "APPROVED"
+
+
+def test_without_its_key_nothing_is_signed_and_somebody_is_told(live: LiveTrader, settings: Settings) -> None:
+    order = live.approve()
+    settings.KEY_ENCRYPTION_KEYS = ""
+    execution.drain(modes=LIVE)
+    order.refresh_from_db()
+    assert (order.state, Intent.objects.count()) == ("APPROVED", 0)
+    assert VenueAlarm.objects.get(kind="key").subject == f"order {order.pk}"
+
+
+def test_a_closing_whose_permission_has_ended_says_so(live: LiveTrader) -> None:
+    position = live.opened()
+    Delegate.objects.update(expires_at=clock.now() - dt.timedelta(seconds=1))
+    order = settle(live.close(position))
+    assert (order.state, order.reason) == ("CANCELED", "no_delegate")
+
+
+def test_a_venue_with_another_router_is_sent_nothing(live: LiveTrader) -> None:
+    order = live.approve()
+    identity.is_as_known()
+    VenueIdentity.objects.update(trading_router="0x" + "00" * 20)
+    identity.forget()
+    execution.drain(modes=LIVE)
+    order.refresh_from_db()
+    assert (order.state, live.effects) == ("APPROVED", [])
+    assert VenueIdentity.objects.get().refused is not None
+    assert VenueAlarm.objects.filter(kind="identity").count() == 1
+    assert not Intent.objects.exists()

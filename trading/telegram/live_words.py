@@ -1,0 +1,38 @@
+"""What is said about openings with real money: why they are refused, and why they ended."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from vanta.money import format_usd
+
+
+def _usd(amount: str) -> str:
+    return f"{format_usd(Decimal(amount))} USDC"
+
+
+DENIALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "live_switched_off": lambda _: (
+        "LIVE has been switched off since this preview. Send the order again to open it DRY."
+    ),
+    "no_delegate": lambda _: "No wallet is connected for trading. /connect it first; until then you trade DRY.",
+    "delegate_expires_soon": lambda n: (
+        f"Your wallet's permission ends in {Decimal(n.get('measured', '0')):.0f} h; openings need 24. /connect again."
+    ),
+    "live_not_confirmed": lambda _: "It was not confirmed as real money. Send the order again and tap both times.",
+    "books_disputed": lambda _: (
+        "The venue's books differ from ours. No openings until an admin has looked at it. Closing works."
+    ),
+    "canary": lambda n: f"Notional {_usd(n['measured'])} is above the {_usd(n['limit'])} that one LIVE order may have.",
+}
+
+REASONS = {
+    "live_switched_off": "LIVE was switched off before it left. Nothing was sent.",
+    "no_delegate": "Vanta has no permission to trade for your wallet any more. Nothing was sent. /connect it again, "
+    "or close in the venue's own app.",
+    "venue_changed": "The venue is not what it was; admins have been told. Nothing was sent.",
+    "message_differs": "The message was not what you ordered, so it was not signed. Admins have been told.",
+    "position_not_at_venue": "The venue does not know this position. Admins have been told.",
+    "venue_refused": "The venue refused it. Nothing was changed; admins have been told.",
+    "canceled_by_venue": "The venue declined it (most often: the price moved too far). Nothing was changed.",
+}
