@@ -8,10 +8,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from adminpanel.admin.columns import NOTHING, STATE_COLOURS, badge, figure, link, money, pretty_json, shortened, words
-from trading.models import Fill, Intent, LedgerTransaction, Order, OutboxMessage, TelegramUpdate
+from trading.models import Fill, Intent, LedgerTransaction, Order, OutboxMessage, ShadowFill, TelegramUpdate
 from trading.selectors import OrderChain
 from vanta import clock
-from vanta.money import format_number, format_price
+from vanta.money import format_number, format_percent, format_price
 
 Table = dict[str, Any]
 EXPLAINED = {"checks", "denials", "price"}
@@ -61,6 +61,8 @@ def _moments(chain: OrderChain, transactions: Sequence[LedgerTransaction]) -> It
         if attempt.finished_at:
             detail = " ".join(part for part in (attempt.outcome, _short(attempt.detail)) if part)
             yield Moment(attempt.finished_at, f"Attempt {attempt.number} answered", detail)
+    for told in chain.venue_events:
+        yield Moment(told.received_at, f"Venue: {told.kind}", f"{told.tracking_id}, seq {told.seq}")
     for fill in chain.fills:
         yield Moment(fill.at, "Executed by the venue", f"at {format_price(fill.price)}, {fill.venue_fill_id}")
     for booking in transactions:
@@ -171,11 +173,18 @@ def _fills(fills: Sequence[Fill]) -> Table:
             money(fill.fee_usd),
             money(fill.accrued_usd),
             money(fill.pnl_usd),
+            _on_paper(fill),
         ]
         for fill in fills
     ]
-    headers = ["fill", "price", "collateral", "notional", "fee", "rollover and funding", "realised PnL"]
+    headers = ["fill", "price", "collateral", "notional", "fee", "rollover and funding", "realised PnL", "on paper"]
     return {"title": "Fills", "headers": headers, "rows": rows}
+
+
+def _on_paper(fill: Fill) -> str:
+    """The paper venue's price at the moment of a LIVE fill, and by how much the real one was worse."""
+    shadow = ShadowFill.objects.filter(fill=fill).first()
+    return f"{format_price(shadow.price)} ({format_percent(shadow.gap_rate, 3)} worse)" if shadow else NOTHING
 
 
 def _entries(transactions: Sequence[LedgerTransaction]) -> Table:

@@ -12,5 +12,6 @@ def _every_few_seconds(task: str) -> dict[str, Any]:
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tell-losses": _every_few_seconds("tell_losses"),
+    "tell-venue-alarms": _every_few_seconds("tell_venue_alarms"),
     "tell-stream": _every_few_seconds("tell_stream"),
 }

@@ -2,13 +2,19 @@
 
 from celery import shared_task
 
-from adminpanel import alerts
+from adminpanel import alerts, venue_alerts
 
 
 @shared_task(name="adminpanel.tasks.tell_losses", acks_late=False, time_limit=10)
 def tell_losses() -> int:
     """Tell the admins which markets lost or regained their price."""
     return alerts.tell_losses()
+
+
+@shared_task(name="adminpanel.tasks.tell_venue_alarms", acks_late=False, time_limit=10)
+def tell_venue_alarms() -> int:
+    """Tell the admins what is wrong with the venue."""
+    return venue_alerts.tell_alarms()
 
 
 @shared_task(name="adminpanel.tasks.tell_stream", acks_late=False, time_limit=10)

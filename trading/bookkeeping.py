@@ -9,9 +9,10 @@ from django.db import connection
 from psycopg2.extras import execute_values
 
 from trading.limits import bindings_of
-from trading.models import Fill, LedgerEntry, LedgerTransaction, Order, Position, Trader
+from trading.models import Account, Fill, LedgerEntry, LedgerTransaction, Order, Position, Trader
+from trading.models.traders import Mode
 from trading.venues.base import Filled
-from vanta import tracing
+from vanta import clock, tracing
 from vanta.money import ZERO
 
 A = LedgerEntry.Account
@@ -112,6 +113,28 @@ def book_margin(position: Position, amount_usd: Decimal, *, reference: str) -> N
     _change_balances({(position.trader_id, position.mode): -amount_usd})
 
 
+def book_transfer(trader: Trader, mode: str, amount_usd: Decimal, *, kind: K, reference: str) -> None:
+    """Money that came from outside, or went there (a negative amount), in the caller's transaction."""
+    booked = LedgerTransaction.objects.create(kind=kind, reference=reference, trace_id=tracing.current_trace_id())
+    LedgerEntry.objects.bulk_create(
+        LedgerEntry(transaction=booked, trader=trader, mode=mode, account=account, amount_usd=amount)
+        for account, amount in ((A.FREE, amount_usd), (A.DEPOSITS, -amount_usd))
+    )
+    _change_balances({(trader.pk, mode): amount_usd})
+
+
+def _cover_shortfall(changes: dict[tuple[int, str], Decimal]) -> None:
+    """What a LIVE fill took was there, whatever our books knew: what they lack came from outside, unseen."""
+    for (trader_id, mode), amount in changes.items():
+        if mode != Mode.LIVE:
+            continue
+        account, _ = Account.objects.get_or_create(trader_id=trader_id, mode=mode)
+        missing = -(account.free_balance_usd + amount)
+        if missing > ZERO:
+            reference = f"shortfall:{trader_id}:{clock.now_ms()}"
+            book_transfer(account.trader, mode, missing, kind=K.DEPOSIT, reference=reference)
+
+
 def _reduce_position(order: Order, filled: Filled) -> Position:
     position = Position.objects.select_for_update().get(orders=order)
     share = order.collateral_usd / position.collateral_usd
@@ -195,6 +218,7 @@ def _book(bookings: Sequence[Booking], movements: Sequence[tuple[K, dict[A, Deci
             if amount
         ]
     LedgerEntry.objects.bulk_create(entries)
+    _cover_shortfall(changes)
     _change_balances(changes)
 
 

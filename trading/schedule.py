@@ -38,6 +38,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 5,
         "options": {"queue": "signing", "expires": 10},
     },
+    "reconcile-accounts": {
+        "task": "trading.tasks.reconcile_accounts",
+        "schedule": 10,
+        "options": {"queue": "maintenance", "expires": 10},
+    },
     "canary": {
         "task": "trading.tasks.canary",
         "schedule": 2,

@@ -15,7 +15,7 @@ from risk.values import Limits
 from trading import openings, risk_inputs
 from trading.errors import OrderNotFound
 from trading.limits import bindings_of
-from trading.models import Attempt, Fill, Intent, Order, OrderEvent, OutboxMessage, Position, Trader
+from trading.models import Attempt, Fill, Intent, Order, OrderEvent, OutboxMessage, Position, Trader, VenueEvent
 from trading.order_state import PENDING, OrderState
 from vanta.money import ZERO
 
@@ -56,6 +56,7 @@ class OrderChain:
     attempts: Sequence[Attempt]
     fills: Sequence[Fill]
     messages: Sequence[OutboxMessage]
+    venue_events: Sequence[VenueEvent] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ def order_chain(order_id: int, *, trader: Trader | None = None) -> OrderChain:
         attempts=list(Attempt.objects.filter(intent__order=order).order_by("number")),
         fills=list(order.fills.order_by("at")),
         messages=list(order.messages.order_by("pk")),
+        venue_events=list(VenueEvent.objects.filter(intent__order=order).order_by("received_at", "seq")),
     )
 
 

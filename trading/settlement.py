@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 from django.db import transaction
 
-from trading import bookkeeping, outbox
+from trading import bookkeeping, outbox, shadows
 from trading.bookkeeping import Booking
 from trading.history import transition_all
 from trading.models import Attempt, Order
@@ -68,6 +68,7 @@ def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
         return
     book = bookkeeping.book_openings if filled[0].kind == Order.Kind.OPEN else bookkeeping.book_closings
     book(bookings)
+    shadows.write(bookings)
     outbox.owe_order_cards(filled)
     for order in filled:
         _log_fill(order)

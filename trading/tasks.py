@@ -2,7 +2,16 @@
 
 from celery import shared_task
 
-from trading import accrual, buffer_shares, delegation, execution, guardian, reconciliation, signing_watch
+from trading import (
+    accrual,
+    buffer_shares,
+    delegation,
+    execution,
+    guardian,
+    reconciliation,
+    signing_watch,
+    venue_accounts,
+)
 from trading.services import days, delegates, orders
 from trading.telegram import delivery, updates
 from vanta import clock, heartbeat, redis, wake
@@ -90,6 +99,12 @@ def liquidate_crossed() -> None:
     """Hold the prices against open positions; close what they cross."""
     if guardian.close_crossed():
         execution.drain()
+
+
+@shared_task(**SHORT)
+def reconcile_accounts() -> None:
+    """Bring LIVE accounts to what the venue says of their wallets."""
+    venue_accounts.reconcile_all()
 
 
 @shared_task(**SHORT)

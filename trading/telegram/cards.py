@@ -189,6 +189,8 @@ def _filled(order: Order) -> Payload:
         lines.append(f"Stop  {format_price(position.stop_loss)}")
     if position.take_profit is not None:
         lines.append(f"Take-profit  {format_price(position.take_profit)}")
+    if order.reason == "opened_elsewhere":
+        lines.append("<i>You opened it outside Vanta. It is in your positions from now on.</i>")
     return text("\n".join(lines), *position_buttons(position))
 
 
@@ -200,6 +202,7 @@ def _closed(order: Order, fill: Fill, position: Position) -> Payload:
         "liquidation": "💥 <b>Liquidated</b>",
         "stop_loss": "🛑 <b>Stopped out</b>",
         "take_profit": "🎯 <b>Take-profit</b>",
+        "closed_elsewhere": "✅ <b>Closed outside Vanta</b>",
         "liquidation_buffer": "🛟 <b>Halved close to liquidation</b>",
     }
     lines = [

@@ -6,6 +6,7 @@ from decimal import ROUND_FLOOR, Decimal
 from html import escape
 from typing import Any
 
+from trading.models import Attempt, Fill, ShadowFill
 from trading.selectors import OrderChain
 from trading.telegram import messages
 from vanta.money import format_number, format_percent, format_price, format_usd
@@ -100,18 +101,36 @@ def why(chain: OrderChain) -> str:
         lines.append(_reason(order.state, order.reason))
     if chain.intent is not None:
         lines += ["", f"<b>Sent</b>  nonce <code>{escape(chain.intent.nonce)}</code>"]
-        lines += [f"{_offset(begin, a.started_at)}  attempt {a.number} {a.outcome or 'open'}" for a in chain.attempts]
+        lines += [f"{_offset(begin, a.started_at)}  attempt {a.number} {_answer(a)}" for a in chain.attempts]
+        lines += [f"{_offset(begin, e.received_at)}  {escape(e.kind)}" for e in chain.venue_events]
     for fill in chain.fills:
         lines += [
             "",
             f"<b>Filled</b> at {format_price(fill.price)} · fee {format_usd(fill.fee_usd)} "
             f"· <code>{escape(fill.venue_fill_id)}</code>",
+            *_shadow(fill),
         ]
     lines += _checks(order.decision)
     sent = [row for row in chain.messages if row.telegram_message_id]
     if sent:
         lines += ["", f"<b>Told you</b>  {_times(len(sent))}, last {_offset(begin, sent[-1].sent_at or begin)}"]
     return _within_length(lines)
+
+
+def _answer(attempt: Attempt) -> str:
+    """How an attempt ended, under which tracking id."""
+    status = f" HTTP {attempt.http_status}" if attempt.http_status else ""
+    tracked = f" <code>{escape(attempt.tracking_id)}</code>" if attempt.tracking_id else ""
+    return f"{attempt.outcome or 'open'}{status}{tracked}"
+
+
+def _shadow(fill: Fill) -> list[str]:
+    """What the paper venue would have done at the same moment."""
+    shadow = ShadowFill.objects.filter(fill=fill).first()
+    if shadow is None:
+        return []
+    word = "worse" if shadow.gap_rate >= 0 else "better"
+    return [f"on paper {format_price(shadow.price)}: the venue was {format_percent(abs(shadow.gap_rate), 3)} {word}"]
 
 
 def _reason(state: str, reason: str) -> str:

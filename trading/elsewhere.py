@@ -1,0 +1,156 @@
+"""Booking what the venue did without an order of ours: as an order that is over, so that everything knows of it.
+
+The trader's card, the day's loss, the protections and the history read orders and fills, and these are some.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+
+import structlog
+from django.conf import settings
+
+from feeds.models import Market
+from risk.margin import Side
+from trading import bookkeeping, outbox
+from trading.bookkeeping import Booking
+from trading.history import record_draft, transition
+from trading.models import Fill, Order, Position, Trader
+from trading.models.traders import Mode
+from trading.order_state import OrderState
+from trading.venues.avantis import orders
+from trading.venues.avantis.history import Execution
+from trading.venues.avantis.trades import VenueTrade
+from trading.venues.base import Filled, Trade
+from vanta import clock, tracing
+from vanta.money import ONE, ZERO, quantize_price
+
+log = structlog.get_logger(__name__)
+OPENED = "opened_elsewhere"
+CLOSED = "closed_elsewhere"
+REASONS = {"liquidation": "liquidation", "take_profit": "take_profit", "stop_loss": "stop_loss"}
+LEAST_MOVE = Decimal("0.01")  # of the entry: no exit price is lower
+
+
+def book_opening(trader: Trader, market: Market, trade: VenueTrade) -> Order:
+    """Adopt a trade that was opened outside Vanta, in the caller's transaction."""
+    order = _order(trader, market, Order.Kind.OPEN, trade.side, trade.collateral_usd, trade.leverage, OPENED)
+    order.quoted_price, order.stop_loss, order.take_profit = trade.entry_price, trade.stop_loss, trade.take_profit
+    order.save()
+    named = Trade(trade.collateral_usd, trade.leverage, trade.index, trade.opened_at_s)
+    fill_id = f"elsewhere-{trader.pk}-{trade.pair_index}-{trade.index}-{trade.opened_at_s}"
+    filled = Filled(
+        venue_fill_id=fill_id,
+        price=trade.entry_price,
+        executed_at=clock.from_ms(trade.opened_at_s * 1000),
+        fee_usd=ZERO,
+        liquidation_price=trade.liquidation_price,
+        trade=named,
+    )
+    _book(order, filled)
+    return order
+
+
+def book_closing(
+    position: Position, taken_usd: Decimal, history: Sequence[Execution], *, unexplained_usd: Decimal | None
+) -> None:
+    """Book that the venue closed so much of a position: as its history says, else by what the wallet has more.
+
+    `unexplained_usd` is that, None where it is not this position's alone: then nothing is paid out here, and what
+    came in is booked as a deposit.
+    """
+    left = taken_usd
+    for row in _of(position, history):
+        if left <= ZERO or Fill.objects.filter(venue_fill_id=_fill_id(row)).exists():
+            continue
+        part = min(row.collateral_usd, left)
+        left -= part
+        _close(position, part, row.price, row.paid_out_usd, REASONS.get(row.kind, CLOSED), _fill_id(row), row.at_ms)
+    if left > ZERO:
+        payout = max(unexplained_usd or ZERO, ZERO) if left == taken_usd else ZERO
+        fill_id = f"elsewhere-{position.pk}-{clock.now_ms()}"
+        _close(position, left, _implied_price(position, left, payout), payout, CLOSED, fill_id, clock.now_ms())
+
+
+def _of(position: Position, history: Sequence[Execution]) -> list[Execution]:
+    """The rows that closed something of this trade, oldest first; those of our own orders were booked under theirs."""
+    name = (position.market.pair_index, position.venue_index, position.venue_opened_at_s)
+    ours = set(Fill.objects.filter(position=position).values_list("order__intent__nonce", flat=True))
+    rows = [
+        row
+        for row in history
+        if (row.pair_index, row.index, row.opened_at_s) == name
+        and row.kind in ("close", *REASONS)
+        and not (row.nonce and row.nonce in ours)
+    ]
+    return sorted(rows, key=lambda row: row.at_ms)
+
+
+def _fill_id(row: Execution) -> str:
+    return f"elsewhere-{row.transaction_hash}-{row.order_id}"[:100]
+
+
+def _close(
+    position: Position, part_usd: Decimal, price: Decimal, payout_usd: Decimal, reason: str, fill_id: str, at_ms: int
+) -> None:
+    position.refresh_from_db()
+    order = _order(
+        position.trader, position.market, Order.Kind.CLOSE, Side(position.side), part_usd, position.leverage, reason
+    )
+    order.position, order.quoted_price = position, position.entry_price
+    order.save()
+    if reason == bookkeeping.LIQUIDATION:
+        price, payout_usd = price or position.liquidation_price, ZERO
+    filled = orders.closing_fill(order, fill_id, price, payout_usd, {"where": "venue"})
+    _book(order, _at(filled, fill_id, at_ms))
+
+
+def _at(filled: Filled, fill_id: str, at_ms: int) -> Filled:
+    return Filled(
+        venue_fill_id=fill_id,
+        price=filled.price,
+        executed_at=clock.from_ms(at_ms),
+        fee_usd=filled.fee_usd,
+        pnl_usd=filled.pnl_usd,
+        payout_usd=filled.payout_usd,
+        detail=filled.detail,
+    )
+
+
+def _implied_price(position: Position, part_usd: Decimal, payout_usd: Decimal) -> Decimal:
+    """The exit price at which a closing without fees would have paid this."""
+    move = (payout_usd - part_usd) / (part_usd * position.leverage) * Side(position.side).sign
+    return quantize_price(position.entry_price * max(ONE + move, LEAST_MOVE))
+
+
+def _order(
+    trader: Trader, market: Market, kind: Order.Kind, side: Side, collateral: Decimal, leverage: Decimal, reason: str
+) -> Order:
+    """The order that stands for it; not saved."""
+    now = clock.now()
+    return Order(
+        trader=trader,
+        market=market,
+        mode=Mode.LIVE,
+        kind=kind,
+        side=side,
+        collateral_usd=collateral,
+        leverage=max(leverage, ONE),
+        reason=reason,
+        trace_id=tracing.current_trace_id(),
+        chat_id=trader.chat_id,
+        valid_until=now + dt.timedelta(seconds=settings.DRAFT_VALID_S),
+        next_check_at=now,
+    )
+
+
+def _book(order: Order, filled: Filled) -> None:
+    record_draft(order)
+    for state in (OrderState.APPROVED, OrderState.SUBMITTING, OrderState.FILLED):
+        transition(order, state, filled.detail if state == OrderState.FILLED else None)
+    if order.kind == Order.Kind.OPEN:
+        bookkeeping.book_openings([Booking(order, filled)])
+    else:
+        bookkeeping.book_closings([Booking(order, filled)])
+    outbox.owe_order_cards([order])
+    log.warning("booked_from_venue", order_id=order.pk, reason=order.reason)
