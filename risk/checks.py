@@ -73,6 +73,7 @@ STATE_RULES: tuple[tuple[str, Rule], ...] = (
     ("delegate_expires_soon", live.delegate_lasts),
     ("live_not_confirmed", live.confirmed),
     ("books_disputed", live.books_agree),
+    ("venue_refuses", live.venue_takes_orders),
     ("price_unavailable", price.price_is_there),
 )
 NUMBER_RULES: tuple[tuple[str, Rule], ...] = (  # asked only where every input is a usable number

@@ -143,12 +143,14 @@ class Losses:
 class LiveTerms:
     """What an opening with real money depends on besides its account.
 
-    `delegate_hours_left` is None where the trader has no active delegate; `max_notional_usd` caps one order.
+    `is_refused`: the venue has lately taken none of the system's orders. `delegate_hours_left` is None where the trader
+    has no active delegate; `max_notional_usd` caps one order.
     """
 
     is_switched_on: bool
     is_confirmed: bool
     is_disputed: bool
+    is_refused: bool
     delegate_hours_left: Decimal | None
     max_notional_usd: Decimal
 

@@ -40,6 +40,12 @@ def books_agree(case: Case) -> CheckResult | None:
     return None if live is None else CheckResult("books_disputed", not live.is_disputed)
 
 
+def venue_takes_orders(case: Case) -> CheckResult | None:
+    """The venue takes orders of the kind that is sent at all."""
+    live = case.account.live
+    return None if live is None else CheckResult("venue_refuses", not live.is_refused)
+
+
 def canary(case: Case) -> CheckResult | None:
     """Notional of one LIVE order."""
     live = case.account.live

@@ -47,7 +47,15 @@ def test_what_the_words_say_would_pass_passes_when_it_is_typed(row: Row) -> None
 
 
 LIVE_CODES = {  # test_live_rules.py
-    *("live_switched_off", "no_delegate", "delegate_expires_soon", "live_not_confirmed", "books_disputed", "canary"),
+    *(
+        "live_switched_off",
+        "no_delegate",
+        "delegate_expires_soon",
+        "live_not_confirmed",
+        "books_disputed",
+        "venue_refuses",
+        "canary",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ LIVE = LiveTerms(
     is_switched_on=True,
     is_confirmed=True,
     is_disputed=False,
+    is_refused=False,
     delegate_hours_left=D(24),
     max_notional_usd=D(1000),
 )
@@ -36,6 +37,7 @@ def test_an_opening_that_has_all_of_it_is_approved() -> None:
         ({"delegate_hours_left": D(-1)}, "delegate_expires_soon"),
         ({"is_confirmed": False}, "live_not_confirmed"),
         ({"is_disputed": True}, "books_disputed"),
+        ({"is_refused": True}, "venue_refuses"),
         ({"max_notional_usd": D("999.99")}, "canary"),
     ],
 )

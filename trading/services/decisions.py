@@ -1,7 +1,9 @@
 """Deciding on orders: the risk checks asked with what the books say, and their answer kept with the order."""
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -16,12 +18,14 @@ from risk.margin import Side
 from risk.usage import Usage
 from trading import risk_inputs
 from trading.keys.active import active_delegate
-from trading.models import Order
+from trading.models import Attempt, Order
 from trading.models.traders import Mode
 from trading.risk_inputs import Desk
 from vanta import clock
 
 SECONDS_AN_HOUR = 3600
+REFUSALS = 3
+REFUSED_FOR = dt.timedelta(hours=1)
 
 
 def opening_request(order: Order) -> OpeningRequest:
@@ -90,8 +94,22 @@ def live_terms(order: Order, *, is_draft: bool) -> LiveTerms:
         is_switched_on=execution_mode.current() == ExecutionMode.LIVE and order.trader.execution_mode == Mode.LIVE,
         is_confirmed=is_draft or order.live_confirmed_at is not None,
         is_disputed=order.trader.disputed_since is not None,
+        is_refused=venue_refuses(),
         delegate_hours_left=hours,
         max_notional_usd=settings.CANARY_MAX_NOTIONAL_USD,
+    )
+
+
+def venue_refuses() -> bool:
+    """Whether the last LIVE submissions were all refused as malformed, and lately: the venue wants them otherwise now.
+
+    Sending more would only use up orders; closings go on, and the first that is taken ends it.
+    """
+    answered = Attempt.objects.filter(intent__order__mode=Mode.LIVE, finished_at__isnull=False).order_by("-pk")
+    last = list(answered.values_list("http_status", "finished_at")[:REFUSALS])
+    since = clock.now() - REFUSED_FOR
+    return len(last) == REFUSALS and all(
+        status == HTTPStatus.BAD_REQUEST and at is not None and at > since for status, at in last
     )
 
 

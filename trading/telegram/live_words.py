@@ -23,6 +23,9 @@ DENIALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "books_disputed": lambda _: (
         "The venue's books differ from ours. No openings until an admin has looked at it. Closing works."
     ),
+    "venue_refuses": lambda _: (
+        "The venue refuses our orders at the moment; admins have been told. Closing may work in its own app."
+    ),
     "canary": lambda n: f"Notional {_usd(n['measured'])} is above the {_usd(n['limit'])} that one LIVE order may have.",
 }
 

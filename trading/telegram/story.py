@@ -79,6 +79,7 @@ _PLAIN = {
     "no_delegate": "permission of the wallet",
     "live_not_confirmed": "real money confirmed",
     "books_disputed": "the venue's books",
+    "venue_refuses": "the venue's taking orders",
     "rate_limits_unavailable": "what was opened lately",
 }
 

@@ -3,18 +3,21 @@
 import datetime as dt
 
 import pytest
+import time_machine
+from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from risk import execution_mode
 from risk.execution_mode import ExecutionMode
-from tests.trading.live.world import LIVE, LiveTrader, settle
+from tests.trading.live.world import LIVE, LiveTrader, fault, settle
 from tests.trading.people import buttons, words
 from trading import execution
 from trading.errors import LiveNotConfirmed
 from trading.models import Delegate, Intent, Trader, VenueAlarm, VenueIdentity
-from trading.services import placing
+from trading.services import decisions, placing
 from trading.venues.avantis import identity
 from vanta import clock
+from vanta.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +74,15 @@ def test_more_than_the_canary_is_denied(live: LiveTrader, settings: Settings) ->
     assert refused(live) == "canary"
 
 
+def test_a_venue_that_refuses_three_in_a_row_is_sent_no_more_openings(live: LiveTrader) -> None:
+    fault(live.sandbox, "status", status=400, count=3)
+    for _ in range(3):
+        assert settle(live.approve("/long ETH 10 10x")).state == "REJECTED"
+    assert refused(live) == "venue_refuses"
+    with time_machine.travel(clock.now() + dt.timedelta(hours=2), tick=True):
+        assert not decisions.venue_refuses()
+
+
 def test_live_switched_off_between_preview_and_tap(live: LiveTrader) -> None:
     order = live.drafts("/long ETH 100 10x")
     execution_mode.change(ExecutionMode.DRY, actor="test", reason="a test")
@@ -123,7 +135,11 @@ def test_a_venue_with_another_router_is_sent_nothing(live: LiveTrader) -> None:
     identity.forget()
     execution.drain(modes=LIVE)
     order.refresh_from_db()
-    assert (order.state, live.effects) == ("APPROVED", [])
+    assert (order.state, live.effects, Intent.objects.count()) == ("APPROVED", [], 0)
     assert VenueIdentity.objects.get().refused is not None
     assert VenueAlarm.objects.filter(kind="identity").count() == 1
-    assert not Intent.objects.exists()
+    with pytest.raises(CommandError):
+        call_command("trust_venue")  # not without a reason
+    call_command("trust_venue", reason="announced by the venue")
+    assert AuditEntry.objects.get(action="venue.trust").reason == "announced by the venue"
+    assert settle(order).state == "FILLED"

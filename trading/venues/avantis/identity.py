@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from eth_utils.address import is_address, to_checksum_address
 
 from trading import alarms
 from trading.models import VenueIdentity
 from trading.venues.avantis.client import VenueUnreachable, venue_client
 from trading.venues.avantis.messages import Domain
+from vanta import audit
 
 log = structlog.get_logger(__name__)
 ASKED_AGAIN_AFTER_S = 60
@@ -60,6 +62,21 @@ def known_domain() -> Domain | None:
     """What messages are signed for; None where the venue was never seen or is not what it was."""
     known = VenueIdentity.objects.filter(address=settings.VERANTA_TX_BUILDER_URL, refused__isnull=True).first()
     return Domain(known.chain_id, known.trading_router) if known else None
+
+
+@transaction.atomic
+def accept(*, actor: str, reason: str) -> Domain | None:
+    """Take what is refused now for what the venue is, with its audit entry; None where nothing is refused."""
+    known = VenueIdentity.objects.select_for_update().filter(refused__isnull=False).first()
+    if known is None or known.refused is None:
+        return None
+    before = {"chain_id": known.chain_id, "trading_router": known.trading_router}
+    after = known.refused
+    known.chain_id, known.trading_router, known.refused = after["chain_id"], after["trading_router"], None
+    known.save()
+    alarms.lift(alarms.Kind.IDENTITY, known.address[:100])
+    audit.append(actor=actor, action="venue.trust", subject=known.address, before=before, after=after, reason=reason)
+    return Domain(known.chain_id, known.trading_router)
 
 
 def forget() -> None:
