@@ -7,7 +7,7 @@ import datetime as dt
 import threading
 
 import structlog
-from celery.signals import celeryd_after_setup, worker_shutdown
+from celery.signals import celeryd_after_setup, worker_process_shutdown, worker_shutdown
 from django.conf import settings
 from django.db import close_old_connections, connection
 
@@ -88,3 +88,9 @@ def _stop(**_: object) -> None:
     while _watches:
         _watches.pop().stop()
         close_client()
+
+
+@worker_process_shutdown.connect
+def _close(**_: object) -> None:
+    """A child of the worker has a client of its own."""
+    close_client()

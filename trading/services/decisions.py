@@ -88,7 +88,7 @@ def live_terms(order: Order, *, is_draft: bool) -> LiveTerms:
     """What the order's real money depends on, now."""
     delegate = active_delegate(order.trader_id)
     hours = None
-    if delegate is not None and delegate.expires_at is not None:
+    if delegate is not None and delegate.expires_at is not None and delegate.disabled_since is None:
         hours = Decimal(int((delegate.expires_at - clock.now()).total_seconds())) / SECONDS_AN_HOUR
     return LiveTerms(
         is_switched_on=execution_mode.current() == ExecutionMode.LIVE and order.trader.execution_mode == Mode.LIVE,

@@ -11,7 +11,7 @@ from risk import trading_state
 from risk.trading_state import TradingState
 from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, settle
 from tests.trading.pipeline import assert_books_balance
-from trading import execution
+from trading import execution, venue_accounts
 from trading.models import Attempt, Fill, Intent, Order, Position, VenueAlarm, VenueEvent
 from trading.venues.avantis import client
 from trading.venues.registry import VENUES
@@ -125,6 +125,40 @@ def test_what_cannot_be_trusted_expires_nothing(live: LiveTrader, broken: dict[s
         settle(order)
     assert order.state == "EXPIRED"
     assert_agrees(live, order)
+
+
+def test_an_effect_is_believed_before_an_unused_nonce_until_the_node_cannot_be_behind(live: LiveTrader) -> None:
+    order = live.approve()
+    fault(live.sandbox, "lost_accept", count=1)
+    fault(live.sandbox, "tamper", service="tx-builder", set={"data.used": False})
+    execution.drain(modes=LIVE)
+    trading_state.change(TradingState.REDUCING, actor="test", reason="no second submission")
+    with later(live.sandbox, 90):
+        look()
+        order.refresh_from_db()
+        assert order.state == "UNKNOWN"
+        assert VenueAlarm.objects.filter(kind="disputed_fill").exists()
+        live.sandbox.control.delete("/control/faults")
+        settle(order)
+    assert order.state == "FILLED"
+    assert_agrees(live, order)
+
+
+def test_a_closing_that_never_arrived_expires_though_its_trade_has_ended(live: LiveTrader) -> None:
+    position = live.opened()
+    order = live.close(position)
+    fault(live.sandbox, "drop", when="before")
+    execution.drain(modes=LIVE)
+    name = {"trader": live.wallet, "pairIndex": 0, "index": position.venue_index}
+    live.sandbox.post("/control/venue/liquidate", **name).raise_for_status()
+    with later(live.sandbox, 90):
+        settle(order)
+    assert order.state == "EXPIRED"
+    venue_accounts.reconcile_all()
+    position.refresh_from_db()
+    assert position.status == "liquidated"
+    assert live.booked == live.balance
+    assert_books_balance()
 
 
 def test_the_local_clock_expires_nothing(live: LiveTrader) -> None:

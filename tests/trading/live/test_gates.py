@@ -9,9 +9,9 @@ from pytest_django import Settings
 
 from risk import execution_mode
 from risk.execution_mode import ExecutionMode
-from tests.trading.live.world import LIVE, LiveTrader, fault, settle
+from tests.trading.live.world import LIVE, LiveTrader, fault, make_due, settle
 from tests.trading.people import buttons, words
-from trading import execution
+from trading import dispatcher, execution
 from trading.errors import LiveNotConfirmed
 from trading.models import Delegate, Intent, Trader, VenueAlarm, VenueIdentity
 from trading.services import decisions, placing
@@ -69,6 +69,11 @@ def test_a_delegate_that_ends_within_a_day_opens_nothing(live: LiveTrader) -> No
     assert refused(live) == "delegate_expires_soon"
 
 
+def test_a_delegate_that_the_venue_does_not_know_any_more_opens_nothing(live: LiveTrader) -> None:
+    Delegate.objects.update(disabled_since=clock.now())
+    assert refused(live) == "no_delegate"
+
+
 def test_more_than_the_canary_is_denied(live: LiveTrader, settings: Settings) -> None:
     settings.CANARY_MAX_NOTIONAL_USD = 500
     assert refused(live) == "canary"
@@ -110,6 +115,14 @@ def test_other_workers_leave_live_orders_alone(live: LiveTrader) -> None:
     assert execution.drain() == 0
     order.refresh_from_db()
     assert order.state == "APPROVED"
+
+
+def test_a_live_order_wakes_the_signing_worker_and_nobody_else(live: LiveTrader) -> None:
+    live.approve()
+    make_due()
+    kinds = dispatcher.due_kinds()
+    assert "signing" in kinds
+    assert "orders" not in kinds
 
 
 def test_without_its_key_nothing_is_signed_and_somebody_is_told(live: LiveTrader, settings: Settings) -> None:

@@ -8,7 +8,6 @@ import os
 import queue
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, TypeVar
 
 import httpx
@@ -238,18 +237,17 @@ def _fail(stored: "asyncio.Future[None]", error: Exception) -> None:
         stored.set_exception(error)
 
 
+_clients: dict[int, VenueClient] = {}  # by process: one that was made before a fork has no thread in the child
+
+
 def venue_client() -> VenueClient:
-    """The process's client."""
-    return _client_of(os.getpid())
-
-
-@cache
-def _client_of(pid: int) -> VenueClient:
-    return VenueClient()
+    """The process's client. No lock guards it: a fork while it is held would leave the child waiting for ever."""
+    known = _clients.get(os.getpid())
+    return known if known is not None else _clients.setdefault(os.getpid(), VenueClient())
 
 
 def close_client() -> None:
     """Close the process's client, if it has one."""
-    if _client_of.cache_info().currsize:
-        venue_client().close()
-        _client_of.cache_clear()
+    client = _clients.pop(os.getpid(), None)
+    if client is not None:
+        client.close()

@@ -24,7 +24,8 @@ from vanta.money import ONE, ZERO, quantize_price, quantize_usdc
 
 log = structlog.get_logger(__name__)
 MARGIN_S = 20  # beyond the deadline, for what the venue's node may be behind the chain's
-SKEW_S = 5  # between our clock and the venue's
+CONTRADICTED_S = 300  # beyond the deadline, after which a nonce that still is unused is believed against appearances
+SKEW_S = 30  # between our clock and the venue's
 LEAST_KEPT = Decimal("0.75")  # of the collateral, after an opening fee
 DUST = Decimal("0.01")
 
@@ -37,15 +38,16 @@ def find(order: Order, intent: Intent, *, may_resubmit: bool) -> Outcome:
     )
     if isinstance(state, NotTold):
         return Unknown(f"nonce_{state.reason}", may_resubmit)
-    is_over = state.block_time_s > intent.deadline.timestamp() + MARGIN_S
+    late_s = state.block_time_s - intent.deadline.timestamp()
+    is_over = late_s > MARGIN_S
     if isinstance(state, UnusedAt) and not is_over:
         return Unknown("not_executed", may_resubmit)
     try:
+        if isinstance(state, UnusedAt):
+            return _never_executed(order, intent, is_believed=late_s > CONTRADICTED_S)
         found = _effect(order, intent)
         if found is not None:
-            return found if not isinstance(state, UnusedAt) else _contradiction(order)
-        if isinstance(state, UnusedAt):
-            return Expired()
+            return found
         return _no_effect(order, intent) if is_over else Unknown("nonce_used", may_resubmit=False)
     except VenueUnreachable:
         return Unknown("effect_not_told", may_resubmit=False)
@@ -150,10 +152,16 @@ def _no_effect(order: Order, intent: Intent) -> Outcome:
     return Rejected("canceled_by_venue", {"venue_event": "no_effect"})
 
 
-def _contradiction(order: Order) -> Unknown:
-    """The nonce is said to be unused, but its effect shows: nobody is believed."""
-    alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, f"order {order.pk}", "its effect shows, its nonce is unused")
-    return Unknown("effect_without_nonce", may_resubmit=False)
+def _never_executed(order: Order, intent: Intent, *, is_believed: bool) -> Outcome:
+    """The nonce is unused after the deadline. Where an opening's effect shows all the same, the node may be behind.
+
+    Five minutes later it is not: then somebody opened such a trade elsewhere. A closing's trade may have ended by
+    itself meanwhile.
+    """
+    if order.kind == Order.Kind.OPEN and not is_believed and _effect(order, intent) is not None:
+        alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, f"order {order.pk}", "its effect shows, its nonce is unused")
+        return Unknown("effect_without_nonce", may_resubmit=False)
+    return Expired()
 
 
 def _others_in_flight(order: Order) -> bool:
