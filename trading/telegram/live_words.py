@@ -7,8 +7,8 @@ from typing import Any
 from vanta.money import format_usd
 
 
-def _usd(amount: str) -> str:
-    return f"{format_usd(Decimal(amount))} USDC"
+def _usd(numbers: Mapping[str, Any], name: str) -> str:
+    return f"{format_usd(Decimal(numbers[name]))} USDC" if name in numbers else "—"
 
 
 DENIALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
@@ -26,7 +26,7 @@ DENIALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "venue_refuses": lambda _: (
         "The venue refuses our orders at the moment; admins have been told. Closing may work in its own app."
     ),
-    "canary": lambda n: f"Notional {_usd(n['measured'])} is above the {_usd(n['limit'])} that one LIVE order may have.",
+    "canary": lambda n: f"Notional {_usd(n, 'measured')} is above the {_usd(n, 'limit')} that one LIVE order may have.",
 }
 
 REASONS = {
