@@ -11,6 +11,7 @@ from risk import trading_state
 from risk.trading_state import TradingState
 from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, settle
 from tests.trading.pipeline import assert_books_balance
+from tests.waiting import wait_until
 from trading import execution, venue_accounts
 from trading.models import Attempt, Fill, Intent, Order, Position, VenueAlarm, VenueEvent
 from trading.venues.avantis import client
@@ -133,6 +134,7 @@ def test_an_effect_is_believed_before_an_unused_nonce_until_the_node_cannot_be_b
     fault(live.sandbox, "tamper", service="tx-builder", set={"data.used": False})
     execution.drain(modes=LIVE)
     trading_state.change(TradingState.REDUCING, actor="test", reason="no second submission")
+    wait_until(lambda: live.effects, 10, "the venue has executed it")
     with later(live.sandbox, 90):
         look()
         order.refresh_from_db()
