@@ -17,6 +17,7 @@ DAY_LOCKED = "day_locked"
 CLOSING_STUCK = "closing_stuck"
 CONNECT_LINK = "connect_link"
 DELEGATE_NEWS = "delegate_news"
+INVARIANT_BROKEN = "invariant_broken"
 
 
 _together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)

@@ -43,6 +43,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10,
         "options": {"queue": "maintenance", "expires": 10},
     },
+    "check-invariants": {
+        "task": "trading.tasks.check_invariants",
+        "schedule": 60,
+        "options": {"queue": "maintenance", "expires": 60},
+    },
     "canary": {
         "task": "trading.tasks.canary",
         "schedule": 2,

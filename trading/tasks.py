@@ -8,6 +8,7 @@ from trading import (
     delegation,
     execution,
     guardian,
+    invariants,
     reconciliation,
     signing_watch,
     venue_accounts,
@@ -105,6 +106,12 @@ def liquidate_crossed() -> None:
 def reconcile_accounts() -> None:
     """Bring LIVE accounts to what the venue says of their wallets."""
     venue_accounts.reconcile_all()
+
+
+@shared_task(**SHORT)
+def check_invariants() -> None:
+    """Ask whether the books agree with each other; a breach stops openings."""
+    invariants.check()
 
 
 @shared_task(**SHORT)

@@ -1,6 +1,7 @@
 """The admin's pages, one file a subject; importing this registers them."""
 
 from adminpanel.admin import (
+    breaches,
     controls,
     days,
     delegates,
@@ -16,6 +17,7 @@ from adminpanel.admin import (
 )
 
 __all__ = [
+    "breaches",
     "controls",
     "days",
     "delegates",

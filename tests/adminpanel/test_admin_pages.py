@@ -31,6 +31,7 @@ from trading.models import (
     DayOpening,
     Delegate,
     Fill,
+    InvariantBreach,
     LedgerTransaction,
     Order,
     OutboxMessage,
@@ -65,6 +66,9 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
         reason="vetoed",
         began_at=clock.now(),
         excluded=[{"source": "coingecko", "reason": "outlier"}, "nonsense", {}],
+    ),
+    InvariantBreach: lambda: InvariantBreach.objects.create(
+        code="ledger_sums_to_zero", subject="fill:1", detail="sums to 1"
     ),
     Alert: lambda: Alert.objects.create(kind=Alert.Kind.PRICE_STREAM, began_at=clock.now()),
     RiskPolicy: lambda: make_policy("Careful", max_leverage=Decimal(20)),

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from adminpanel.admin.columns import shortened
 from tests.factories import make_order
+from trading.models import InvariantBreach
 from vanta import clock
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +76,13 @@ def test_a_reason_is_written_in_words(admin_client: Client) -> None:
 def test_a_long_hash_is_known_by_its_ends() -> None:
     assert shortened("paper-17") == "paper-17"
     assert "0x012345…89abcdef" in shortened(f"0x{'0123456789abcdef' * 4}")
+
+
+def test_a_broken_invariant_says_which_rule_and_where(admin_client: Client) -> None:
+    InvariantBreach.objects.create(code="balance_is_the_ledgers", subject="trader 1 DRY", detail="balance 2, ledger 1")
+
+    html = rows(listed(admin_client, "trading_invariantbreach"))
+
+    assert "Every free balance is what the ledger says." in html
+    assert "trader 1 DRY" in html
+    assert "balance 2, ledger 1" in html

@@ -1,5 +1,6 @@
 """Trading's tables, one file a subject."""
 
+from trading.models.breaches import InvariantBreach
 from trading.models.days import DayOpening
 from trading.models.delegates import ConnectLink, Delegate, DelegateRelay
 from trading.models.ledger import LedgerEntry, LedgerTransaction
@@ -20,6 +21,7 @@ __all__ = [
     "DelegateRelay",
     "Fill",
     "Intent",
+    "InvariantBreach",
     "LedgerEntry",
     "LedgerTransaction",
     "MarketWatch",

@@ -19,8 +19,17 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, Tele
 from risk import trading_state
 from trading import outbox
 from trading.models import Order, OutboxMessage
-from trading.outbox import BUFFER_ALERT, CHART, CLOSING_STUCK, CONNECT_LINK, DAY_LOCKED, DELEGATE_NEWS, ORDER_CARD
-from trading.telegram import buffer_cards, cards, chart_cards, messages, risk_pages, wallet_pages
+from trading.outbox import (
+    BUFFER_ALERT,
+    CHART,
+    CLOSING_STUCK,
+    CONNECT_LINK,
+    DAY_LOCKED,
+    DELEGATE_NEWS,
+    INVARIANT_BROKEN,
+    ORDER_CARD,
+)
+from trading.telegram import breach_words, buffer_cards, cards, chart_cards, messages, risk_pages, wallet_pages
 from trading.telegram.client import bot_loop
 from vanta import clock, metrics, tracing
 
@@ -44,6 +53,7 @@ WRITTEN_WHEN_SENT: dict[str, Callable[[Mapping[str, Any]], cards.Payload]] = {
     DAY_LOCKED: risk_pages.day_locked,
     CONNECT_LINK: wallet_pages.connect_link,
     DELEGATE_NEWS: wallet_pages.news,
+    INVARIANT_BROKEN: breach_words.broken,
 }
 Call = tuple[str, dict[str, Any]]
 UNRENDERABLE = "unrenderable"
