@@ -46,8 +46,8 @@ bench: install-dev ## measure, in 5 minutes at most; writes .bench/latest.json
 soak: install-dev ## ten minutes of 112 markets: processor, memory, age of the prices (SOAK_SECONDS=60 for less)
 	$(BIN)/python -m tests.bench soak
 
-crash-matrix: install-dev ## the tests that kill processes and services in the middle of work
-	$(BIN)/python -m pytest -m crash
+crash-matrix: install-dev ## kill an order's path before and after every write and network call; writes .bench/crash-matrix.json
+	$(BIN)/python -m tests.crash
 
 lock: install-dev ## pin requirements.in and the development tools, universal and with hashes
 	$(COMPILE) requirements.in -o requirements.txt

@@ -1,0 +1,10 @@
+"""The crash matrix: every write and every network call in the path of an order, killed just before and just after.
+
+    python -m tests.crash                 the whole matrix (`make crash-matrix`)
+    python -m tests.crash --share 10      every tenth cell, as the test suite runs it
+
+A lane is a process with a database, Redis databases and a sandbox of its own. For every cell it forks a victim, which
+walks the path of a scenario until its place on the tape and kills itself there with SIGKILL; then survivors, two at a
+time, which begin with nothing but what was committed; at last a judge, which knows the venue's journal and the tables,
+and nothing of what happened.
+"""

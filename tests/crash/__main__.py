@@ -1,0 +1,140 @@
+"""Start scratch services and lanes, deal the cells out, print the matrix; exits 1 where a cell is not as it must be."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import psycopg2
+
+from tests.crash import report
+from tests.trading.bot_api import running_bot_api
+from vanta.devservices import DevServices
+from vanta.supervision.environment import generated_secrets, sandbox_urls
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+MANAGE = [sys.executable, "-W", "ignore", "manage.py"]
+Cell = dict[str, Any]
+
+
+class Lane:
+    """A process that plays cells, one after the other."""
+
+    def __init__(self, number: int, process: "subprocess.Popen[str]") -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self.number, self._process = number, process
+        self._to: IO[str] = process.stdin
+        self._from: IO[str] = process.stdout
+        self._played = 0
+
+    def play(self, cell: Cell) -> Cell:
+        """What became of the cell. Raises RuntimeError where the lane itself broke."""
+        self._played += 1
+        self._to.write(json.dumps({**cell, "number": self._played}) + "\n")
+        self._to.flush()
+        line = self._from.readline()
+        if not line:
+            raise RuntimeError(f"lane {self.number} ended; its log says why")
+        told: Cell = json.loads(line)
+        return told
+
+
+def main() -> int:
+    asked = _arguments()
+    began = time.monotonic()
+    with ExitStack() as stack:
+        services = stack.enter_context(_services())
+        lanes = [stack.enter_context(_lane(number, services, Path(asked.logs))) for number in range(asked.lanes)]
+        recorded = _play_all(lanes, [{"scenario": name} for name in asked.scenarios])
+        cells = [cell for told in recorded for cell in _cells(told)][asked.offset :: asked.share]
+        played = _play_all(lanes, cells)
+    matrix = report.matrix(recorded, played, seconds=time.monotonic() - began)
+    Path(asked.out).parent.mkdir(parents=True, exist_ok=True)
+    Path(asked.out).write_text(json.dumps(matrix, indent=1))
+    sys.stdout.write(report.text(matrix))
+    return 1 if matrix["wrong"] else 0
+
+
+def _arguments() -> argparse.Namespace:
+    # The scenarios need Django to be imported; their names do not.
+    names = ["open", "close", "close half", "stop", "take profit", "liquidation", "add margin"]
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
+    parser.add_argument("--scenarios", nargs="*", default=names, choices=names)
+    parser.add_argument("--share", type=int, default=1, help="play every n-th cell only")
+    parser.add_argument("--offset", type=int, default=0, help="which of them: begin with this one")
+    parser.add_argument("--lanes", type=int, default=max(2, os.cpu_count() or 2))
+    parser.add_argument("--out", default=str(CHECKOUT / ".bench" / "crash-matrix.json"))
+    parser.add_argument("--logs", default=str(CHECKOUT / ".bench"))
+    return parser.parse_args()
+
+
+def _cells(told: Cell) -> Iterator[Cell]:
+    for step, label in enumerate(told["steps"]):
+        for when in ("before", "after"):
+            yield {"scenario": told["scenario"], "step": step, "label": label, "when": when}
+
+
+def _play_all(lanes: Sequence[Lane], cells: Sequence[Cell]) -> list[Cell]:
+    """All cells, each by the lane that is free; in their order."""
+    free = list(lanes)
+
+    def play(cell: Cell) -> Cell:
+        lane = free.pop()
+        try:
+            return lane.play(cell)
+        finally:
+            free.append(lane)
+
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        return list(threads.map(play, cells))
+
+
+@contextmanager
+def _services() -> Iterator[DevServices]:
+    services = DevServices.temporary().start()
+    try:
+        yield services
+    finally:
+        services.remove()
+
+
+@contextmanager
+def _lane(number: int, services: DevServices, logs: Path) -> Iterator[Lane]:
+    """A lane with everything of its own."""
+    environment = {**os.environ, **services.environment(broker=2 + 2 * number), **generated_secrets()}
+    name = f"lane{number}"
+    with closing(psycopg2.connect(environment["DATABASE_URL"])) as database:
+        database.autocommit = True
+        database.cursor().execute(f"CREATE DATABASE {name}")
+    environment["DATABASE_URL"] = urlsplit(environment["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+    environment |= {"ENVIRONMENT": "test", "VANTA_STATE_DIR": str(services.state_dir)}
+    subprocess.run([*MANAGE, "migrate", "--noinput", "-v", "0"], cwd=CHECKOUT, env=environment, check=True)
+    logs.mkdir(parents=True, exist_ok=True)
+    with running_bot_api() as sandbox, (logs / f"crash-{name}.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.crash.lane"],
+            cwd=CHECKOUT,
+            env={**environment, **sandbox_urls(sandbox.url)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            yield Lane(number, process)
+        finally:
+            process.kill()
+            process.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
