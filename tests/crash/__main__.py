@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -50,6 +51,7 @@ class Lane:
 
 def main() -> int:
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that everything is ended
     began = time.monotonic()
     with ExitStack() as stack:
         services = stack.enter_context(_services())
