@@ -20,7 +20,7 @@ from tests.factories import (
 )
 from trading import bookkeeping, history
 from trading.bookkeeping import Booking
-from trading.models import Attempt, Delegate, Intent, Order, TelegramUpdate
+from trading.models import Attempt, Delegate, Intent, Order, TelegramUpdate, Trader
 from trading.order_state import OrderState
 from trading.venues.base import Filled
 from vanta import clock
@@ -113,6 +113,11 @@ def order_with_long_words() -> Order:
     )
     Alert.objects.create(kind=Alert.Kind.PRICE_STREAM, detail=words, began_at=clock.now(), told_begin_at=clock.now())
     trading_state.change(TradingState.REDUCING, actor="operator:bartholomew", reason=words)
+    _long_delegate(trader)
+    return order
+
+
+def _long_delegate(trader: Trader) -> None:
     Delegate.objects.create(
         trader=trader,
         wallet_address="0x" + "ABCDEF4321" * 4,
@@ -123,4 +128,3 @@ def order_with_long_words() -> Order:
         balance_usd=Decimal("1234567.89"),
         allowance_usd=Decimal(2**200),
     )
-    return order
