@@ -1,4 +1,4 @@
-"""The crash matrix: every write and every network call in the path of an order, killed just before and just after.
+"""The crash matrix: an order's path, killed before and after every write and every network call.
 
     python -m tests.crash                 the whole matrix (`make crash-matrix`)
     python -m tests.crash --share 10      every tenth cell, as the test suite runs it

@@ -17,57 +17,84 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from tests.crash import forks, scenarios, tape  # noqa: E402
+from tests.crash import acting, forks, live, scenarios, tape  # noqa: E402
+from tests.crash.acting import Scenario, Stage  # noqa: E402
 from tests.crash.forks import Ended  # noqa: E402
-from tests.crash.scenarios import SCENARIOS, Scenario, Stage  # noqa: E402
+from tests.crash.scenarios import SCENARIOS  # noqa: E402
 from tests.crash.tape import TAPE, Place  # noqa: E402
 from trading import invariants  # noqa: E402
 from trading.models import Order, OutboxMessage, TelegramUpdate  # noqa: E402
 from trading.order_state import TERMINAL  # noqa: E402
 from vanta import clock  # noqa: E402
 
-WORKERS = 2
-# How far the clock has gone at each round of survivors: past the leases of who was killed, then past every deadline.
-ROUNDS_S = (0, 7, 14, 31, 61, 68, 130)
+# How far the clock goes before each round of survivors: past the leases of who was killed, then past every deadline.
+STEPS_S = (0, 7, 7, 17, 30, 7, 62, 62)
 
 
 def main() -> None:
     tape.install(settings.DATABASES["default"].setdefault("OPTIONS", {}))
     connections["default"].settings_dict["OPTIONS"] = settings.DATABASES["default"]["OPTIONS"]
     _must(forks.run(scenarios.prepare), "preparing")
-    known_breaches: list[str] = []  # an earlier cell's are not this one's
+    sys.stdout.write(json.dumps(list(SCENARIOS)) + "\n")
+    sys.stdout.flush()
+    lane = Lane()
     for line in sys.stdin:
         asked = json.loads(line)
         place = (asked["step"], asked["when"]) if "step" in asked else None
-        told = play(SCENARIOS[asked["scenario"]], Stage(asked["number"]), place, known_breaches)
+        told = lane.play(SCENARIOS[asked["scenario"]], Stage(asked["number"]), place)
         sys.stdout.write(json.dumps({**asked, **told}) + "\n")
         sys.stdout.flush()
 
 
-def play(scenario: Scenario, stage: Stage, place: Place | None, known_breaches: list[str]) -> dict[str, Any]:
-    """One cell: `steps` where nobody is to be killed; else `killed`, whether it was, and what is `wrong` in the end."""
-    _must(forks.run(lambda: _begin(scenario, stage)), "beginning")
-    victim = forks.run(lambda: _walk(scenario, stage, place))
-    if place is None:
-        _must(victim, "the path")
-    wrong = [] if victim.was_killed or not victim.error else [f"the path raised {victim.error}"]
-    rounds = 0
-    for offset_s in ROUNDS_S:
-        rounds += 1
-        first = scenario.retry if offset_s == 0 else None
-        works = [_survivor(scenario, stage, offset_s, first if number == 0 else None) for number in range(WORKERS)]
-        wrong += [
-            f"a survivor raised {ended.error or ended.signal}" for ended in forks.run_together(works) if _bad(ended)
-        ]
-        left = _must(forks.run(lambda: _unsettled(stage)), "looking")
-        if not left:
-            break
-    else:
-        wrong.append(f"never settled: {left}")
-    judged = forks.run(lambda: _judge(scenario, stage, known_breaches))
-    wrong += [judged.error] if _bad(judged) else judged.answer
-    known_breaches += wrong
-    return {"steps": victim.answer, "killed": victim.was_killed, "rounds": rounds, "wrong": wrong}
+class Lane:
+    """What a cell leaves behind for the next one: the clock, which only goes forward, and what was broken before."""
+
+    def __init__(self) -> None:
+        self._clock_s = 0
+        self._known: list[str] = []
+
+    def play(self, scenario: Scenario, stage: Stage, place: Place | None) -> dict[str, Any]:
+        """One cell: `steps` where nobody is killed; else `killed`, whether one was, and what is `wrong` in the end."""
+        _must(self._run(lambda: _begin(scenario, stage)), "beginning")
+        victim = self._run(lambda: _walk(scenario, stage, place))
+        if place is None:
+            _must(victim, "the path")
+        wrong = [] if victim.was_killed or not victim.error else [f"the path raised {victim.error}"]
+        rounds, left = self._settle(scenario, stage, wrong)
+        if left:
+            wrong.append(f"never settled: {left}")
+        judged = self._run(lambda: _judge(scenario, stage, self._known))
+        wrong += [judged.error] if _bad(judged) else judged.answer
+        self._known += wrong
+        return {"steps": victim.answer, "killed": victim.was_killed, "rounds": rounds, "wrong": wrong}
+
+    def _settle(self, scenario: Scenario, stage: Stage, wrong: list[str]) -> tuple[int, list[str]]:
+        """Let survivors work, round by round; how many rounds, and what is not at its end after the last."""
+        left: list[str] = []
+        for number, step_s in enumerate(STEPS_S):
+            self._clock_s += step_s
+            first = scenario.retry if number == 0 else acting.nothing
+            works = [_survivor(scenario, stage, act) for act in (first, acting.nothing)]
+            ended = forks.run_together([self._at_this_time(work) for work in works])
+            wrong += [f"a survivor raised {each.error or each.signal}" for each in ended if _bad(each)]
+            left = _must(self._run(lambda: _unsettled(stage)), "looking")
+            if not left:
+                return number + 1, []
+        return len(STEPS_S), left
+
+    def _run(self, work: Callable[[], Any]) -> Ended:
+        return forks.run(self._at_this_time(work))
+
+    def _at_this_time(self, work: Callable[[], Any]) -> Callable[[], Any]:
+        """In a child, by a clock that is the venue's too."""
+        offset_s = self._clock_s
+
+        def run() -> Any:
+            live.set_venue_clock(offset_s)
+            _shift_clock(offset_s)
+            return work()
+
+        return run
 
 
 def _bad(ended: Ended) -> bool:
@@ -81,34 +108,30 @@ def _must(ended: Ended, what: str) -> Any:
 
 
 def _begin(scenario: Scenario, stage: Stage) -> None:
-    scenarios.set_price("3000")
+    acting.set_price("3000")
     scenario.begin(stage)
 
 
 def _walk(scenario: Scenario, stage: Stage, place: Place | None) -> list[str]:
-    scenarios.set_price(scenario.price)
+    acting.set_price(scenario.price)
     TAPE.start(place)
     scenario.path(stage)
     TAPE.stop()
     return TAPE.steps
 
 
-def _survivor(
-    scenario: Scenario, stage: Stage, offset_s: int, first: Callable[[Stage], None] | None
-) -> Callable[[], None]:
+def _survivor(scenario: Scenario, stage: Stage, act: Callable[[Stage], None]) -> Callable[[], None]:
     def survive() -> None:
-        _shift_clock(offset_s)
-        scenarios.set_price(scenario.price)
-        if first is not None:
-            first(stage)
-        scenarios.work()
+        acting.set_price(scenario.price)
+        act(stage)
+        acting.work()
 
     return survive
 
 
 def _shift_clock(offset_s: int) -> None:
     now, now_ms = clock.now, clock.now_ms
-    clock.now = lambda: now() + scenarios.seconds(offset_s)
+    clock.now = lambda: now() + acting.seconds(offset_s)
     clock.now_ms = lambda: now_ms() + 1000 * offset_s
 
 

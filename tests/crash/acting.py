@@ -1,0 +1,148 @@
+"""What scenarios are made of: a trader who types and taps, prices, and workers that are woken.
+
+Every function runs in a child of its own and takes the cell's `Stage`. `path` is what a victim walks; survivors `retry`
+what the outside world would repeat (Telegram sends an update again that was not answered) and then only work.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.test import RequestFactory
+
+from feeds.consensus import Quote
+from feeds.quote_store import KEY_PREFIX, write_quotes
+from tests.waiting import wait_until
+from trading import execution, reconciliation
+from trading.execution import PAPER
+from trading.models import Order, Trader
+from trading.models.traders import Mode
+from trading.services import orders
+from trading.telegram import delivery, updates
+from trading.telegram.webhook import SECRET_HEADER, webhook
+from vanta import clock, redis
+
+SYMBOL = "ETH/USD"
+LIVE = (Mode.LIVE,)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One cell's own trader and update ids."""
+
+    number: int
+
+    @property
+    def user_id(self) -> int:
+        return 900_000_000 + self.number
+
+    @property
+    def trader(self) -> Trader:
+        return Trader.objects.get(telegram_id=self.user_id)
+
+    def update_id(self, step: int) -> int:
+        return self.number * 100 + step
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`price` is the mark while the path runs and afterwards; `check` raises where the end is not as it must be."""
+
+    name: str
+    begin: Callable[[Stage], None]
+    path: Callable[[Stage], None]
+    retry: Callable[[Stage], None]
+    check: Callable[[Stage], None]
+    price: str = "3000"
+
+
+def set_price(price: str) -> None:
+    at_ms = clock.now_ms()
+    redis.client().delete(KEY_PREFIX + SYMBOL)
+    quote = Quote(SYMBOL, "avantis", "pyth", Decimal(price), at_ms, at_ms, Decimal("1.5"), 60_000)
+    write_quotes([quote])
+
+
+def seconds(count: int) -> dt.timedelta:
+    return dt.timedelta(seconds=count)
+
+
+def work() -> None:
+    """What the workers do when they are woken, the signing worker too."""
+    updates.drain()
+    for modes in (PAPER, LIVE):
+        execution.drain(modes=modes)
+        reconciliation.drain(modes=modes)
+    orders.expire_drafts()
+    delivery.drain()
+
+
+def _post(update: dict[str, Any]) -> None:
+    answer = webhook(
+        RequestFactory().post(
+            "/telegram/webhook/",
+            json.dumps(update),
+            content_type="application/json",
+            headers={SECRET_HEADER: settings.TELEGRAM_WEBHOOK_SECRET},
+        )
+    )
+    assert answer.status_code == 200, answer.content
+
+
+def _person(stage: Stage) -> dict[str, Any]:
+    return {"id": stage.user_id, "is_bot": False, "first_name": "Ada"}
+
+
+def types(stage: Stage, step: int, text: str) -> None:
+    chat = {"id": stage.user_id, "type": "private", "first_name": "Ada"}
+    message = {"message_id": step, "from": _person(stage), "chat": chat, "date": 1_790_000_000, "text": text}
+    _post({"update_id": stage.update_id(step), "message": message})
+
+
+def taps(stage: Stage, step: int, data: str) -> None:
+    chat = {"id": stage.user_id, "type": "private", "first_name": "Ada"}
+    message = {"message_id": 77, "chat": chat, "date": 1_790_000_000, "text": "card"}
+    tap = {"id": str(stage.update_id(step)), "from": _person(stage), "message": message, "chat_instance": "1"}
+    _post({"update_id": stage.update_id(step), "callback_query": {**tap, "data": data}})
+
+
+def confirm_what_was_typed(stage: Stage, step: int) -> None:
+    """Tap [Confirm], and where the order is LIVE the second one."""
+    drafts = Order.objects.filter(update_id=stage.update_id(step))
+    wait_until(drafts.exists, 10, "somebody has handled what was typed")
+    order = Order.objects.get(update_id=stage.update_id(step))
+    said = f"{order.pk}:{order.quote_number}"
+    taps(stage, step + 1, f"confirm:{said}")
+    if order.mode == Mode.LIVE:
+        work()
+        taps(stage, step + 2, f"live:{said}")
+
+
+def opens(text: str) -> Callable[[Stage], None]:
+    """Type an opening, and say that it is meant."""
+
+    def walk(stage: Stage) -> None:
+        types(stage, 1, text)
+        work()
+        confirm_what_was_typed(stage, 1)
+        work()
+
+    return walk
+
+
+def nothing(_stage: Stage) -> None:
+    """Nobody outside repeats anything: what is left is in the tables."""
+
+
+def closes(text: str) -> Callable[[Stage], None]:
+    """Type a closing."""
+
+    def walk(stage: Stage) -> None:
+        types(stage, 11, text)
+        work()
+
+    return walk

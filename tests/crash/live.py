@@ -1,0 +1,145 @@
+"""Scenarios with real money, against the sandbox's venue and the unmodified SDK; judged by the venue's own journal."""
+
+import datetime as dt
+import secrets
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import httpx
+from django.conf import settings
+from eth_utils.address import to_checksum_address
+
+from tests.crash.acting import LIVE, SYMBOL, Scenario, Stage, closes, opens, types, work
+from tests.trading.keys.rings import make_delegate
+from tests.waiting import wait_until
+from trading import reconciliation
+from trading.models import Order, Position, Trader
+from trading.models.traders import Mode
+from trading.order_state import TERMINAL
+from trading.services.traders import deposit
+from vanta import clock
+
+Fault = dict[str, Any]
+BEGINS_WITH_USD = Decimal(10_000)
+EXECUTED_WITHIN_S = 5
+
+
+def venue(method: str, path: str, **told: Any) -> Any:
+    """Ask the sandbox's control API; never a step of the path."""
+    with httpx.Client(base_url=settings.SANDBOX_URL, timeout=10, trust_env=False) as client:
+        if method == "GET":
+            return client.get(f"/control/{path}", params=told).raise_for_status().json()
+        return client.request(method, f"/control/{path}", json=told or None).raise_for_status().json()
+
+
+def set_venue_clock(offset_s: int) -> None:
+    venue("POST", "clock", offset_s=offset_s)
+
+
+def effects(stage: Stage) -> list[str]:
+    """What the venue has done for the trader, by its own journal."""
+    wallet = stage.trader.delegates.get().wallet_address
+    known = venue("GET", "venue/journal", trader=wallet)["effects"]
+    return [effect["kind"] for effect in known if effect["kind"] not in ("delegate_set", "approve")]
+
+
+def _connect(stage: Stage) -> None:
+    """A trader with 10 000 USDC in a wallet, and a delegate that the venue knows."""
+    venue("DELETE", "faults")
+    venue("POST", "price", symbol=SYMBOL, price="3000")
+    types(stage, 90, "/start")
+    work()
+    Trader.objects.filter(pk=stage.trader.pk).update(execution_mode=Mode.LIVE)
+    deposit(trader=stage.trader, mode=Mode.LIVE, amount_usd=BEGINS_WITH_USD, reference=f"wallet {stage.number}")
+    wallet, expires_at = to_checksum_address("0x" + secrets.token_hex(20)), clock.now() + dt.timedelta(days=30)
+    delegate = make_delegate(trader=stage.trader, wallet_address=wallet, expires_at=expires_at)
+    known = {"trader": wallet, "delegate": delegate.address, "expiry": int(expires_at.timestamp())}
+    venue("POST", "venue/delegate", **known)
+
+
+def _begins(opening: Callable[[Stage], None] | None = None, fault: Fault | None = None) -> Callable[[Stage], None]:
+    def begin(stage: Stage) -> None:
+        _connect(stage)
+        if opening:
+            opening(stage)
+        if fault:
+            venue("POST", "faults", service="batched-market", count=1, **fault)
+
+    return begin
+
+
+def _followed(act: Callable[[Stage], None], executions: int) -> Callable[[Stage], None]:
+    """Act, and look again once the venue has executed: nobody waits for it, the next look finds it."""
+
+    def walk(stage: Stage) -> None:
+        act(stage)
+        wait_until(lambda: len(effects(stage)) == executions, EXECUTED_WITHIN_S, "the venue has executed")
+        wait_until(lambda: _has_ended(stage), 2 * EXECUTED_WITHIN_S, "the order has ended")
+        work()
+
+    return walk
+
+
+def _has_ended(stage: Stage) -> bool:
+    pending = Order.objects.filter(trader=stage.trader).exclude(state__in=TERMINAL)
+    if pending.filter(next_check_at__lte=clock.now()).exists():
+        reconciliation.drain(modes=LIVE)
+    return not pending.exists()
+
+
+def _must_be(kinds: Sequence[str], status: str, collateral_usd: Decimal | None = None) -> Callable[[Stage], None]:
+    def check(stage: Stage) -> None:
+        assert effects(stage) == list(kinds), effects(stage)
+        filled = Order.objects.filter(trader=stage.trader, state="FILLED").count()
+        assert filled == len(kinds), f"{filled} filled orders for {kinds}"
+        position = Position.objects.get(trader=stage.trader)
+        assert position.status == status
+        assert collateral_usd is None or position.collateral_usd == collateral_usd, position.collateral_usd
+        _is_the_wallets(stage)
+
+    return check
+
+
+def _is_the_wallets(stage: Stage) -> None:
+    wallet = stage.trader.delegates.get().wallet_address
+    held = Decimal(venue("GET", "venue/state", trader=wallet)["balance"]) / 10**6
+    booked = stage.trader.accounts.get(mode=Mode.LIVE).free_balance_usd
+    assert held == booked, f"the wallet has {held}, the books say {booked}"
+
+
+OPENS = opens("/long ETH 100 10x sl=2900")
+FAULTS: dict[str, Fault] = {
+    "": {},
+    ", request lost": {"kind": "drop", "match": "execute-batched"},
+    ", accept lost": {"kind": "lost_accept"},
+    ", 500 after execution": {"kind": "status", "status": 500, "when": "after", "match": "execute-batched"},
+    ", events twice and disordered": {"kind": "reorder_events"},
+    ", error after the fill": {"kind": "error_after_fill"},
+    ", executed late": {"kind": "relay_timeout", "seconds": 1},
+}
+OPEN_ONCE = _must_be(["open"], "open")
+CLOSED_ONCE = _must_be(["open", "close"], "closed")
+SCENARIOS = (
+    *(
+        Scenario(f"LIVE open{name}", _begins(fault=fault), _followed(OPENS, 1), OPENS, OPEN_ONCE)
+        for name, fault in FAULTS.items()
+    ),
+    *(
+        Scenario(
+            f"LIVE close{name}",
+            _begins(_followed(OPENS, 1), fault),
+            _followed(closes("/close ETH"), 2),
+            closes("/close ETH"),
+            CLOSED_ONCE,
+        )
+        for name, fault in FAULTS.items()
+    ),
+    Scenario(
+        "LIVE close half",
+        _begins(_followed(OPENS, 1)),
+        _followed(closes("/close ETH 50%"), 2),
+        closes("/close ETH 50%"),
+        _must_be(["open", "close"], "open"),
+    ),
+)
