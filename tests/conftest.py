@@ -22,6 +22,7 @@ from vanta.devservices import DevServices
 from vanta.embedded.host import free_port
 
 services_key = pytest.StashKey[DevServices]()
+LONG = ("long", "crash", "browser", "processes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if services := config.stash.get(services_key, None):
         services.remove()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long go first, so that none is left over for one worker while the other has nothing to do."""
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in LONG))
 
 
 @pytest.fixture(autouse=True)

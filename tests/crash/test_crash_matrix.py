@@ -11,7 +11,7 @@ import pytest
 from tests.crash import report
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SHARE = 25
+SHARE = 60
 LIMIT_S = 300
 
 pytestmark = [pytest.mark.processes, pytest.mark.crash]

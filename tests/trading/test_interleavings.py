@@ -15,7 +15,7 @@ from tests.trading.ledger_audit import violations
 from tests.trading.pipeline import assert_books_balance
 from trading.models import Order
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 ACCOUNTS = 50
 SEEDS = range(20)
 PRICE = Decimal(3000)
