@@ -57,6 +57,8 @@ SIDEBAR: dict[str, Any] = {
                 _item("Day openings", "lock_clock", "trading/dayopening"),
                 _item("Trading state", "emergency_home", "risk/tradingstatechange"),
                 _item("Execution mode", "toggle_on", "risk/executionmodechange"),
+                _item("Venue alarms", "e911_emergency", "trading/venuealarm"),
+                _item("Venue identities", "fingerprint", "trading/venueidentity"),
                 _item("Broken invariants", "crisis_alert", "trading/invariantbreach"),
                 _item("Audit log", "policy", "vanta/auditentry"),
             ],

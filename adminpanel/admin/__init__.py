@@ -14,6 +14,7 @@ from adminpanel.admin import (
     positions,
     traders,
     users,
+    venue,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "positions",
     "traders",
     "users",
+    "venue",
 ]

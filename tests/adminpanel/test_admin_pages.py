@@ -38,6 +38,8 @@ from trading.models import (
     Position,
     TelegramUpdate,
     Trader,
+    VenueAlarm,
+    VenueIdentity,
 )
 from vanta import clock
 from vanta.models import AuditEntry
@@ -66,6 +68,10 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
         reason="vetoed",
         began_at=clock.now(),
         excluded=[{"source": "coingecko", "reason": "outlier"}, "nonsense", {}],
+    ),
+    VenueAlarm: lambda: VenueAlarm.objects.create(kind="books", subject="trader 1", detail="a trade that nobody knows"),
+    VenueIdentity: lambda: VenueIdentity.objects.create(
+        address="https://venue.example", chain_id=8453, trading_router="0x" + "1" * 40
     ),
     InvariantBreach: lambda: InvariantBreach.objects.create(
         code="ledger_sums_to_zero", subject="fill:1", detail="sums to 1"

@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SHARE = 60
 LIMIT_S = 300
 
-pytestmark = [pytest.mark.processes, pytest.mark.crash]
+pytestmark = [pytest.mark.processes, pytest.mark.crash, pytest.mark.timeout(LIMIT_S + 10)]
 
 
 def played(tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
