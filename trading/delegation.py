@@ -16,6 +16,7 @@ from django.db.models import F
 from trading.delegate_endings import CHAIN_ID, end_delegate, owe_news, record
 from trading.errors import KeyUnavailable
 from trading.keys import delegate_keys
+from trading.keys.active import wallet_in_use
 from trading.models import Delegate, DelegateRelay
 from trading.venues import avantis_delegation as venue
 from trading.venues.avantis_delegation import Contracts, VenueUnreachable
@@ -122,6 +123,8 @@ def _register(delegate: Delegate) -> dt.timedelta:
     """Bring the wallet's request to the venue, and find out by its effect whether it got there."""
     known = venue.delegation(delegate.wallet_address, delegate.address)
     if known.is_enabled and known.may_sign:
+        if wallet_in_use(delegate.trader_id) not in (None, delegate.wallet_address):
+            return _fail(delegate, "open_on_another_wallet")  # opened since this wallet was proven
         return _activate(delegate, known.expires_at_s)
     if clock.now() > _deadline(delegate) + AFTER_DEADLINE:
         return _fail(delegate, "not_registered")

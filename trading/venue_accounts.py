@@ -14,7 +14,7 @@ from django.db import transaction
 from feeds.models import Market
 from trading import alarms, bookkeeping, elsewhere
 from trading.errors import TradingError
-from trading.keys.active import active_delegate
+from trading.keys.active import active_delegate, wallet_in_use
 from trading.models import Account, Delegate, LedgerTransaction, Order, Position, PositionEvent, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.models.traders import Mode
@@ -66,10 +66,7 @@ def _wallet(trader: Trader) -> str | None:
     active = active_delegate(trader)
     if active is not None:
         return active.wallet_address
-    if not Position.objects.filter(trader=trader, mode=Mode.LIVE, status=Position.Status.OPEN).exists():
-        return None
-    last = Delegate.objects.filter(trader=trader).exclude(address="").order_by("-created_at").first()
-    return last.wallet_address if last else None
+    return wallet_in_use(trader.pk)
 
 
 def reconcile(trader: Trader, wallet: str) -> bool:

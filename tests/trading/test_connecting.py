@@ -6,10 +6,10 @@ import pytest
 import time_machine
 from pytest_django import Settings
 
-from tests.factories import make_trader
+from tests.factories import make_position, make_trader
 from tests.trading.wallets import Wallet, prove, token_for
 from trading.errors import LinkUnusable, WalletRefused
-from trading.models import ConnectLink, Delegate, Trader
+from trading.models import ConnectLink, Delegate, Position, Trader
 from trading.services import onboarding
 from vanta import clock
 
@@ -131,6 +131,20 @@ def test_a_wallet_belongs_to_one_telegram_account_at_a_time(trader: Trader, wall
     delegate.end("revoked", "by_trader")
     delegate.save(update_fields=Delegate.ENDING)
     assert prove(make_trader(), wallet).status == "requested"
+
+
+def test_another_wallet_is_refused_while_something_is_open_on_the_first(trader: Trader, wallet: Wallet) -> None:
+    delegate = prove(trader, wallet)
+    Delegate.objects.filter(pk=delegate.pk).update(status="active", address="0x1", activated_at=clock.now())
+    position = make_position(trader=trader, mode="LIVE", venue_index=0, venue_opened_at_s=1)
+    with pytest.raises(WalletRefused, match="open_on_another_wallet"):
+        prove(trader, Wallet())
+    Delegate.objects.filter(pk=delegate.pk).update(status="expired", wrapped_key=None)
+    with pytest.raises(WalletRefused, match="open_on_another_wallet"):
+        prove(trader, Wallet())
+    assert prove(trader, wallet).status == "requested"  # the same one, anew
+    Position.objects.filter(pk=position.pk).update(status="closed", closed_at=clock.now())
+    assert prove(trader, Wallet()).status == "requested"
 
 
 def test_beginning_anew_ends_what_was_not_finished(trader: Trader, wallet: Wallet) -> None:

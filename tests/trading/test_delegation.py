@@ -7,7 +7,7 @@ import time_machine
 from django.core.exceptions import ObjectDoesNotExist
 from pytest_django import Settings
 
-from tests.factories import make_trader
+from tests.factories import make_position, make_trader
 from tests.trading.bot_api import BotApi
 from tests.trading.keys.rings import key_text
 from tests.trading.signing import GONE, activated, enable, fault, look, news, sign
@@ -184,6 +184,19 @@ def test_a_new_delegate_takes_the_place_of_the_old_one_whose_key_is_deleted(
     old.refresh_from_db()
     assert (old.status, old.reason, old.wrapped_key) == ("revoked", "replaced", None)
     assert active_delegate(old.trader) == new
+
+
+def test_another_wallet_takes_no_place_while_something_was_opened_on_the_first(
+    requested: Delegate, wallet: Wallet, api: BotApi
+) -> None:
+    old = activated(requested, wallet, api)
+    other = Wallet()
+    new = sign(look(prove(old.trader, other)), other)
+    make_position(trader=old.trader, mode="LIVE", venue_index=0, venue_opened_at_s=1)
+    enable(new, api, expiry_s=int(clock.now().timestamp()) + 86_400)
+    ended = look(new)
+    assert (ended.status, ended.reason) == ("failed", "open_on_another_wallet")
+    assert active_delegate(old.trader) == old
 
 
 def test_while_the_new_one_is_not_active_the_old_one_stays(requested: Delegate, wallet: Wallet, api: BotApi) -> None:

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from trading.delegate_endings import CHAIN_ID
 from trading.errors import LinkUnusable, WalletRefused
+from trading.keys.active import wallet_in_use
 from trading.models import ConnectLink, Delegate, Trader
 from trading.services import wallet_proof
 from vanta import audit, clock
@@ -88,6 +89,8 @@ def prove_wallet(*, token: str, wallet: str, signature: str, days: int) -> Deleg
     wallet = wallet_proof.checksummed(wallet)
     wallet_proof.require_signer_of_text(sign_in_message(link, wallet), signature, wallet)
     _require_free(wallet, link.trader)
+    if wallet_in_use(link.trader_id) not in (None, wallet):
+        raise WalletRefused("open_on_another_wallet")
     _end_unfinished(link.trader)
     expires_at = clock.now().replace(microsecond=0) + dt.timedelta(days=days)
     delegate = Delegate.objects.create(trader=link.trader, wallet_address=wallet, expires_at=expires_at)

@@ -22,6 +22,8 @@ _REASONS = {
     "another_chain": "The venue answered for another chain than Base. Tell an admin.",
     "not_signed": "The wallet's signature did not come in time. Nothing was set up.",
     "not_registered": "The venue did not take the registration in time. Nothing was set up.",
+    "open_on_another_wallet": "You have open positions or orders on another wallet. Close them first, or connect that "
+    "wallet again.",
     "begun_anew": "You began anew with another link.",
     "replaced": "A newer one took its place.",
     "revoked_at_venue": "It was removed at the venue.",

@@ -4,12 +4,14 @@ from decimal import Decimal
 
 import pytest
 
+from tests.trading.keys.rings import make_delegate
 from tests.trading.live.world import LiveTrader, fault, look, settle
 from tests.trading.pipeline import assert_books_balance
 from trading import venue_accounts
-from trading.models import LedgerTransaction, Order, OutboxMessage, Position, ShadowFill, VenueAlarm
+from trading.models import Delegate, LedgerTransaction, Order, OutboxMessage, Position, ShadowFill, VenueAlarm
 from trading.selectors import order_chain
 from trading.telegram import cards, story
+from vanta import clock
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -91,6 +93,17 @@ def test_a_trade_that_was_opened_elsewhere_is_adopted_and_can_be_closed(live: Li
     assert settle(live.close(adopted)).state == "FILLED"
     assert live.booked == live.balance
     assert_books_balance()
+
+
+def test_a_connection_to_another_wallet_that_came_to_nothing_closes_nothing(live: LiveTrader) -> None:
+    position = live.opened()
+    failed = make_delegate(trader=live.trader, status=Delegate.Status.PREPARED)
+    failed.end(Delegate.Status.FAILED, "not_signed")
+    failed.save()
+    Delegate.objects.filter(pk=live.delegate.pk).update(expires_at=clock.now())  # what is open stays where it is
+    reconcile(live)
+    position.refresh_from_db()
+    assert position.status == "open"
 
 
 def test_while_an_order_is_under_way_nothing_is_touched(live: LiveTrader) -> None:
