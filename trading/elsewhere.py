@@ -60,9 +60,9 @@ def book_closing(
     came in is booked as a deposit.
     """
     left = taken_usd
-    for row in _of(position, history):
-        if left <= ZERO or Fill.objects.filter(venue_fill_id=_fill_id(row)).exists():
-            continue
+    for row in unbooked(position, history):
+        if left <= ZERO:
+            break
         part = min(row.collateral_usd, left)
         left -= part
         _close(position, part, row.price, row.paid_out_usd, REASONS.get(row.kind, CLOSED), _fill_id(row), row.at_ms)
@@ -72,8 +72,11 @@ def book_closing(
         _close(position, left, _implied_price(position, left, payout), payout, CLOSED, fill_id, clock.now_ms())
 
 
-def _of(position: Position, history: Sequence[Execution]) -> list[Execution]:
-    """The rows that closed something of this trade, oldest first; those of our own orders were booked under theirs."""
+def unbooked(position: Position, history: Sequence[Execution]) -> list[Execution]:
+    """The rows that closed something of this trade, oldest first, without those that were booked, under whichever name.
+
+    Those of our own orders were booked under theirs.
+    """
     name = (position.market.pair_index, position.venue_index, position.venue_opened_at_s)
     ours = set(Fill.objects.filter(position=position).values_list("order__intent__nonce", flat=True))
     rows = [
@@ -82,6 +85,7 @@ def _of(position: Position, history: Sequence[Execution]) -> list[Execution]:
         if (row.pair_index, row.index, row.opened_at_s) == name
         and row.kind in ("close", *REASONS)
         and not (row.nonce and row.nonce in ours)
+        and not Fill.objects.filter(venue_fill_id=_fill_id(row)).exists()
     ]
     return sorted(rows, key=lambda row: row.at_ms)
 

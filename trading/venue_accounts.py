@@ -4,6 +4,7 @@ Only while no order of the trader is under way: whatever differs then, no order 
 are read before anything is locked, and thrown away where something was booked meanwhile.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,6 +28,8 @@ from vanta.money import ZERO
 
 log = structlog.get_logger(__name__)
 TradeName = tuple[int, int, int]  # pair, index, opened at
+BEHIND = dt.timedelta(minutes=2)  # that the venue may be, with a trade that was closed
+BELIEVED_AFTER = dt.timedelta(minutes=5)  # of a trade's absence that nothing explains
 
 
 class BooksDisputed(TradingError):
@@ -114,6 +117,8 @@ def _bring_together(trader: Trader, told: Told) -> None:
         if _is_another(position, told.trades.get(_name(position))):
             raise BooksDisputed(position_id=position.pk)
     rest = told.balance_usd - account.free_balance_usd
+    if rest <= ZERO:
+        _require_explained(trader, smaller, told.history)
     for position in smaller:
         elsewhere.book_closing(
             position,
@@ -133,6 +138,19 @@ def _bring_together(trader: Trader, told: Told) -> None:
     _book_difference(trader, told.balance_usd - account.free_balance_usd)
 
 
+def _require_explained(trader: Trader, smaller: Sequence[Position], history: Sequence[Execution]) -> None:
+    """One empty answer of the venue ends nothing: its history has to tell of it, or it stays so for a while.
+
+    Raises BooksDisputed.
+    """
+    since = trader.disputed_since
+    if since is not None and clock.now() - since > BELIEVED_AFTER:
+        return
+    for position in smaller:
+        if not elsewhere.unbooked(position, history):
+            raise BooksDisputed(position_id=position.pk)
+
+
 def _is_another(position: Position, trade: VenueTrade | None) -> bool:
     """Whether a trade of a position's name is on the other side: it cannot be the same."""
     return trade is not None and trade.side != position.side
@@ -144,10 +162,22 @@ def _adopt(trader: Trader, trade: VenueTrade) -> None:
         raise BooksDisputed(pair_index=trade.pair_index)
     known = Position.objects.filter(
         trader=trader, market=market, venue_index=trade.index, venue_opened_at_s=trade.opened_at_s
-    )
-    if known.exists():
-        return  # closed in our books a moment ago, and the venue lags: the next look tells
-    elsewhere.book_opening(trader, market, trade)
+    ).first()
+    if known is None:
+        elsewhere.book_opening(trader, market, trade)
+    elif known.closed_at is not None and clock.now() - known.closed_at > BEHIND:
+        _reopen(known, trade)  # before that, the venue may only be behind with the closing
+
+
+def _reopen(position: Position, trade: VenueTrade) -> None:
+    """Our books ended what the venue holds: it is there again, to be watched and closed, and a person is told."""
+    if _is_another(position, trade):
+        raise BooksDisputed(position_id=position.pk)
+    position.status, position.closed_at, position.ended_by = Position.Status.OPEN, None, ""
+    _add_margin(position, trade.collateral_usd)
+    position.save(update_fields=["status", "closed_at", "ended_by", "collateral_usd"])
+    alarms.raise_alarm(alarms.Kind.BOOKS, f"position {position.pk}", "closed in our books, open at the venue")
+    _follow(position, trade)
 
 
 def _follow(position: Position, trade: VenueTrade) -> None:
@@ -155,20 +185,25 @@ def _follow(position: Position, trade: VenueTrade) -> None:
     position.refresh_from_db()
     added = trade.collateral_usd - position.collateral_usd
     if added > ZERO:
-        event = PositionEvent.objects.create(
-            position=position,
-            kind=PositionEvent.Kind.MARGIN_ADDED,
-            detail={"amount_usd": str(added), "where": "venue"},
-            trace_id=tracing.current_trace_id(),
-        )
-        position.collateral_usd = trade.collateral_usd
-        bookkeeping.book_margin(position, added, reference=f"margin:{event.pk}")
+        _add_margin(position, added)
     position.leverage, position.entry_price = trade.leverage, trade.entry_price
     position.liquidation_price = trade.liquidation_price or position.liquidation_price
     position.stop_loss, position.accrued_usd, position.accrued_until = trade.stop_loss, trade.accrued_usd, clock.now()
     if position.take_profit is not None:  # the venue sets one of its own, at the largest gain, where there is none
         position.take_profit = trade.take_profit
     position.save()
+
+
+def _add_margin(position: Position, added_usd: Decimal) -> None:
+    """Book it; the row is the caller's to save."""
+    event = PositionEvent.objects.create(
+        position=position,
+        kind=PositionEvent.Kind.MARGIN_ADDED,
+        detail={"amount_usd": str(added_usd), "where": "venue"},
+        trace_id=tracing.current_trace_id(),
+    )
+    position.collateral_usd += added_usd
+    bookkeeping.book_margin(position, added_usd, reference=f"margin:{event.pk}")
 
 
 def _book_difference(trader: Trader, difference_usd: Decimal) -> None:

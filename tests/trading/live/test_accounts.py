@@ -1,16 +1,18 @@
 """What happened at the venue without an order of ours reaches the books, the chat, and the limits."""
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
 
 from tests.trading.keys.rings import make_delegate
-from tests.trading.live.world import LiveTrader, fault, look, settle
+from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, settle
 from tests.trading.pipeline import assert_books_balance
-from trading import venue_accounts
-from trading.models import Delegate, LedgerTransaction, Order, OutboxMessage, Position, ShadowFill, VenueAlarm
+from trading import execution, settlement, venue_accounts
+from trading.models import Delegate, LedgerTransaction, Order, OutboxMessage, Position, ShadowFill, Trader, VenueAlarm
 from trading.selectors import order_chain
 from trading.telegram import cards, story
+from trading.venues.avantis import orders
 from vanta import clock
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +88,7 @@ def test_without_history_the_balance_tells_what_was_paid(live: LiveTrader) -> No
 def test_a_trade_that_was_opened_elsewhere_is_adopted_and_can_be_closed(live: LiveTrader) -> None:
     position = live.opened()
     Position.objects.filter(pk=position.pk).update(venue_index=7)  # as if our books knew another one
+    Trader.objects.filter(pk=live.trader.pk).update(disputed_since=clock.now() - dt.timedelta(hours=1))
     venue_accounts.reconcile_all()
     adopted = Position.objects.latest("pk")
     assert (adopted.venue_index, adopted.collateral_usd, adopted.status) == (0, D("99.55"), "open")
@@ -104,6 +107,51 @@ def test_a_connection_to_another_wallet_that_came_to_nothing_closes_nothing(live
     reconcile(live)
     position.refresh_from_db()
     assert position.status == "open"
+
+
+def test_an_empty_answer_that_nothing_explains_ends_no_position(live: LiveTrader) -> None:
+    position = live.opened()
+    fault(live.sandbox, "tamper", service="core", set={"positions": []})
+    for _ in range(2):
+        venue_accounts.reconcile_all()
+        position.refresh_from_db()
+        assert position.status == "open"
+    assert live.trader.disputed_since is not None
+    live.sandbox.control.delete("/control/faults")
+    reconcile(live)
+    assert live.trader.disputed_since is None
+
+
+def test_what_stays_gone_without_an_explanation_is_believed_in_the_end(live: LiveTrader) -> None:
+    position = live.opened()
+    at_venue(live, "liquidate", position)
+    fault(live.sandbox, "status", service="history", status=500)
+    venue_accounts.reconcile_all()
+    with later(live.sandbox, 400):
+        reconcile(live)
+    position.refresh_from_db()
+    assert position.status == "closed"
+
+
+def test_a_trade_that_our_books_closed_and_the_venue_still_holds_is_open_again(live: LiveTrader) -> None:
+    position = live.opened()
+    order = live.close(position)
+    fault(live.sandbox, "drop", when="before")
+    execution.drain(modes=LIVE)
+    order.refresh_from_db()
+    outcome = orders.closing_fill(order, order.intent.nonce, D(3000), D(99), {})
+    settlement.settle([order], {order.pk: outcome})  # as a wrong word of the venue would have it
+    live.sandbox.control.delete("/control/faults")
+    venue_accounts.reconcile_all()
+    position.refresh_from_db()
+    assert position.status == "closed"  # a moment later the venue may only be behind
+    with later(live.sandbox, 400):
+        reconcile(live)
+        position.refresh_from_db()
+        assert (position.status, position.collateral_usd) == ("open", D("99.55"))
+        assert VenueAlarm.objects.filter(subject=f"position {position.pk}").exists()
+        assert settle(live.close(position)).state == "FILLED"
+        reconcile(live)
 
 
 def test_while_an_order_is_under_way_nothing_is_touched(live: LiveTrader) -> None:
