@@ -32,7 +32,9 @@ class Booking:
     @property
     def collateral_usd(self) -> Decimal:
         """What the position holds of the order's collateral; for a closing, what it takes out."""
-        return self.filled.trade.collateral_usd if self.filled.trade else self.order.collateral_usd
+        if self.filled.trade:
+            return self.filled.trade.collateral_usd
+        return self.order.collateral_usd if self.filled.closed_usd is None else self.filled.closed_usd
 
 
 def book_openings(bookings: Sequence[Booking]) -> None:
@@ -77,13 +79,13 @@ def book_closings(bookings: Sequence[Booking]) -> None:
     movements = []
     for booking in bookings:
         order, filled = booking.order, booking.filled
-        booking.position = _reduce_position(order, filled)
+        booking.position = _reduce_position(booking)
         booking.left_usd = booking.position.collateral_usd
         movements.append(
             (
                 K.LIQUIDATION if order.reason == LIQUIDATION else K.CLOSE,
                 {
-                    A.COLLATERAL: -order.collateral_usd,
+                    A.COLLATERAL: -booking.collateral_usd,
                     A.FREE: filled.payout_usd,
                     A.FEES: filled.fee_usd,
                     A.ACCRUED: filled.accrued_usd,
@@ -135,12 +137,13 @@ def _cover_shortfall(changes: dict[tuple[int, str], Decimal]) -> None:
             book_transfer(account.trader, mode, missing, kind=K.DEPOSIT, reference=reference)
 
 
-def _reduce_position(order: Order, filled: Filled) -> Position:
+def _reduce_position(booking: Booking) -> Position:
+    order, filled, taken = booking.order, booking.filled, booking.collateral_usd
     position = Position.objects.select_for_update().get(orders=order)
-    share = order.collateral_usd / position.collateral_usd
-    position.collateral_usd -= order.collateral_usd
+    share = taken / position.collateral_usd
+    position.collateral_usd -= taken
     position.accrued_usd -= position.accrued_usd * share
-    position.realised_pnl_usd += filled.payout_usd - order.collateral_usd
+    position.realised_pnl_usd += filled.payout_usd - taken
     if order.reason in Position.EndedBy.values:  # kept, also where a closing of the trader's comes after it
         position.ended_by = order.reason
     if position.collateral_usd <= 0:

@@ -33,7 +33,8 @@ class Trade:
 class Filled:
     """The venue executed the order. Amounts in USDC; `pnl_usd` is gross, `payout_usd` what came back (closing only).
 
-    `detail` is what else the order's history should say of it. Without a `trade` an opening holds what was ordered.
+    `detail` is what else the order's history should say of it. Without a `trade` an opening holds what was ordered;
+    without `closed_usd` a closing took all that was ordered out of the collateral.
     """
 
     venue_fill_id: str
@@ -44,6 +45,7 @@ class Filled:
     accrued_usd: Decimal = Decimal(0)
     pnl_usd: Decimal = Decimal(0)
     payout_usd: Decimal = Decimal(0)
+    closed_usd: Decimal | None = None
     trade: "Trade | None" = None
     detail: dict[str, Any] = field(default_factory=dict)
 

@@ -293,3 +293,26 @@ def test_a_closing_is_found_without_history(live: LiveTrader) -> None:
     assert order.state == "FILLED"
     assert live.booked == live.balance
     assert_books_balance()
+
+
+@pytest.mark.parametrize("is_told_by", ["event", "history"])
+def test_a_closing_that_took_only_a_part_leaves_the_rest_open(live: LiveTrader, is_told_by: str) -> None:
+    position = live.opened()
+    order = live.close(position)
+    Order.objects.filter(pk=order.pk).update(collateral_usd=D(40))  # what the venue does: it takes 40
+    (claimed_order,) = execution.claim(reductions_only=False, modes=LIVE)
+    Order.objects.filter(pk=order.pk).update(collateral_usd=position.collateral_usd)  # what was ordered
+    kept = Intent.objects.get(order=order)
+    kept.payload["expected"]["collateral"] = "99550000"
+    kept.save()
+    if is_told_by == "history":
+        fault(live.sandbox, "error_after_fill")
+    VENUES["LIVE"].submit([claimed_order.intent])
+    settle(order, within_s=30)
+    position.refresh_from_db()
+    assert (order.state, position.status, position.collateral_usd) == ("FILLED", "open", D("59.55"))
+    assert (Fill.objects.get(order=order).collateral_usd, live.booked) == (D(40), live.balance)
+    assert_books_balance()
+    assert venue_accounts.reconcile_all() == 1
+    assert settle(live.close(position)).state == "FILLED"
+    assert live.booked == live.balance

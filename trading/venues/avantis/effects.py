@@ -76,7 +76,9 @@ def _from_history(order: Order, intent: Intent) -> Filled | None:
             return None
         detail = {"venue_event": "history", "venue_order_id": row.order_id, "transaction_hash": row.transaction_hash}
         if order.kind == Order.Kind.CLOSE:
-            return orders.closing_fill(order, intent.nonce, row.price, row.paid_out_usd, detail)
+            return orders.closing_fill(
+                order, intent.nonce, row.price, row.paid_out_usd, detail, taken_usd=row.collateral_usd
+            )
         collateral = min(row.collateral_usd, order.collateral_usd)
         fee = quantize_usdc(collateral * row.leverage * order.market.open_fee_rate, rounding=ROUND_DOWN)
         trade = Trade(collateral - fee, row.leverage, row.index, row.opened_at_s)

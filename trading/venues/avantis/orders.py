@@ -103,7 +103,10 @@ def filled(order: Order, nonce: str, payload: dict[str, Any], kind: str) -> Fill
         "venue_event": kind,
     }
     if order.kind == Order.Kind.CLOSE:
-        return closing_fill(order, nonce, price, Decimal(whole(payload["usdcSentToTrader"]) or 0) / USDC, detail)
+        payout, taken = (
+            Decimal(whole(payload.get(name)) or 0) / USDC for name in ("usdcSentToTrader", "positionSizeUSDC")
+        )
+        return closing_fill(order, nonce, price, payout, detail, taken_usd=taken)
     stored = payload["t"]
     trade = Trade(
         collateral_usd=Decimal(int(stored["initialPosToken"])) / USDC,
@@ -135,11 +138,23 @@ def opening_fill(order: Order, nonce: str, price: Decimal, trade: Trade, detail:
     )
 
 
-def closing_fill(order: Order, nonce: str, price: Decimal, payout_usd: Decimal, detail: dict[str, Any]) -> Filled:
+def closing_fill(
+    order: Order,
+    nonce: str,
+    price: Decimal,
+    payout_usd: Decimal,
+    detail: dict[str, Any],
+    *,
+    taken_usd: Decimal = ZERO,
+) -> Filled:
     """A closing that paid out so much: exactly that is booked; fee and gross PnL are told apart by the venue's rates.
 
-    Raises CannotPrepare for an order that closes nothing.
+    `taken_usd` is the collateral that it closed, ZERO where nobody says: less than was ordered leaves the rest open.
+    What is wrongly taken for closed or for open here, account reconciliation finds by the trade itself (unverified:
+    that `positionSizeUSDC` of a closing's event is this collateral). Raises CannotPrepare for an order that closes
+    nothing.
     """
+    closed = min(taken_usd, order.collateral_usd) if taken_usd > ZERO else order.collateral_usd
     position = order.position
     if position is None:
         raise CannotPrepare("position_not_at_venue", order_id=order.pk)
@@ -148,7 +163,7 @@ def closing_fill(order: Order, nonce: str, price: Decimal, payout_usd: Decimal, 
         side=Side(order.side),
         entry_price=position.entry_price,
         exit_price=price,
-        collateral_usd=order.collateral_usd,
+        collateral_usd=closed,
         leverage=order.leverage,
         accrued_usd=ZERO,
     )
@@ -157,8 +172,9 @@ def closing_fill(order: Order, nonce: str, price: Decimal, payout_usd: Decimal, 
         price=price,
         executed_at=clock.now(),
         fee_usd=estimate.fee_usd,
-        pnl_usd=payout_usd - order.collateral_usd + estimate.fee_usd,
+        pnl_usd=payout_usd - closed + estimate.fee_usd,
         payout_usd=payout_usd,
+        closed_usd=closed,
         detail=detail,
     )
 
