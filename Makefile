@@ -46,8 +46,9 @@ bench: install-dev ## measure, in 5 minutes at most; writes .bench/latest.json
 soak: install-dev ## ten minutes of 112 markets: processor, memory, age of the prices (SOAK_SECONDS=60 for less)
 	$(BIN)/python -m tests.bench soak
 
-crash-matrix: install-dev ## kill an order's path before and after every write and network call; writes .bench/crash-matrix.json
+crash-matrix: install-dev ## kill an order's path before and after every write and network call, then 500 LIVE orders in a storm; writes .bench/
 	$(BIN)/python -m tests.crash
+	$(BIN)/python -m tests.crash.storm
 
 lock: install-dev ## pin requirements.in and the development tools, universal and with hashes
 	$(COMPILE) requirements.in -o requirements.txt

@@ -67,7 +67,7 @@ class Stack:
     def __enter__(self) -> Self:
         try:
             for name in self.names:
-                self._launch(name)
+                self.launch(name)
             for name in self.names:
                 self.wait_ready(name)
         except BaseException:
@@ -80,15 +80,23 @@ class Stack:
 
     def start(self, name: str) -> None:
         """Start a process that was killed or stopped, and wait until it is ready."""
-        self._launch(name)
+        self.launch(name)
         self.wait_ready(name)
+
+    def launch(self, name: str) -> None:
+        """Start a process without waiting until it is ready."""
+        assigned, argv = split_assignments(self._argv(name))
+        environment = of_process(self.environment, assigned)
+        program = Program(name=name, argv=argv, environment=environment, directory=CHECKOUT)
+        with self._log_path(name).open("ab") as log:
+            self._processes[name] = launch(program, log)
 
     def revive(self) -> list[str]:
         """Start again what has ended by itself, as a supervisor does, without waiting for it; the names of those."""
         ended = [name for name, process in self._processes.items() if process.poll() is not None]
         for name in ended:
             kill_group(self._processes[name])
-            self._launch(name)
+            self.launch(name)
         return ended
 
     def kill(self, name: str) -> None:
@@ -139,13 +147,6 @@ class Stack:
             assert self.alive(name), f"{name} ended with {self._processes[name].returncode}"
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.log(name)[-3000:]}") from None
-
-    def _launch(self, name: str) -> None:
-        assigned, argv = split_assignments(self._argv(name))
-        environment = of_process(self.environment, assigned)
-        program = Program(name=name, argv=argv, environment=environment, directory=CHECKOUT)
-        with self._log_path(name).open("ab") as log:
-            self._processes[name] = launch(program, log)
 
     def _argv(self, name: str) -> list[str]:
         if name == "sandbox":

@@ -7,4 +7,7 @@ A lane is a process with a database, Redis databases and a sandbox of its own. F
 walks the path of a scenario until its place on the tape and kills itself there with SIGKILL; then survivors, two at a
 time, which begin with nothing but what was committed; at last a judge, which knows the venue's journal and the tables,
 and nothing of what happened.
+
+A storm (`python -m tests.crash.storm`) is the same question asked of real processes and the LIVE venue, by chance
+instead of by place.
 """

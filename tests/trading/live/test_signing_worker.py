@@ -76,7 +76,7 @@ def test_a_closing_leaves_without_a_broker(live: LiveTrader, tmp_path: Path, mon
     position = live.opened()
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     with stack(live, tmp_path, CELERY_BROKER_URL=nowhere) as running, broker_away(monkeypatch):
-        running._launch(WORKER)
+        running.launch(WORKER)
         closing = live.close(position)
         wait_until(lambda: has_ended(closing), 60, "the closing ends without a broker")
     assert closing.state == "FILLED"
