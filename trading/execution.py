@@ -50,6 +50,11 @@ def drain(*, reductions_only: bool = False, modes: Sequence[str] = PAPER) -> int
     return count
 
 
+def has_come(since: dt.datetime, *, modes: Sequence[str]) -> bool:
+    """Whether an order of these modes was approved since, and waits."""
+    return Order.objects.filter(state=OrderState.APPROVED, decided_at__gt=since, mode__in=modes).exists()
+
+
 def claim(*, reductions_only: bool, modes: Sequence[str] = PAPER) -> list[Order]:
     """A batch; where one of it cannot be prepared, each apart, so that it stops only itself."""
     due = Order.objects.filter(state=OrderState.APPROVED, next_check_at__lte=clock.now(), mode__in=modes)

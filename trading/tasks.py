@@ -46,12 +46,15 @@ def drain_orders() -> None:
 
 @shared_task(**SHORT)
 def drain_signing() -> None:
-    """What needs delegate keys, in the only worker that can read them: LIVE orders first, then delegates."""
+    """What needs delegate keys, in the only worker that can read them: LIVE orders first, then delegates.
+
+    An order that comes meanwhile does not wait for the other delegates.
+    """
     wake.begin("signing")
+    begun, turn_ends = clock.now(), clock.monotonic() + SIGNING_TURN_S
     execution.drain(reductions_only=not redis.is_reachable(), modes=LIVE)
     reconciliation.drain(modes=LIVE)
-    turn_ends = clock.monotonic() + SIGNING_TURN_S
-    if delegation.drain(lambda: clock.monotonic() < turn_ends):
+    if delegation.drain(lambda: clock.monotonic() < turn_ends and not execution.has_come(begun, modes=LIVE)):
         wake.publish("signing")
 
 
