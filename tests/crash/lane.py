@@ -23,7 +23,7 @@ from tests.crash.forks import Ended  # noqa: E402
 from tests.crash.scenarios import SCENARIOS  # noqa: E402
 from tests.crash.tape import TAPE, Place  # noqa: E402
 from trading import invariants  # noqa: E402
-from trading.models import Order, OutboxMessage, TelegramUpdate  # noqa: E402
+from trading.models import MarketWatch, Order, OutboxMessage, TelegramUpdate  # noqa: E402
 from trading.order_state import TERMINAL  # noqa: E402
 from vanta import clock  # noqa: E402
 
@@ -108,6 +108,7 @@ def _must(ended: Ended, what: str) -> Any:
 
 
 def _begin(scenario: Scenario, stage: Stage) -> None:
+    MarketWatch.objects.all().delete()
     acting.set_price("3000")
     scenario.begin(stage)
 
@@ -122,6 +123,8 @@ def _walk(scenario: Scenario, stage: Stage, place: Place | None) -> list[str]:
 
 def _survivor(scenario: Scenario, stage: Stage, act: Callable[[Stage], None]) -> Callable[[], None]:
     def survive() -> None:
+        # The clock has jumped, and no candles tell of a time that never was: nothing was missed in it.
+        MarketWatch.objects.update(watched_until=clock.now(), behind_since=None, looked_at=None)
         acting.set_price(scenario.price)
         act(stage)
         acting.work()
