@@ -187,18 +187,26 @@ def carry_out(orders: Sequence[Order]) -> None:
         if may_leave(order, state):
             by_mode[order.mode].append(order)
     for mode, group in by_mode.items():
-        if clock.monotonic() - read_at > MAX_STATE_AGE_S:
+        ours = _still_ours(group) if mode == Mode.LIVE else group
+        if clock.monotonic() - read_at > MAX_STATE_AGE_S or len(ours) < len(group):
             log.warning("submission_paused", orders=[order.pk for order in group])  # reconciliation takes them up
             continue
-        outcomes = submit(mode, [order.intent for order in group])
+        outcomes = submit(mode, [order.intent for order in group], start_by=read_at + MAX_STATE_AGE_S)
         settle(group, {order.pk: outcomes[order.intent.nonce] for order in group})
 
 
-def submit(mode: str, intents: Sequence[Intent]) -> dict[str, Outcome]:
+def _still_ours(orders: Sequence[Order]) -> list[Order]:
+    """Those that nobody else has taken up since they were claimed; the lease of the others was over."""
+    leased = Order.objects.filter(pk__in=[order.pk for order in orders], state__in=IN_FLIGHT)
+    until = dict(leased.values_list("pk", "next_check_at"))
+    return [order for order in orders if until.get(order.pk) == order.next_check_at]
+
+
+def submit(mode: str, intents: Sequence[Intent], *, start_by: float) -> dict[str, Outcome]:
     """Submit to the mode's venue; whatever breaks on the way, nobody can say what left: UNKNOWN."""
     unknown: dict[str, Outcome] = {intent.nonce: Unknown("no_answer") for intent in intents}
     try:
-        return unknown | VENUES[mode].submit(intents)
+        return unknown | VENUES[mode].submit(intents, start_by=start_by)
     except Exception:
         log.exception("submission_failed", nonces=list(unknown))
         return unknown

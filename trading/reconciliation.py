@@ -57,7 +57,10 @@ def _claim_due(modes: Sequence[str], at: dt.datetime) -> list[Order]:
     orders = list(
         with_market(due, "position").select_for_update(of=("self",), skip_locked=True).order_by("next_check_at")[:BATCH]
     )
-    Order.objects.filter(pk__in=[order.pk for order in orders]).update(next_check_at=clock.now() + LEASE)
+    leased_until = clock.now() + LEASE
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(next_check_at=leased_until)
+    for order in orders:
+        order.next_check_at = leased_until
     return orders
 
 
@@ -82,11 +85,23 @@ def reconcile(order: Order) -> None:
 
 def _resubmit(order: Order, intent: Intent) -> Outcome:
     """Send the identical message again, unless the trading state keeps it back: then it is left to expire."""
+    read_at = clock.monotonic()
     if not execution.may_leave(order, trading_state.current()):
         return Unknown("held_back")
+    if not _begin_attempt(order, intent):
+        return Unknown("ended_meanwhile")
+    start_by = read_at + execution.MAX_STATE_AGE_S
+    return execution.submit(order.mode, [intent], start_by=start_by)[intent.nonce]
+
+
+@transaction.atomic
+def _begin_attempt(order: Order, intent: Intent) -> bool:
+    """Commit to sending it again, unless somebody has ended the order: one at a time with `settlement`."""
+    if not Order.objects.select_for_update().filter(pk=order.pk, state__in=IN_FLIGHT).exists():
+        return False
     last = Attempt.objects.filter(intent=intent).aggregate(last=Max("number"))["last"] or 0
     Attempt.objects.create(intent=intent, number=last + 1)
-    return execution.submit(order.mode, [intent])[intent.nonce]
+    return True
 
 
 def _alarm_if_lasting(order: Order, outcome: Unknown) -> None:

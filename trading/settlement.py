@@ -42,7 +42,8 @@ def _settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     lock_traders(order.trader_id for order in orders)
     now = clock.now()
     answered = [order.pk for order in orders if not isinstance(outcomes[order.pk], Unknown)]
-    Attempt.objects.filter(intent__order__in=answered, outcome="").update(outcome="answered", finished_at=now)
+    open_attempts = Attempt.objects.filter(intent__order__in=answered, outcome__in=("", Attempt.SENDING))
+    open_attempts.update(outcome="answered", finished_at=now)
     groups: dict[tuple[type[Outcome], str, str], list[Order]] = defaultdict(list)
     for order in orders:
         groups[type(outcomes[order.pk]), order.state, order.kind].append(order)
@@ -84,11 +85,20 @@ def _log_fill(order: Order) -> None:
 def _reject(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     for order in orders:
         outcome = outcomes[order.pk]
+        if isinstance(outcome, Rejected) and outcome.is_of_only_attempt and not _was_sent_once(order):
+            _keep_unknown([order], {order.pk: Unknown("sent_again")})
+            continue
         reason = outcome.reason if isinstance(outcome, Rejected) else ""
         detail = outcome.detail if isinstance(outcome, Rejected) else {}
         moved = transition_all([order], OrderState.REJECTED, {order.pk: {"reason": reason, **detail}}, reason=reason)
         outbox.owe_order_cards(moved)
         log.info("order_rejected", order_id=order.pk, code=reason)
+
+
+def _was_sent_once(order: Order) -> bool:
+    """Nobody can begin another attempt from here on: the row is locked."""
+    Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+    return Attempt.objects.filter(intent__order=order).count() == 1
 
 
 def _expire(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:

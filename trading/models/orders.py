@@ -123,6 +123,8 @@ class Intent(models.Model):
 class Attempt(models.Model):
     """One submission of an intent; committed before anything is sent."""
 
+    SENDING = "sending"  # the outcome of an attempt that somebody has taken, until there is one
+
     intent = models.ForeignKey(Intent, on_delete=models.PROTECT, related_name="attempts")
     number = models.PositiveIntegerField()
     started_at = models.DateTimeField(default=clock.now)

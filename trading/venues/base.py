@@ -52,10 +52,14 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The venue refused, and it is proven that nothing was or will be executed."""
+    """The venue refused, and it is proven that nothing was or will be executed.
+
+    `is_of_only_attempt`: proven as long as it was sent no second time.
+    """
 
     reason: str
     detail: dict[str, Any] = field(default_factory=dict)
+    is_of_only_attempt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,11 @@ class Venue(Protocol):
         """The exact message for this order; nothing leaves the process. Raises CannotPrepare."""
         ...
 
-    def submit(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
-        """Send each intent's stored payload; outcomes by nonce. Never raises for a single intent's failure."""
+    def submit(self, intents: Sequence[Intent], *, start_by: float | None = None) -> dict[str, Outcome]:
+        """Send each intent's stored payload; outcomes by nonce. Never raises for a single intent's failure.
+
+        Nothing leaves after `start_by` (`clock.monotonic()`): whoever was paused until then has old news of a stop.
+        """
         ...
 
     def ask(self, intents: Sequence[Intent]) -> None:

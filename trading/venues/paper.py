@@ -57,7 +57,7 @@ class PaperVenue:
         deadline = clock.now() + dt.timedelta(seconds=settings.INTENT_VALID_S)
         return Prepared(nonce=f"paper-{order.pk}", payload=payload, deadline=deadline)
 
-    def submit(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
+    def submit(self, intents: Sequence[Intent], *, start_by: float | None = None) -> dict[str, Outcome]:
         """Journal a result for each nonce that has none, then answer from the journal alone.
 
         An opening whose price is away for a moment is left waiting.

@@ -9,11 +9,11 @@ import time_machine
 
 from risk import trading_state
 from risk.trading_state import TradingState
-from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, settle
+from tests.trading.live.world import LIVE, LiveTrader, assert_agrees, claimed, fault, later, look, settle
 from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading import execution, venue_accounts
-from trading.models import Attempt, Fill, Intent, Order, Position, VenueAlarm, VenueEvent
+from trading.models import Attempt, Intent, VenueAlarm, VenueEvent
 from trading.venues.avantis import client
 from trading.venues.registry import VENUES
 from vanta import clock
@@ -25,15 +25,6 @@ D = Decimal
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "ACCEPT_WITHIN_S", 1.5)
-
-
-def assert_agrees(live: LiveTrader, order: Order) -> None:
-    """What the venue did for this wallet is what the order says, and the money is where the books say."""
-    filled = 1 if order.state == "FILLED" else 0
-    assert [effect["kind"] for effect in live.effects] == ["open"] * filled, order.state
-    assert Fill.objects.filter(order=order).count() == Position.objects.count() == filled
-    assert live.booked == live.balance
-    assert_books_balance()
 
 
 FAULTS: list[tuple[dict[str, Any], str]] = [
@@ -176,13 +167,6 @@ def test_the_local_clock_expires_nothing(live: LiveTrader) -> None:
         assert VenueAlarm.objects.filter(kind="unknown_order").count() == 1
 
 
-def claimed(order: Order) -> Order:
-    """As a worker leaves an order that is killed between the claim and the submission."""
-    (taken,) = execution.claim(reductions_only=False, modes=LIVE)
-    assert taken.pk == order.pk
-    return Order.objects.select_related("market", "position", "trader").get(pk=order.pk)
-
-
 def test_killed_before_anything_left(live: LiveTrader) -> None:
     order = claimed(live.approve())
     assert (Intent.objects.count(), Attempt.objects.count(), live.effects) == (1, 1, [])
@@ -265,54 +249,4 @@ def test_two_openings_of_one_market_are_never_under_way_at_once(live: LiveTrader
     settle(first)
     settle(second)
     assert (first.state, second.state, len(live.effects)) == ("FILLED", "FILLED", 2)
-    assert live.booked == live.balance
-
-
-CLOSE_FAULTS = ["lost_accept", "error_after_fill", "forget_tracking", "duplicate_events"]
-
-
-@pytest.mark.parametrize("kind", CLOSE_FAULTS)
-@pytest.mark.parametrize("share", ["1", "0.25"])
-def test_a_closing_under_a_fault(live: LiveTrader, kind: str, share: str) -> None:
-    position = live.opened()
-    order = live.close(position, D(share))
-    fault(live.sandbox, kind)
-    settle(order, within_s=30)
-    assert order.state == "FILLED"
-    assert [effect["kind"] for effect in live.effects] == ["open", "close"]
-    assert live.booked == live.balance
-    assert_books_balance()
-
-
-def test_a_closing_is_found_without_history(live: LiveTrader) -> None:
-    position = live.opened()
-    order = live.close(position)
-    fault(live.sandbox, "error_after_fill")
-    fault(live.sandbox, "status", service="history", status=500)
-    settle(order, within_s=30)
-    assert order.state == "FILLED"
-    assert live.booked == live.balance
-    assert_books_balance()
-
-
-@pytest.mark.parametrize("is_told_by", ["event", "history"])
-def test_a_closing_that_took_only_a_part_leaves_the_rest_open(live: LiveTrader, is_told_by: str) -> None:
-    position = live.opened()
-    order = live.close(position)
-    Order.objects.filter(pk=order.pk).update(collateral_usd=D(40))  # what the venue does: it takes 40
-    (claimed_order,) = execution.claim(reductions_only=False, modes=LIVE)
-    Order.objects.filter(pk=order.pk).update(collateral_usd=position.collateral_usd)  # what was ordered
-    kept = Intent.objects.get(order=order)
-    kept.payload["expected"]["collateral"] = "99550000"
-    kept.save()
-    if is_told_by == "history":
-        fault(live.sandbox, "error_after_fill")
-    VENUES["LIVE"].submit([claimed_order.intent])
-    settle(order, within_s=30)
-    position.refresh_from_db()
-    assert (order.state, position.status, position.collateral_usd) == ("FILLED", "open", D("59.55"))
-    assert (Fill.objects.get(order=order).collateral_usd, live.booked) == (D(40), live.balance)
-    assert_books_balance()
-    assert venue_accounts.reconcile_all() == 1
-    assert settle(live.close(position)).state == "FILLED"
     assert live.booked == live.balance

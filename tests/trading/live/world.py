@@ -13,9 +13,10 @@ from eth_utils.address import to_checksum_address
 from tests.sandbox.conftest import Sandbox
 from tests.trading.keys.rings import make_delegate
 from tests.trading.people import Person
+from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading import execution, reconciliation
-from trading.models import Delegate, Order, Position, Trader
+from trading.models import Delegate, Fill, Order, Position, Trader
 from trading.models.traders import Mode
 from trading.services import placing, positions
 from trading.services.orders import Origin
@@ -130,3 +131,19 @@ def settle(order: Order, within_s: float = 15) -> Order:
 
     wait_until(has_ended, within_s, f"{order} has ended")
     return order
+
+
+def claimed(order: Order) -> Order:
+    """As a worker leaves an order that is killed between the claim and the submission."""
+    (taken,) = execution.claim(reductions_only=False, modes=LIVE)
+    assert taken.pk == order.pk
+    return Order.objects.select_related("market", "position", "trader").get(pk=order.pk)
+
+
+def assert_agrees(live: LiveTrader, order: Order) -> None:
+    """What the venue did for this wallet is what the order says, and the money is where the books say."""
+    filled = 1 if order.state == "FILLED" else 0
+    assert [effect["kind"] for effect in live.effects] == ["open"] * filled, order.state
+    assert Fill.objects.filter(order=order).count() == Position.objects.count() == filled
+    assert live.booked == live.balance
+    assert_books_balance()

@@ -20,6 +20,7 @@ from veranta_sdk.execution.rpc import JsonRpcClient
 
 from feeds.sources.background import BackgroundLoop
 from trading.errors import TradingError
+from vanta import clock
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -44,12 +45,13 @@ class IdentityInEnvironment(TradingError):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One signed intent on its way; `key` is the caller's own name for it."""
+    """One signed intent on its way; `key` is the caller's own name for it. It does not leave after `start_by`."""
 
     key: str
     order_type: int
     encoded: str = field(repr=False)
     signature: str = field(repr=False)
+    start_by: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ class VenueClient:
         try:
             async with asyncio.timeout(ACCEPT_WITHIN_S):
                 market = self._client().engine.batched_market
+                if post.start_by is not None and clock.monotonic() > post.start_by:
+                    return Answer("no_answer", error="paused")
                 outcome = await market.execute(post.order_type, signed, None, wait=False, on_event=hook)
         except ApiError as error:
             return Answer(

@@ -64,10 +64,10 @@ class AvantisVenue:
         }
         return Prepared(nonce=str(terms.nonce), payload=payload, deadline=deadline)
 
-    def submit(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
+    def submit(self, intents: Sequence[Intent], *, start_by: float | None = None) -> dict[str, Outcome]:
         """Send all at once; each is over when the venue has taken it, which is long before it is executed."""
-        attempts = {intent.nonce: _last_attempt(intent) for intent in intents}
-        posts = [_post(intent) for intent in intents]
+        attempts = {intent.nonce: _take_attempt(intent) for intent in intents}
+        posts = [_post(intent, start_by) for intent in intents]
 
         def tell(nonce: str, event: BatchedMarketEvent) -> None:
             _keep_first(attempts[nonce], event)
@@ -126,7 +126,7 @@ class AvantisVenue:
                 alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, order_name, "the venue tells of several fills")
             return orders.filled(_order_of(intent), intent.nonce, dict(verdict.payload), verdict.kind)
         if isinstance(verdict, Refused):
-            return Rejected(verdict.reason)
+            return Rejected(verdict.reason, is_of_only_attempt=True)
         if isinstance(verdict, UnderWay):
             return Accepted()
         if isinstance(verdict, Disputed):
@@ -144,9 +144,17 @@ def _last_attempt(intent: Intent) -> Attempt:
     return Attempt.objects.filter(intent=intent).order_by("-number")[0]
 
 
-def _post(intent: Intent) -> Post:
+def _take_attempt(intent: Intent) -> Attempt:
+    """A row of this submission's own: two at once would write over each other's tracking id, and one be forgotten."""
+    for attempt in Attempt.objects.filter(intent=intent, outcome="").order_by("-number"):
+        if Attempt.objects.filter(pk=attempt.pk, outcome="").update(outcome=Attempt.SENDING):
+            return attempt
+    return Attempt.objects.create(intent=intent, number=_last_attempt(intent).number + 1, outcome=Attempt.SENDING)
+
+
+def _post(intent: Intent, start_by: float | None) -> Post:
     kept = intent.payload
-    return Post(intent.nonce, kept["order_type"], kept["encoded"], kept["signature"])
+    return Post(intent.nonce, kept["order_type"], kept["encoded"], kept["signature"], start_by)
 
 
 def _row(intent_id: int, tracking_id: str, event: BatchedMarketEvent) -> VenueEvent:
