@@ -19,7 +19,8 @@ from risk.trading_state import TradingState
 from trading import alarms, outbox
 from trading.errors import KeyUnavailable
 from trading.history import transition_all
-from trading.models import Attempt, Intent, Order
+from trading.keys.active import active_delegate
+from trading.models import Attempt, Intent, Order, Trader
 from trading.models.loading import with_market
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, OrderState
@@ -160,11 +161,25 @@ def _end_the_late(orders: Sequence[Order]) -> list[Order]:
 
 
 def may_leave(order: Order, state: TradingState) -> bool:
-    """Whether an order may be submitted in this trading state; LIVE openings only while the system is LIVE."""
+    """Whether an order may be submitted in this trading state; LIVE openings while system and trader are LIVE."""
     if state == TradingState.ACTIVE:
-        is_live_opening = order.kind == Order.Kind.OPEN and order.mode == Mode.LIVE
-        return not is_live_opening or execution_mode.current() == ExecutionMode.LIVE
+        return not _is_live_opening(order) or _is_live(order)
     return state == TradingState.REDUCING and order.kind == Order.Kind.CLOSE
+
+
+def may_be_sent(order: Order, state: TradingState) -> bool:
+    """The same for a message that is signed: whoever has revoked its signer does not expect a position any more."""
+    return may_leave(order, state) and (not _is_live_opening(order) or active_delegate(order.trader_id) is not None)
+
+
+def _is_live_opening(order: Order) -> bool:
+    return order.kind == Order.Kind.OPEN and order.mode == Mode.LIVE
+
+
+def _is_live(order: Order) -> bool:
+    """As it is now, not as it was when the order was approved."""
+    trader = Trader.objects.filter(pk=order.trader_id, is_active=True, execution_mode=Mode.LIVE)
+    return execution_mode.current() == ExecutionMode.LIVE and trader.exists()
 
 
 def prepare(orders: Sequence[Order]) -> list[Order]:
@@ -184,7 +199,7 @@ def carry_out(orders: Sequence[Order]) -> None:
     state = trading_state.current()
     by_mode: dict[str, list[Order]] = defaultdict(list)
     for order in orders:
-        if may_leave(order, state):
+        if may_be_sent(order, state):
             by_mode[order.mode].append(order)
     for mode, group in by_mode.items():
         ours = _still_ours(group) if mode == Mode.LIVE else group

@@ -86,7 +86,7 @@ def reconcile(order: Order) -> None:
 def _resubmit(order: Order, intent: Intent) -> Outcome:
     """Send the identical message again, unless the trading state keeps it back: then it is left to expire."""
     read_at = clock.monotonic()
-    if not execution.may_leave(order, trading_state.current()):
+    if not execution.may_be_sent(order, trading_state.current()):
         return Unknown("held_back")
     if not _begin_attempt(order, intent):
         return Unknown("ended_meanwhile")

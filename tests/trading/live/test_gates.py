@@ -9,11 +9,11 @@ from pytest_django import Settings
 
 from risk import execution_mode
 from risk.execution_mode import ExecutionMode
-from tests.trading.live.world import LIVE, LiveTrader, fault, make_due, settle
+from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, make_due, settle
 from tests.trading.people import buttons, words
 from trading import dispatcher, execution
 from trading.errors import LiveNotConfirmed
-from trading.models import Delegate, Intent, Trader, VenueAlarm, VenueIdentity
+from trading.models import Attempt, Delegate, Intent, Trader, VenueAlarm, VenueIdentity
 from trading.services import decisions, placing
 from trading.venues.avantis import identity
 from vanta import clock
@@ -100,6 +100,30 @@ def test_live_switched_off_before_it_left(live: LiveTrader) -> None:
     execution_mode.change(ExecutionMode.DRY, actor="test", reason="a test")
     settle(order)
     assert (order.state, order.reason, live.effects) == ("CANCELED", "live_switched_off", [])
+
+
+@pytest.mark.parametrize("change", [{"execution_mode": "DRY"}, {"is_active": False}], ids=repr)
+def test_a_trader_who_is_switched_off_before_it_left(live: LiveTrader, change: dict[str, object]) -> None:
+    order = live.approve()
+    Trader.objects.filter(pk=live.trader.pk).update(**change)
+    settle(order)
+    assert (order.state, live.effects) == ("CANCELED", [])
+
+
+@pytest.mark.parametrize("ends", ["trader", "delegate"])
+def test_what_was_lost_is_not_sent_again_once_it_may_not_be(live: LiveTrader, ends: str) -> None:
+    order = live.approve()
+    fault(live.sandbox, "drop", when="before", count=1)
+    execution.drain(modes=LIVE)
+    if ends == "trader":
+        Trader.objects.filter(pk=live.trader.pk).update(is_active=False)
+    else:
+        live.delegate.end(Delegate.Status.REVOKED, "by_trader")
+        live.delegate.save(update_fields=Delegate.ENDING)
+    look()
+    with later(live.sandbox, 90):
+        settle(order)
+    assert (order.state, Attempt.objects.count(), live.effects) == ("EXPIRED", 1, [])
 
 
 def test_a_closing_follows_its_position_not_the_switch(live: LiveTrader) -> None:
