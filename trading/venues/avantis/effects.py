@@ -88,6 +88,8 @@ def _from_history(order: Order, intent: Intent) -> Filled | None:
 
 def _opened(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Filled | Unknown | None:
     fitting = [trade for trade in trades if _fits(order, intent, trade)]
+    if fitting:
+        fitting = _without_others(intent, fitting)
     if len(fitting) > 1:
         return Unknown("several_trades_fit", may_resubmit=False)
     if not fitting:
@@ -97,11 +99,22 @@ def _opened(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Fille
     return orders.opening_fill(order, intent.nonce, found.entry_price, trade, {"venue_event": "position"})
 
 
+def _without_others(intent: Intent, trades: Sequence[VenueTrade]) -> list[VenueTrade]:
+    """Without those that history says another message opened."""
+    others = {
+        (row.pair_index, row.index, row.opened_at_s)
+        for row in executions_of(intent.payload["trader"])
+        if row.kind == "open" and row.nonce not in ("", intent.nonce) and row.digest != intent.payload["digest"]
+    }
+    return [trade for trade in trades if (trade.pair_index, trade.index, trade.opened_at_s) not in others]
+
+
 def _fits(order: Order, intent: Intent, trade: VenueTrade) -> bool:
     """Whether a trade that nobody knows yet is what this opening would have made."""
     if (trade.pair_index, trade.side) != (order.market.pair_index, order.side):
         return False
-    if trade.opened_at_s < intent.created_at.timestamp() - SKEW_S:
+    earliest, latest = intent.created_at.timestamp() - SKEW_S, intent.deadline.timestamp() + SKEW_S
+    if not earliest <= trade.opened_at_s <= latest:
         return False
     if not order.collateral_usd * LEAST_KEPT <= trade.collateral_usd <= order.collateral_usd:
         return False
