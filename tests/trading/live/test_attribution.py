@@ -20,8 +20,7 @@ D = Decimal
 def found(intent: Intent, after_deadline_s: int = -10) -> VenueTrade:
     """A trade like the one that the order would have made."""
     opened_at_s = int(intent.deadline.timestamp()) + after_deadline_s
-    prices = {"entry_price": D(3000), "liquidation_price": D(2700), "stop_loss": None, "take_profit": None}
-    return VenueTrade(0, 3, opened_at_s, Side.LONG, D("99.55"), D(10), accrued_usd=D(0), **prices)
+    return VenueTrade(0, 3, opened_at_s, Side.LONG, D("99.55"), D(10), D(3000), D(2700), None, None, accrued_usd=D(0))
 
 
 def listed(intent: Intent, trade: VenueTrade, **changes: str) -> Execution:
