@@ -19,6 +19,7 @@ from feeds.consensus import MarkPrice  # noqa: E402
 from tests.bench.feed_load import measure_feeds  # noqa: E402
 from tests.bench.figures import Bench, Figure, figures  # noqa: E402
 from tests.bench.guardian_load import measure_guardian  # noqa: E402
+from tests.bench.live_load import measure_live  # noqa: E402
 from tests.bench.parts import TAKEN, part, table  # noqa: E402
 from tests.bench.rate_load import rate_figures  # noqa: E402
 from tests.bench.risk_load import risk_figures  # noqa: E402
@@ -41,6 +42,7 @@ def measure() -> dict[str, Figure]:
     for name, take in (
         ("risk checks", risk_figures),
         ("rate limits", rate_figures),
+        ("LIVE orders", live_figures),
         ("guardian", guardian_figures),
         ("feeds", feed_figures),
     ):
@@ -64,6 +66,17 @@ def order_figures() -> dict[str, Figure]:
 
 def _is_priced() -> bool:
     return isinstance(selectors.mark_prices(["ETH/USD"])["ETH/USD"], MarkPrice)
+
+
+def live_figures() -> dict[str, Figure]:
+    """LIVE orders against the sandbox's venue, and the time of one that is Vanta's own."""
+    with tempfile.TemporaryDirectory() as logs:
+        report = measure_live(Path(logs))
+    own = f"{report.before_ms:.0f} ms from APPROVED to the POST, {report.after_ms:.0f} ms from the venue's fill to ours"
+    return {
+        "live_orders_per_s": Figure(report.orders_per_s, "orders/s", "sandbox venue, two signing processes"),
+        "live_overhead_ms": Figure(report.overhead_ms, "ms", own),
+    }
 
 
 def guardian_figures() -> dict[str, Figure]:
