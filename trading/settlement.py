@@ -18,7 +18,7 @@ from vanta import clock, metrics, tracing
 
 log = structlog.get_logger(__name__)
 RECHECK = dt.timedelta(seconds=2)  # between two looks at an order whose fate is unknown
-FIRST_LOOK = dt.timedelta(milliseconds=250)  # at an order that the venue has taken
+FIRST_LOOK = dt.timedelta(milliseconds=150)  # at an order that the venue has taken
 
 
 def settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:

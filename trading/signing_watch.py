@@ -20,7 +20,7 @@ from vanta import clock, tracing
 
 log = structlog.get_logger(__name__)
 QUEUE = "signing"
-LOOK_S = 1 / 4
+LOOK_S = 1 / 10
 LIVE = (Mode.LIVE,)
 UNATTENDED = dt.timedelta(seconds=1)  # after which an approved closing was not announced to anybody
 
@@ -43,7 +43,7 @@ def look() -> int:
 
 
 class Watch:
-    """Looks four times a second until it is stopped; a database that is down is waited for."""
+    """Looks ten times a second until it is stopped; a database that is down is waited for."""
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
