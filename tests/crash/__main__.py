@@ -130,7 +130,7 @@ def _services() -> Iterator[DevServices]:
 @contextmanager
 def _lane(number: int, services: DevServices, logs: Path) -> Iterator[Lane]:
     """A lane with everything of its own."""
-    environment = {**os.environ, **services.environment(broker=2 + 2 * number), **generated_secrets()}
+    environment = {**generated_secrets(), **os.environ, **services.environment(broker=2 + 2 * number)}
     name = f"lane{number}"
     with closing(psycopg2.connect(environment["DATABASE_URL"])) as database:
         database.autocommit = True

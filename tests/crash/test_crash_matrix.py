@@ -11,7 +11,8 @@ import pytest
 from tests.crash import report
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SHARE = 60
+SHARE = 30
+SHORT = ("open", "stop", "LIVE open", "LIVE open, accept lost", "LIVE close")
 LIMIT_S = 300
 
 pytestmark = [pytest.mark.processes, pytest.mark.crash, pytest.mark.timeout(LIMIT_S + 10)]
@@ -26,7 +27,7 @@ def played(tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_whoever_is_killed_wherever_an_order_is_executed_once(tmp_path: Path) -> None:
-    code, told = played(tmp_path, "--share", str(SHARE))
+    code, told = played(tmp_path, "--share", str(SHARE), "--scenarios", *SHORT)
     assert told["wrong"] == []
     assert told["killed"] > 0
     assert code == 0
