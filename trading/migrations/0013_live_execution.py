@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='position',
-            constraint=models.UniqueConstraint(condition=models.Q(('venue_index__isnull', False)), fields=('trader', 'market', 'venue_index', 'venue_opened_at_s'), name='one_position_per_trade'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open'), ('venue_index__isnull', False)), fields=('trader', 'market', 'venue_index', 'venue_opened_at_s'), name='one_position_per_trade'),
         ),
         migrations.AddConstraint(
             model_name='position',

@@ -99,7 +99,7 @@ class Position(models.Model):
             models.CheckConstraint(condition=Q(entry_price__gt=0), name="position_entry_positive"),
             models.UniqueConstraint(
                 fields=["trader", "market", "venue_index", "venue_opened_at_s"],
-                condition=Q(venue_index__isnull=False),
+                condition=Q(venue_index__isnull=False, status="open"),  # one index may be used twice in a second
                 name="one_position_per_trade",
             ),
             models.CheckConstraint(

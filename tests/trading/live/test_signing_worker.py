@@ -14,7 +14,7 @@ from tests.trading.live.world import LiveTrader
 from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading.models import Attempt, Intent, Order, Position, VenueEvent
-from vanta import wake
+from vanta import clock, wake
 from vanta.embedded.host import free_port
 from vanta.supervision.environment import sandbox_urls
 
@@ -60,6 +60,9 @@ def test_killed_after_each_step_every_order_is_executed_once(
             assert order.position is not None
             closing = live.close(order.position)
             wait_until(lambda: has_ended(closing), 60, "the closing ends")  # noqa: B023
+            # The venue names a trade by its index and the second of its block: the next one gets another name.
+            begun_s = order.position.venue_opened_at_s or 0
+            wait_until(lambda: clock.now().timestamp() > begun_s + 3, 10, "the block is over")  # noqa: B023
     assert live.booked == live.balance
     assert not Position.objects.filter(status="open").exists()
     assert_books_balance()
