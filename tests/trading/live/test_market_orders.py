@@ -3,7 +3,9 @@
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, transaction
 
+from tests.factories import make_position, make_trader
 from tests.trading.live.world import LiveTrader, look, settle
 from tests.trading.pipeline import assert_books_balance
 from trading.models import Attempt, Fill, Intent, Position, VenueEvent
@@ -22,6 +24,14 @@ def test_an_opening_is_executed_once_and_booked_as_the_venue_tells(live: LiveTra
     assert len(live.effects) == 1
     assert live.trader.accounts.get(mode="LIVE").free_balance_usd == live.balance == D(9900)
     assert_books_balance()
+
+
+def test_a_trade_may_have_the_name_of_one_that_is_over_but_not_of_one_that_is_open(db: None) -> None:
+    name = {"mode": "LIVE", "venue_index": 0, "venue_opened_at_s": 1_795_518_875, "trader": make_trader()}
+    make_position(status="closed", **name)
+    make_position(status="open", **name)
+    with pytest.raises(IntegrityError, match="one_position_per_trade"), transaction.atomic():
+        make_position(status="open", **name)
 
 
 def test_a_closing_pays_what_the_venue_sent(live: LiveTrader) -> None:
