@@ -97,11 +97,10 @@ def book_closings(bookings: Sequence[Booking]) -> None:
     _book(bookings, movements)
 
 
-def book_margin(position: Position, amount_usd: Decimal, *, reference: str) -> None:
-    """Move free balance into the collateral of an open position; the row itself is the caller's to change."""
-    transaction = LedgerTransaction.objects.create(
-        kind=K.MARGIN, reference=reference, trace_id=tracing.current_trace_id()
-    )
+def book_margin(position: Position, amount_usd: Decimal, *, reference: str, order: Order | None = None) -> None:
+    """Move free balance into the collateral of an open position, or back where negative; the row is the caller's."""
+    trace_id = order.trace_id if order else tracing.current_trace_id()
+    transaction = LedgerTransaction.objects.create(kind=K.MARGIN, reference=reference, trace_id=trace_id, order=order)
     LedgerEntry.objects.bulk_create(
         LedgerEntry(
             transaction=transaction,
@@ -112,7 +111,9 @@ def book_margin(position: Position, amount_usd: Decimal, *, reference: str) -> N
         )
         for account, amount in ((A.FREE, -amount_usd), (A.COLLATERAL, amount_usd))
     )
-    _change_balances({(position.trader_id, position.mode): -amount_usd})
+    changes = {(position.trader_id, position.mode): -amount_usd}
+    _cover_shortfall(changes)
+    _change_balances(changes)
 
 
 def book_transfer(trader: Trader, mode: str, amount_usd: Decimal, *, kind: K, reference: str) -> None:

@@ -58,7 +58,8 @@ INVARIANTS = (
         SELECT 'position ' || p.id, 'holds ' || p.collateral_usd || ', its fills say ' || f.held
         FROM trading_position p JOIN (
             SELECT position_id, sum(amount) AS held FROM (
-                SELECT f.position_id, CASE o.kind WHEN 'open' THEN f.collateral_usd ELSE -f.collateral_usd END AS amount
+                SELECT f.position_id,
+                       CASE o.kind WHEN 'close' THEN -f.collateral_usd ELSE f.collateral_usd END AS amount
                 FROM trading_fill f JOIN trading_order o ON o.id = f.order_id
                 UNION ALL
                 SELECT v.position_id, e.amount_usd
@@ -72,13 +73,25 @@ INVARIANTS = (
     ),
     Invariant(
         "fill_has_one_filled_order",
-        "Every filled order has one fill, and every fill a filled order.",
+        "Every filled trade has one fill, and every fill a filled order.",
         """
         SELECT 'order ' || o.id, o.state || ' with ' || count(f.id) || ' fills'
         FROM trading_order o LEFT JOIN trading_fill f ON f.order_id = o.id
+        WHERE o.kind IN ('open', 'increase', 'close')
         GROUP BY o.id
         HAVING (o.state = 'FILLED' AND count(f.id) <> 1)
             OR (o.state NOT IN ('FILLED', 'PARTIALLY_FILLED') AND count(f.id) > 0)
+        """,
+    ),
+    Invariant(
+        "change_is_one_event",
+        "Every order that changed a position is one event of it, and no other order is.",
+        """
+        SELECT 'order ' || o.id, o.kind || ' ' || o.state || CASE WHEN e.id IS NULL THEN ' without' ELSE ' with' END
+               || ' an event of its position'
+        FROM trading_order o LEFT JOIN trading_positionevent e ON e.order_id = o.id
+        WHERE (o.kind IN ('stops', 'add_margin', 'take_margin') AND o.state = 'FILLED')
+              IS DISTINCT FROM (e.id IS NOT NULL)
         """,
     ),
     Invariant(
@@ -121,7 +134,8 @@ INVARIANTS = (
         FROM trading_order o
         JOIN trading_intent i ON i.order_id = o.id
         LEFT JOIN trading_paperexecution x ON x.nonce = i.nonce
-        WHERE o.mode = 'DRY' AND o.ended_at IS NOT NULL AND o.ended_at < now() - interval '60 seconds'
+        WHERE o.mode = 'DRY' AND o.kind IN ('open', 'increase', 'close')
+          AND o.ended_at IS NOT NULL AND o.ended_at < now() - interval '60 seconds'
           AND (o.state = 'FILLED') IS DISTINCT FROM coalesce(x.result ? 'fee_usd', false)
         """,
     ),

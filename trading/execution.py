@@ -22,6 +22,7 @@ from trading.history import transition_all
 from trading.keys.active import active_delegate
 from trading.models import Attempt, Intent, Order, Trader
 from trading.models.loading import with_market
+from trading.models.orders import CHANGES, OPENINGS, REDUCES, K
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, OrderState
 from trading.settlement import settle
@@ -60,7 +61,7 @@ def claim(*, reductions_only: bool, modes: Sequence[str] = PAPER) -> list[Order]
     """A batch; where one of it cannot be prepared, each apart, so that it stops only itself."""
     due = Order.objects.filter(state=OrderState.APPROVED, next_check_at__lte=clock.now(), mode__in=modes)
     if reductions_only:
-        due = due.filter(kind=Order.Kind.CLOSE)
+        due = due.filter(REDUCES)
     if Mode.LIVE in modes:
         due = _in_turn(due)
         if not due.exists() or not VENUES[Mode.LIVE].is_ready():
@@ -106,19 +107,19 @@ def _withdraw(order_id: int, reason: str) -> None:
 
 
 def _in_turn(due: QuerySet[Order]) -> QuerySet[Order]:
-    """Without LIVE openings that another one of their trader and market is before.
+    """Without LIVE openings that another one of their trader and market is before, and changes with one of theirs.
 
-    A trade that no event tells of is found again by its effect: two that look alike must not be made at once. What
-    waited too long is let through, to be expired.
+    What no event tells of is found again by its effect: two that look alike must not be made at once. What waited too
+    long is let through, to be expired; a closing never waits.
     """
     before = Order.objects.filter(
-        Q(state__in=IN_FLIGHT) | Q(state=OrderState.APPROVED, pk__lt=OuterRef("pk")),
-        trader_id=OuterRef("trader_id"),
-        market_id=OuterRef("market_id"),
-        kind=Order.Kind.OPEN,
-        mode=Mode.LIVE,
+        Q(state__in=IN_FLIGHT) | Q(state=OrderState.APPROVED, pk__lt=OuterRef("pk")), mode=Mode.LIVE
     )
-    return due.exclude(Q(Exists(before)), kind=Order.Kind.OPEN, mode=Mode.LIVE, decided_at__gte=_oldest_approval())
+    in_market = before.filter(trader_id=OuterRef("trader_id"), market_id=OuterRef("market_id"), kind__in=OPENINGS)
+    on_position = before.filter(position_id=OuterRef("position_id"))
+    is_fresh = Q(decided_at__gte=_oldest_approval()) | REDUCES
+    overtaken = Q(Exists(in_market), kind__in=OPENINGS) | Q(Exists(on_position), kind__in=[K.INCREASE, *CHANGES])
+    return due.exclude(overtaken & is_fresh & Q(mode=Mode.LIVE))
 
 
 def _oldest_approval() -> dt.datetime:
@@ -153,9 +154,12 @@ def _stop_the_forbidden(orders: Sequence[Order]) -> list[Order]:
 
 
 def _end_the_late(orders: Sequence[Order]) -> list[Order]:
-    """Expire openings approved so long ago that their traders do not expect them any more; the rest is returned."""
+    """Expire what was approved so long ago that its trader does not expect it any more; the rest is returned.
+
+    What reduces is wanted however late.
+    """
     oldest = _oldest_approval()
-    late = [o for o in orders if o.kind == Order.Kind.OPEN and o.decided_at is not None and o.decided_at < oldest]
+    late = [o for o in orders if not o.reduces and o.decided_at is not None and o.decided_at < oldest]
     outbox.owe_order_cards(transition_all(late, OrderState.EXPIRED, reason="approval_expired"))
     return [order for order in orders if order not in late]
 
@@ -164,7 +168,7 @@ def may_leave(order: Order, state: TradingState) -> bool:
     """Whether an order may be submitted in this trading state; LIVE openings while system and trader are LIVE."""
     if state == TradingState.ACTIVE:
         return not _is_live_opening(order) or _is_live(order)
-    return state == TradingState.REDUCING and order.kind == Order.Kind.CLOSE
+    return state == TradingState.REDUCING and order.reduces
 
 
 def may_be_sent(order: Order, state: TradingState) -> bool:
@@ -173,7 +177,7 @@ def may_be_sent(order: Order, state: TradingState) -> bool:
 
 
 def _is_live_opening(order: Order) -> bool:
-    return order.kind == Order.Kind.OPEN and order.mode == Mode.LIVE
+    return order.kind in OPENINGS and order.mode == Mode.LIVE
 
 
 def _is_live(order: Order) -> bool:

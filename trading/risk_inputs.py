@@ -18,6 +18,7 @@ from trading.day_openings import AccountKey, Funds, day_openings, funds
 from trading.limits import bindings_of
 from trading.models import DayOpening, Order, Position, Trader
 from trading.models.loading import with_market
+from trading.models.orders import OPENINGS, K
 from trading.order_state import PENDING, OrderState
 from trading.recent_losses import NOTHING, RecentLosses, day_begin_ms, recent_losses
 from trading.valuation import Marks, Prices, profit_tiers
@@ -27,7 +28,7 @@ from vanta.money import HUNDRED, ONE, ZERO
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """A trader's rows in one execution mode: balance, open positions, pending openings, and the prices for them.
+    """A trader's rows in one execution mode: balance, open positions, what pending orders claim, and the prices.
 
     `prices` are the marks or the last known ones. `opening` is None where there is no account. `lately` is what the
     protections look back at, empty where they were not asked about.
@@ -88,8 +89,8 @@ class Desk:
         desk = cls(marks, valuation.known_prices(marks, held))
         for position in positions:
             desk._positions[position.trader_id, position.mode].append(position)
-        openings = Order.objects.filter(trader__in=trader_ids, kind=Order.Kind.OPEN, state__in=PENDING)
-        for order in with_market(openings).defer("decision") if trader_ids else []:
+        claims = Order.objects.filter(trader__in=trader_ids, kind__in=[*OPENINGS, K.ADD_MARGIN], state__in=PENDING)
+        for order in with_market(claims).defer("decision") if trader_ids else []:
             desk.reserve(order)
         desk._funds = funds(trader_ids)
         desk._openings = day_openings(trader_ids, desk._funds, clock.now())
@@ -106,7 +107,7 @@ class Desk:
         return self._limits[order.trader_id]
 
     def reserve(self, order: Order) -> None:
-        """Count an opening as pending from now on."""
+        """Count an order that claims balance as pending from now on."""
         self._pending[order.trader_id, order.mode].append(order)
 
     def release(self, order: Order) -> None:
@@ -173,7 +174,7 @@ def _pnl(position: Position, prices: Prices) -> Decimal:
 
 def _exposure(held: Holdings, market: Market | None) -> Exposure:
     here = [position for position in held.positions if market and position.market_id == market.pk]
-    pending_here = [order for order in held.pending if market and order.market_id == market.pk]
+    pending_here = [o for o in held.pending if market and o.market_id == market.pk and o.kind in OPENINGS]
     return Exposure(
         positions_notional_usd=sum((position.notional_usd for position in here), ZERO),
         pending_notional_usd=sum((order.collateral_usd * order.leverage for order in pending_here), ZERO),
@@ -197,7 +198,9 @@ def _day(held: Holdings, pnls: Sequence[Decimal]) -> Day:
 
 
 def reserved(order: Order) -> Decimal:
-    """What a pending opening will take from the free balance: its collateral and its open fee."""
+    """What a pending order will take from the free balance: its collateral and, where it opens, its open fee."""
+    if order.kind not in OPENINGS:
+        return order.collateral_usd
     return order.collateral_usd + margin.open_fee(
         notional_usd=order.collateral_usd * order.leverage, rate=order.market.open_fee_rate
     )

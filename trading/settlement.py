@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 from django.db import transaction
 
-from trading import bookkeeping, outbox, shadows
+from trading import bookkeeping, changes, outbox, shadows
 from trading.bookkeeping import Booking
+from trading.changes import Change
 from trading.history import transition_all
 from trading.models import Attempt, Order
 from trading.models.loading import lock_traders, with_market
 from trading.order_state import IN_FLIGHT, OrderState
-from trading.venues.base import Accepted, Expired, Filled, Outcome, Rejected, Unknown, Waiting
+from trading.venues.base import Accepted, Changed, Expired, Filled, Outcome, Rejected, Unknown, Waiting
 from vanta import clock, metrics, tracing
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,19 @@ def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     book(bookings)
     shadows.write(bookings)
     outbox.owe_order_cards(filled)
+    for order in filled:
+        _log_fill(order)
+
+
+def _change(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    """All of `orders` are of one kind that changes positions; where one has ended meanwhile, nothing was changed."""
+    held = changes.still_open(orders)
+    gone = [order for order in orders if order not in held]
+    moved = transition_all(gone, OrderState.REJECTED, reason="position_closed")
+    made = {pk: outcome for pk, outcome in outcomes.items() if isinstance(outcome, Changed)}
+    filled = transition_all(held, OrderState.FILLED, {pk: outcome.detail for pk, outcome in made.items()})
+    changes.book([Change(order, made[order.pk]) for order in filled])
+    outbox.owe_order_cards([*moved, *filled])
     for order in filled:
         _log_fill(order)
 
@@ -133,6 +147,7 @@ def _keep_unknown(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> N
 
 _SETTLERS: dict[type[Outcome], Callable[[Sequence[Order], Mapping[int, Outcome]], None]] = {
     Filled: _fill,
+    Changed: _change,
     Rejected: _reject,
     Expired: _expire,
     Unknown: _keep_unknown,

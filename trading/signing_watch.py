@@ -13,6 +13,7 @@ from django.db import close_old_connections, connection
 
 from trading import execution, reconciliation
 from trading.models import Order
+from trading.models.orders import REDUCES
 from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.venues.avantis.client import close_client
@@ -22,7 +23,7 @@ log = structlog.get_logger(__name__)
 QUEUE = "signing"
 LOOK_S = 1 / 10
 LIVE = (Mode.LIVE,)
-UNATTENDED = dt.timedelta(seconds=1)  # after which an approved closing was not announced to anybody
+UNATTENDED = dt.timedelta(seconds=1)  # after which an approved reduction was not announced to anybody
 
 
 def look() -> int:
@@ -30,15 +31,15 @@ def look() -> int:
     with tracing.bind_trace(""):
         looked_at = reconciliation.drain(modes=LIVE)
         waiting = Order.objects.filter(
+            REDUCES,
             state=OrderState.APPROVED,
             mode=Mode.LIVE,
-            kind=Order.Kind.CLOSE,
             next_check_at__lte=clock.now() - UNATTENDED,
         )
         if not waiting.exists():
             return looked_at
         carried_out = execution.drain(reductions_only=True, modes=LIVE)
-        log.warning("closings_carried_out_unannounced", orders=carried_out)
+        log.warning("reductions_carried_out_unannounced", orders=carried_out)
         return looked_at + carried_out
 
 

@@ -75,6 +75,7 @@ TAMPERINGS = {
     "collateral_is_the_ledgers": "DELETE FROM trading_ledgerentry WHERE account = 'collateral'",
     "position_is_its_fills": "UPDATE trading_position SET collateral_usd = collateral_usd + 1 WHERE status = 'open'",
     "fill_has_one_filled_order": "DELETE FROM trading_fill WHERE order_id = (SELECT max(order_id) FROM trading_fill)",
+    "change_is_one_event": "UPDATE trading_order SET kind = 'stops' WHERE kind = 'close' AND state = 'FILLED'",
     "what_left_has_an_intent": "DELETE FROM trading_attempt; DELETE FROM trading_intent",
     "history_is_whole": "DELETE FROM trading_orderevent WHERE to_state = 'SUBMITTING'",
     "end_is_justified": "UPDATE trading_order SET reason = '' WHERE state = 'CANCELED'",

@@ -18,24 +18,33 @@ SIDES = [(side.value, side.value) for side in Side]
 class Order(models.Model):
     """One wish of a trader, from the preview to its end.
 
-    `position` is what an opening opened, and what a closing closes.
+    `position` is what an opening opened, and what every other kind is about.
     """
 
     class Kind(models.TextChoices):
+        """Openings, increases and closings are trades and end in a fill; the others change an open position."""
+
         OPEN = "open"
+        INCREASE = "increase"
         CLOSE = "close"
+        STOPS = "stops", "stop and take-profit"
+        ADD_MARGIN = "add_margin"
+        TAKE_MARGIN = "take_margin"
 
     trader = models.ForeignKey(Trader, on_delete=models.PROTECT, related_name="orders")
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="orders")
     position = models.ForeignKey(Position, null=True, blank=True, on_delete=models.PROTECT, related_name="orders")
     mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
-    kind = models.CharField(max_length=5, choices=Kind.choices)
+    kind = models.CharField(max_length=11, choices=Kind.choices)
     side = models.CharField(max_length=5, choices=SIDES)
     state = models.CharField(max_length=16, choices=STATES, default=OrderState.DRAFT)
-    collateral_usd = usd(help_text="Opening: posted. Closing: the part of the position's collateral that is taken out.")
+    collateral_usd = usd(
+        help_text="Posted or added; of a closing the part of the position's that is taken out; of stops all of it."
+    )
     leverage = leverage()
     stop_loss = optional_price()
     take_profit = optional_price()
+    loosens = models.BooleanField(default=False, help_text="Of stops: more can be lost with them than before.")
     quoted_price = price(help_text="The mark price that the preview showed.")
     quote_number = models.PositiveSmallIntegerField(default=1, help_text="Only the newest quote can be confirmed.")
     worst_loss_usd = usd(default=0, help_text="Reserved against the trader's risk until the order ends.")
@@ -71,6 +80,11 @@ class Order(models.Model):
             models.UniqueConstraint(
                 fields=["update_id", "position"], condition=Q(kind="close"), name="one_closing_an_update"
             ),
+            models.UniqueConstraint(
+                fields=["update_id", "position", "kind"],
+                condition=Q(kind__in=["increase", "stops", "add_margin", "take_margin"]),
+                name="one_change_an_update",
+            ),
         ]
         indexes = [
             models.Index(
@@ -86,6 +100,19 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk} {self.kind} {self.side} {self.state}"
+
+    @property
+    def reduces(self) -> bool:
+        """Whether nothing more can be lost by it: what `REDUCING` lets through, and no limit denies."""
+        return self.kind in (self.Kind.CLOSE, self.Kind.ADD_MARGIN) or (
+            self.kind == self.Kind.STOPS and not self.loosens
+        )
+
+
+K = Order.Kind
+OPENINGS = (K.OPEN, K.INCREASE)  # more of a market than before
+CHANGES = (K.STOPS, K.ADD_MARGIN, K.TAKE_MARGIN)  # of an open position; no fill comes of them
+REDUCES = Q(kind__in=[K.CLOSE, K.ADD_MARGIN]) | Q(kind=K.STOPS, loosens=False)  # `Order.reduces`, asked of the rows
 
 
 class OrderEvent(models.Model):

@@ -132,13 +132,18 @@ class Position(models.Model):
 
 
 class PositionEvent(models.Model):
-    """What changed a position besides its orders; append-only."""
+    """What changed a position besides its fills; append-only. `order` is the one that wished it, if any did."""
 
     class Kind(models.TextChoices):
         MARGIN_ADDED = "margin_added"
+        MARGIN_TAKEN = "margin_taken"
+        STOPS_CHANGED = "stops_changed"
 
     position = models.ForeignKey(Position, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=20, choices=Kind.choices)
+    order = models.OneToOneField(
+        "trading.Order", null=True, blank=True, on_delete=models.PROTECT, related_name="change"
+    )
     detail = models.JSONField(default=dict)
     trace_id = models.CharField(max_length=32, blank=True)
     at = models.DateTimeField(default=clock.now)

@@ -9,10 +9,11 @@ from risk import margin
 from risk.margin import Side
 from trading.evaluation import STOPPED_OUT
 from trading.models import Fill, Order, Position
+from trading.models.orders import CHANGES
 from trading.order_state import OrderState
 from trading.protection_usage import protection_usage
 from trading.selectors import closings_of
-from trading.telegram import denial_words, messages, protection_words, time_words
+from trading.telegram import change_cards, denial_words, messages, protection_words, time_words
 from vanta import clock
 from vanta.money import ONE, format_number, format_percent, format_price, format_usd
 
@@ -169,7 +170,15 @@ def _denied_buttons(order: Order) -> list[list[tuple[str, str]]]:
     return [[(f"Preview on {other.removesuffix('/USD')}", f"upside:{order.pk}")] for other in others[:1]]
 
 
+def _changed(order: Order) -> Payload:
+    head, *rows = change_cards.lines(order)
+    buttons = position_buttons(order.position) if order.position else []
+    return text("\n".join([head, heading(order), "", *rows]), *buttons)
+
+
 def _filled(order: Order) -> Payload:
+    if order.kind in CHANGES:
+        return _changed(order)
     fill = order.fills.order_by("-at").first()
     position = order.position
     if fill is None or position is None:

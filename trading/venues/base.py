@@ -51,6 +51,23 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """The venue changed the position as the order says; no fill comes of it. Amounts in USDC.
+
+    `moved_usd` went into its collateral (negative: out of it). Without a `leverage` the notional stayed, without a
+    `liquidation_price` it follows from the rest. Stops are those that hold now, where the order was about them.
+    """
+
+    executed_at: dt.datetime
+    moved_usd: Decimal = Decimal(0)
+    leverage: Decimal | None = None
+    liquidation_price: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """The venue refused, and it is proven that nothing was or will be executed.
 
@@ -90,7 +107,7 @@ class Waiting:
     reason: str
 
 
-Outcome = Filled | Rejected | Expired | Accepted | Unknown | Waiting
+Outcome = Filled | Changed | Rejected | Expired | Accepted | Unknown | Waiting
 
 
 class CannotPrepare(TradingError):

@@ -17,8 +17,9 @@ from feeds.models import Market
 from risk import margin
 from risk.margin import Side
 from trading.models import Intent, Order, PaperExecution
+from trading.models.orders import CHANGES
 from trading.valuation import accrued_at
-from trading.venues import avantis
+from trading.venues import avantis, paper_changes
 from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown, Waiting
 from vanta import clock
 from vanta.money import ZERO, quantize_price, quantize_usdc
@@ -45,7 +46,9 @@ class PaperVenue:
             "max_slippage": str(settings.MAX_SLIPPAGE_PCT),
             "reason": order.reason,
         }
-        if order.position is not None:
+        if order.kind in CHANGES:
+            payload.update(paper_changes.wish(order))
+        elif order.position is not None:
             accrued = accrued_at(order.position, order.market, order.evaluated_at or clock.now())
             share = order.collateral_usd / order.position.collateral_usd
             payload["entry_price"] = str(order.position.entry_price)
@@ -117,6 +120,8 @@ def _execute(intent: Intent, market: Market, mark: MarkPrice | NoConsensus, now:
     wish = intent.payload
     if now > intent.deadline:
         return {"rejected": "deadline_passed"}
+    if wish["kind"] in CHANGES:
+        return paper_changes.execute(wish)
     if wish["kind"] == Order.Kind.OPEN:
         return {"rejected": "no_price"} if isinstance(mark, NoConsensus) else _open(wish, market, mark.price)
     if "evaluated_price" in wish:
@@ -182,6 +187,8 @@ def _outcome(execution: PaperExecution) -> Outcome:
         return Expired()
     if "rejected" in result:
         return Rejected(result["rejected"], {name: value for name, value in result.items() if name != "rejected"})
+    if "changed" in result:
+        return paper_changes.outcome(result["changed"], execution.executed_at)
     liquidation = result.get("liquidation_price")
     return Filled(
         venue_fill_id=execution.nonce,

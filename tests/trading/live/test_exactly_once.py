@@ -178,8 +178,8 @@ def test_killed_before_anything_left(live: LiveTrader) -> None:
 def test_killed_after_sending_before_the_answer_was_stored(live: LiveTrader, monkeypatch: pytest.MonkeyPatch) -> None:
     order = claimed(live.approve())
     with monkeypatch.context() as patched:
-        patched.setattr("trading.venues.avantis.venue._keep_first", lambda *_: 1 / 0)
-        patched.setattr("trading.venues.avantis.venue._keep_answer", lambda *_: None)
+        patched.setattr("trading.venues.avantis.market_orders._keep_first", lambda *_: 1 / 0)
+        patched.setattr("trading.venues.avantis.market_orders._keep_answer", lambda *_: None)
         VENUES["LIVE"].submit([order.intent])
     assert not VenueEvent.objects.exists()
     settle(order)

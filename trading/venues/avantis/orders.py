@@ -8,6 +8,7 @@ from django.conf import settings
 
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice
+from risk.additions import LEVERAGE_QUANTUM
 from risk.margin import Side
 from trading.models import Order
 from trading.venues.avantis.compute import close_pnl, liquidation_price
@@ -18,7 +19,6 @@ from vanta import clock
 from vanta.money import HUNDRED, ZERO, quantize_price, quantize_usdc
 
 NONCE_BITS = 256
-LEVERAGE_QUANTUM = Decimal("0.0001")
 
 
 def terms_of(order: Order, wallet: str, deadline_ms: int) -> Terms:

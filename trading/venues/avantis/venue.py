@@ -1,30 +1,27 @@
 """The real venue: signs with the trader's delegate, sends the signed bytes, and reads what came of them.
 
-Nothing is signed twice for an order, nothing is sent that was not committed before, and only proof ends an order.
+Nothing is signed twice for an order, nothing is sent that was not committed before, and only proof ends an order. An
+order's kind says which of the venue's services it goes through, for good.
 """
 
-import datetime as dt
+from collections import defaultdict
 from collections.abc import Sequence
 
 import structlog
-from django.conf import settings
 from veranta_sdk.errors import DigestMismatchError
-from veranta_sdk.execution.batched_market import BatchedMarketEvent
 
-from trading import alarms
 from trading.keys import delegate_keys
 from trading.keys.active import active_delegate
-from trading.models import Attempt, Intent, Order, VenueEvent
-from trading.models.loading import with_market
-from trading.venues.avantis import effects, identity, messages, orders, verdicts
-from trading.venues.avantis.client import Answer, Post, VenueUnreachable, venue_client
-from trading.venues.avantis.verdicts import Disputed, Event, Executed, Refused, Submission, UnderWay
-from trading.venues.base import Accepted, CannotPrepare, Outcome, Prepared, Rejected, Unknown
-from vanta import clock
+from trading.models import Intent, Order
+from trading.models.orders import K
+from trading.venues.avantis import identity, messages
+from trading.venues.avantis.market_orders import MarketOrders
+from trading.venues.avantis.routes import Route, Signing
+from trading.venues.base import CannotPrepare, Outcome, Prepared
 
 log = structlog.get_logger(__name__)
-MS = 1000
-PATIENCE = dt.timedelta(seconds=5)  # with a venue that has taken an order and says nothing
+MARKET = MarketOrders()
+ROUTES: dict[str, Route] = {K.OPEN: MARKET, K.CLOSE: MARKET}
 
 
 class AvantisVenue:
@@ -42,148 +39,37 @@ class AvantisVenue:
             raise CannotPrepare("venue_changed", order_id=order.pk)
         if delegate is None:
             raise CannotPrepare("no_delegate", order_id=order.pk)
-        deadline = clock.now() + dt.timedelta(seconds=settings.INTENT_VALID_S)
-        terms = orders.terms_of(order, delegate.wallet_address, int(deadline.timestamp() * MS))
         try:
             with delegate_keys.private_key(delegate) as key:
-                signed = messages.sign(terms, domain, key, delegate.address)
+                return ROUTES[order.kind].prepare(order, Signing(domain, delegate, key))
         except (messages.MessageDiffers, messages.WrongKey, DigestMismatchError) as error:
             log.exception("nothing_signed", order_id=order.pk)
             raise CannotPrepare("message_differs", order_id=order.pk) from error
-        payload = {
-            "order_type": int(terms.order_type),
-            "encoded": signed.encoded,
-            "signature": signed.signature,
-            "digest": signed.digest,
-            "signer": delegate.address,
-            "trader": delegate.wallet_address,
-            "chain_id": domain.chain_id,
-            "trading_router": domain.trading_router,
-            "deadline_ms": terms.deadline_ms,
-            "expected": orders.expectation(order, terms),
-        }
-        return Prepared(nonce=str(terms.nonce), payload=payload, deadline=deadline)
 
     def submit(self, intents: Sequence[Intent], *, start_by: float | None = None) -> dict[str, Outcome]:
-        """Send all at once; each is over when the venue has taken it, which is long before it is executed."""
-        attempts = {intent.nonce: _take_attempt(intent) for intent in intents}
-        posts = [_post(intent, start_by) for intent in intents]
-
-        def tell(nonce: str, event: BatchedMarketEvent) -> None:
-            _keep_first(attempts[nonce], event)
-
-        answers = venue_client().post_all(posts, tell)
-        for nonce, answer in answers.items():
-            _keep_answer(attempts[nonce], answer)
-        return {intent.nonce: self._judge(intent) for intent in intents}
+        """Each through its own service."""
+        outcomes: dict[str, Outcome] = {}
+        for route, theirs in _by_route(intents).items():
+            outcomes |= route.submit(theirs, start_by=start_by)
+        return outcomes
 
     def ask(self, intents: Sequence[Intent]) -> None:
-        """Store what the venue has told since of every tracking id of these intents."""
-        by_id = {a.tracking_id: a.intent_id for a in Attempt.objects.filter(intent__in=intents) if a.tracking_id}
-        after = dict.fromkeys(by_id, -1)
-        for told in VenueEvent.objects.filter(tracking_id__in=by_id).only("tracking_id", "seq"):
-            after[told.tracking_id] = max(after[told.tracking_id], told.seq)
-        if not after:
-            return
-        try:
-            found = venue_client().events(after)
-        except VenueUnreachable as error:
-            log.info("venue_not_asked", error=str(error))
-            return
-        VenueEvent.objects.bulk_create(
-            [
-                _row(by_id[tracking_id], tracking_id, event)
-                for tracking_id, events in found.items()
-                for event in events
-                if event.seq is not None
-            ],
-            ignore_conflicts=True,
-        )
+        """Ask each service about its own."""
+        for route, theirs in _by_route(intents).items():
+            route.ask(theirs)
 
     def find(self, intent: Intent) -> Outcome:
-        """What the stored events prove; where they prove nothing, what nonce and effect do."""
-        outcome = self._judge(intent)
-        now = clock.now()
-        if isinstance(outcome, Unknown):
-            return effects.find(_order_of(intent), intent, may_resubmit=outcome.may_resubmit)
-        if isinstance(outcome, Accepted) and now > _last_attempt(intent).started_at + PATIENCE:
-            found = effects.find(_order_of(intent), intent, may_resubmit=False)
-            is_over = now > intent.deadline + dt.timedelta(seconds=effects.MARGIN_S)
-            return outcome if isinstance(found, Unknown) and not is_over else found
-        return outcome
-
-    def _judge(self, intent: Intent) -> Outcome:
-        attempts = list(Attempt.objects.filter(intent=intent))
-        events = VenueEvent.objects.filter(intent=intent)
-        verdict = verdicts.judge(
-            [Submission(attempt.tracking_id, attempt.http_status) for attempt in attempts],
-            [Event(event.tracking_id, event.seq, event.kind, event.payload) for event in events],
-            orders.expected(intent.payload["expected"]),
-        )
-        order_name = f"order {intent.order_id}"
-        if isinstance(verdict, Executed):
-            if verdict.others:
-                alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, order_name, "the venue tells of several fills")
-            return orders.filled(_order_of(intent), intent.nonce, dict(verdict.payload), verdict.kind)
-        if isinstance(verdict, Refused):
-            return Rejected(verdict.reason, is_of_only_attempt=True)
-        if isinstance(verdict, UnderWay):
-            return Accepted()
-        if isinstance(verdict, Disputed):
-            alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, order_name, ", ".join(verdict.differences))
-            return Unknown("disputed", may_resubmit=False)
-        is_untracked = not any(attempt.tracking_id for attempt in attempts)
-        return Unknown(verdict.reason, may_resubmit=is_untracked)
+        """What the service, the nonce and the effect say of one intent."""
+        return ROUTES[_kind_of(intent)].find(intent)
 
 
-def _order_of(intent: Intent) -> Order:
-    return with_market(Order.objects.filter(pk=intent.order_id), "position").get()
+def _by_route(intents: Sequence[Intent]) -> dict[Route, list[Intent]]:
+    found: dict[Route, list[Intent]] = defaultdict(list)
+    for intent in intents:
+        found[ROUTES[_kind_of(intent)]].append(intent)
+    return found
 
 
-def _last_attempt(intent: Intent) -> Attempt:
-    return Attempt.objects.filter(intent=intent).order_by("-number")[0]
-
-
-def _take_attempt(intent: Intent) -> Attempt:
-    """A row of this submission's own: two at once would write over each other's tracking id, and one be forgotten."""
-    for attempt in Attempt.objects.filter(intent=intent, outcome="").order_by("-number"):
-        if Attempt.objects.filter(pk=attempt.pk, outcome="").update(outcome=Attempt.SENDING):
-            return attempt
-    return Attempt.objects.create(intent=intent, number=_last_attempt(intent).number + 1, outcome=Attempt.SENDING)
-
-
-def _post(intent: Intent, start_by: float | None) -> Post:
-    kept = intent.payload
-    return Post(intent.nonce, kept["order_type"], kept["encoded"], kept["signature"], start_by)
-
-
-def _row(intent_id: int, tracking_id: str, event: BatchedMarketEvent) -> VenueEvent:
-    return VenueEvent(
-        intent_id=intent_id, tracking_id=tracking_id, seq=event.seq or 0, kind=event.type[:60], payload=event.data
-    )
-
-
-def _keep_first(attempt: Attempt, event: BatchedMarketEvent) -> None:
-    """The tracking id is committed before the venue is heard any further."""
-    tracking_id = str(event.data.get("trackingId") or "")[:100] if event.type == verdicts.ACCEPTED else ""
-    if tracking_id:
-        attempt.tracking_id = tracking_id
-        Attempt.objects.filter(pk=attempt.pk).update(tracking_id=tracking_id)
-    if attempt.tracking_id:
-        row = _row(attempt.intent_id, attempt.tracking_id, event)
-        VenueEvent.objects.bulk_create([row], ignore_conflicts=True)
-    else:
-        log.info("venue_event_untracked", kind=event.type, code=event.data.get("code"))
-
-
-def _keep_answer(attempt: Attempt, answer: Answer) -> None:
-    Attempt.objects.filter(pk=attempt.pk).update(
-        outcome=answer.outcome,
-        http_status=answer.http_status,
-        finished_at=clock.now(),
-        detail={"error": answer.error} if answer.error else {},
-    )
-    if answer.http_status is not None:
-        subject = f"HTTP {answer.http_status}"
-        alarms.raise_alarm(alarms.Kind.REFUSED, subject, answer.error)
-        log.warning("venue_refused", status=answer.http_status, intent_id=attempt.intent_id)
+def _kind_of(intent: Intent) -> str:
+    """The kind of the intent's order, which never changes."""
+    return str(intent.order.kind)

@@ -1,0 +1,91 @@
+"""Booking what changed a position without a fill: its row, its history and its margin in the caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from risk import margin
+from risk.additions import LEVERAGE_QUANTUM
+from risk.margin import Side
+from trading import bookkeeping
+from trading.models import Order, Position, PositionEvent
+from trading.models.orders import K
+from trading.venues.base import Changed
+from vanta.money import ZERO, quantize_price
+
+KINDS = {
+    K.STOPS: PositionEvent.Kind.STOPS_CHANGED,
+    K.ADD_MARGIN: PositionEvent.Kind.MARGIN_ADDED,
+    K.TAKE_MARGIN: PositionEvent.Kind.MARGIN_TAKEN,
+}
+SHOWN = ("collateral_usd", "leverage", "liquidation_price", "stop_loss", "take_profit")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that the venue made for its order."""
+
+    order: Order
+    changed: Changed
+
+
+def still_open(orders: Sequence[Order]) -> list[Order]:
+    """Those whose position is open, with the row locked as `order.position`: what has ended cannot be changed."""
+    held = Position.objects.select_for_update().filter(status=Position.Status.OPEN)
+    positions = held.order_by("pk").in_bulk({order.position_id for order in orders if order.position_id is not None})
+    found = []
+    for order in orders:
+        if order.position_id in positions:
+            order.position = positions[order.position_id]
+            found.append(order)
+    return found
+
+
+def book(changes: Sequence[Change]) -> None:
+    """Write what the venue did into the positions that `still_open` has locked."""
+    for change in changes:
+        _book_one(change.order, change.changed)
+
+
+def _book_one(order: Order, changed: Changed) -> None:
+    position = order.position
+    if position is None:
+        raise ValueError(f"order {order.pk} is about no position")
+    before = _shown(position)
+    if order.kind == K.STOPS:
+        position.stop_loss, position.take_profit = changed.stop_loss, changed.take_profit
+    if changed.moved_usd:
+        _move(position, changed)
+    position.save(update_fields=list(SHOWN))
+    event = PositionEvent.objects.create(
+        position=position,
+        kind=KINDS[Order.Kind(order.kind)],
+        order=order,
+        detail={**_shown(position), "amount_usd": str(changed.moved_usd), "was": before},
+        trace_id=order.trace_id,
+        at=changed.executed_at,
+    )
+    if changed.moved_usd:
+        bookkeeping.book_margin(position, changed.moved_usd, reference=f"margin:{event.pk}", order=order)
+
+
+def _move(position: Position, changed: Changed) -> None:
+    """Margin moves the leverage and the liquidation price; the notional stays."""
+    notional = position.notional_usd
+    position.collateral_usd += changed.moved_usd
+    position.leverage = changed.leverage or (notional / position.collateral_usd).quantize(LEVERAGE_QUANTUM)
+    position.liquidation_price = changed.liquidation_price or quantize_price(
+        margin.liquidation_price(
+            side=Side(position.side),
+            entry_price=position.entry_price,
+            collateral_usd=position.collateral_usd,
+            notional_usd=notional,
+            fees_usd=max(position.accrued_usd, ZERO),
+        )
+    )
+
+
+def _shown(position: Position) -> dict[str, Any]:
+    values: dict[str, Decimal | None] = {name: getattr(position, name) for name in SHOWN}
+    return {name: None if value is None else str(value) for name, value in values.items()}
