@@ -1,13 +1,15 @@
-"""The signing worker's own look at LIVE orders, a thread beside Celery: it needs no broker.
+"""The signing worker's own look at LIVE orders, a thread beside Celery's: it needs no broker.
 
-It follows what the venue has taken, so that no task waits for it, and carries out closings that nobody was woken for.
+The worker's pool is one of threads: a child that is forked while this thread looks inherits whatever lock it holds,
+and waits for it for ever. It follows what the venue has taken, so that no task waits for it, and carries out what
+reduces and nobody was woken for.
 """
 
 import datetime as dt
 import threading
 
 import structlog
-from celery.signals import celeryd_after_setup, worker_process_shutdown, worker_shutdown
+from celery.signals import celeryd_after_setup, worker_shutdown
 from django.conf import settings
 from django.db import close_old_connections, connection
 
@@ -89,9 +91,3 @@ def _stop(**_: object) -> None:
     while _watches:
         _watches.pop().stop()
         close_client()
-
-
-@worker_process_shutdown.connect
-def _close(**_: object) -> None:
-    """A child of the worker has a client of its own."""
-    close_client()

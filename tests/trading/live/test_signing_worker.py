@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from django.conf import settings
 from pytest_django import Settings
@@ -82,5 +83,6 @@ def test_a_closing_leaves_without_a_broker(live: LiveTrader, tmp_path: Path, mon
         running.launch(WORKER)
         closing = live.close(position)
         wait_until(lambda: has_ended(closing), 60, "the closing ends without a broker")
+        assert psutil.Process(running.pid(WORKER)).children() == []  # a fork would copy the locks of its threads
     assert closing.state == "FILLED"
     assert live.booked == live.balance
