@@ -26,6 +26,7 @@ SIDEBAR: dict[str, Any] = {
                 _item("Orders", "receipt_long", "trading/order"),
                 _item("Positions", "candlestick_chart", "trading/position"),
                 _item("Fills", "done_all", "trading/fill"),
+                _item("Receipts", "fact_check", "trading/receipt"),
                 _item("Ledger", "account_balance", "trading/ledgertransaction"),
             ],
         },

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from adminpanel.admin.columns import NOTHING, STATE_COLOURS, badge, figure, link, money, pretty_json, shortened, words
-from trading.models import Fill, Intent, LedgerTransaction, Order, OutboxMessage, ShadowFill, TelegramUpdate
+from trading.models import Fill, Intent, LedgerTransaction, Order, OutboxMessage, Receipt, ShadowFill, TelegramUpdate
 from trading.selectors import OrderChain
 from vanta import clock
 from vanta.money import format_number, format_percent, format_price
@@ -174,10 +174,21 @@ def _fills(fills: Sequence[Fill]) -> Table:
             money(fill.accrued_usd),
             money(fill.pnl_usd),
             _on_paper(fill),
+            _on_chain(fill),
         ]
         for fill in fills
     ]
-    headers = ["fill", "price", "collateral", "notional", "fee", "rollover and funding", "realised PnL", "on paper"]
+    headers = [
+        "fill",
+        "price",
+        "collateral",
+        "notional",
+        "fee",
+        "rollover and funding",
+        "realised PnL",
+        "on paper",
+        "on the chain",
+    ]
     return {"title": "Fills", "headers": headers, "rows": rows}
 
 
@@ -185,6 +196,12 @@ def _on_paper(fill: Fill) -> str:
     """The paper venue's price at the moment of a LIVE fill, and by how much the real one was worse."""
     shadow = ShadowFill.objects.filter(fill=fill).first()
     return f"{format_price(shadow.price)} ({format_percent(shadow.gap_rate, 3)} worse)" if shadow else NOTHING
+
+
+def _on_chain(fill: Fill) -> str:
+    """What the chain's node says of the fill's transaction."""
+    receipt = Receipt.objects.filter(fill=fill).first()
+    return link(receipt, receipt.get_outcome_display() or "not seen yet") if receipt else NOTHING
 
 
 def _entries(transactions: Sequence[LedgerTransaction]) -> Table:

@@ -21,6 +21,8 @@ _WORDS = {
     "stop openings with /stop until you know.",
     VenueAlarm.Kind.KEY: "No key, no signature: the order waits. Look at the signing worker's KEY_ENCRYPTION_KEYS.",
     VenueAlarm.Kind.BOOKS: "No LIVE openings for this trader until the books agree.",
+    VenueAlarm.Kind.CHAIN: "No LIVE openings for its trader until the chain agrees. Look at the transaction on a block "
+    "explorer; `manage.py accept_receipt` says that all is well.",
 }
 
 

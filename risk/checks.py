@@ -73,6 +73,7 @@ STATE_RULES: tuple[tuple[str, Rule], ...] = (
     ("delegate_expires_soon", live.delegate_lasts),
     ("live_not_confirmed", live.confirmed),
     ("books_disputed", live.books_agree),
+    ("chain_disagrees", live.chain_agrees),
     ("venue_refuses", live.venue_takes_orders),
     ("price_unavailable", price.price_is_there),
 )
@@ -86,6 +87,7 @@ NUMBER_RULES: tuple[tuple[str, Rule], ...] = (  # asked only where every input i
     ("canary", live.canary),
     ("headroom", venue.headroom),
     ("margin", exposure.free_margin),
+    ("allowance", live.allowance),
     ("account_risk", exposure.account_risk),
     ("daily_loss", day.daily_loss),
     ("daily_loss_locked", day.daily_loss_lock),
@@ -107,7 +109,17 @@ CODES = tuple(code for code, _ in RULES)
 
 # Which denials a smaller collateral, or a lower leverage, can cure; the rules are monotone in it.
 CURED_BY_SIZE = frozenset(
-    {"position_size", "canary", "headroom", "margin", "account_risk", "daily_loss", "hourly_volume", "daily_volume"}
+    {
+        "position_size",
+        "canary",
+        "headroom",
+        "margin",
+        "allowance",
+        "account_risk",
+        "daily_loss",
+        "hourly_volume",
+        "daily_volume",
+    }
 )
 CURED_BY_LEVERAGE = CURED_BY_SIZE | {
     "price_uncertain",

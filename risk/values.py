@@ -143,14 +143,18 @@ class Losses:
 class LiveTerms:
     """What an opening with real money depends on besides its account.
 
-    `is_refused`: the venue has lately taken none of the system's orders. `delegate_hours_left` is None where the trader
-    has no active delegate; `max_notional_usd` caps one order.
+    `is_chain_disputed`: the chain says otherwise than the venue of a fill or of the wallet. `is_refused`: the venue has
+    lately taken none of the system's orders. `allowance_usd` is what the venue may still take from the wallet, None
+    where nobody has read it. `delegate_hours_left` is None where the trader has no active delegate; `max_notional_usd`
+    caps one order.
     """
 
     is_switched_on: bool
     is_confirmed: bool
     is_disputed: bool
     is_refused: bool
+    is_chain_disputed: bool
+    allowance_usd: Decimal | None
     delegate_hours_left: Decimal | None
     max_notional_usd: Decimal
 

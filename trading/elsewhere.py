@@ -12,7 +12,7 @@ from django.conf import settings
 
 from feeds.models import Market
 from risk.margin import Side
-from trading import bookkeeping, outbox
+from trading import bookkeeping, outbox, receipts
 from trading.bookkeeping import Booking
 from trading.history import record_draft, transition
 from trading.models import Fill, Order, Position, Trader
@@ -65,11 +65,12 @@ def book_closing(
             break
         part = min(row.collateral_usd, left)
         left -= part
-        _close(position, part, row.price, row.paid_out_usd, REASONS.get(row.kind, CLOSED), _fill_id(row), row.at_ms)
+        reason, detail = REASONS.get(row.kind, CLOSED), {"transaction_hash": row.transaction_hash}
+        _close(position, part, row.price, row.paid_out_usd, reason, _fill_id(row), row.at_ms, detail)
     if left > ZERO:
         payout = max(unexplained_usd or ZERO, ZERO) if left == taken_usd else ZERO
         fill_id = f"elsewhere-{position.pk}-{clock.now_ms()}"
-        _close(position, left, _implied_price(position, left, payout), payout, CLOSED, fill_id, clock.now_ms())
+        _close(position, left, _implied_price(position, left, payout), payout, CLOSED, fill_id, clock.now_ms(), {})
 
 
 def unbooked(position: Position, history: Sequence[Execution]) -> list[Execution]:
@@ -95,7 +96,14 @@ def _fill_id(row: Execution) -> str:
 
 
 def _close(
-    position: Position, part_usd: Decimal, price: Decimal, payout_usd: Decimal, reason: str, fill_id: str, at_ms: int
+    position: Position,
+    part_usd: Decimal,
+    price: Decimal,
+    payout_usd: Decimal,
+    reason: str,
+    fill_id: str,
+    at_ms: int,
+    detail: dict[str, str],
 ) -> None:
     position.refresh_from_db()
     order = _order(
@@ -105,7 +113,7 @@ def _close(
     order.save()
     if reason == bookkeeping.LIQUIDATION:
         price, payout_usd = price or position.liquidation_price, ZERO
-    filled = orders.closing_fill(order, fill_id, price, payout_usd, {"where": "venue"})
+    filled = orders.closing_fill(order, fill_id, price, payout_usd, {"where": "venue", **detail})
     _book(order, _at(filled, fill_id, at_ms))
 
 
@@ -152,9 +160,11 @@ def _book(order: Order, filled: Filled) -> None:
     record_draft(order)
     for state in (OrderState.APPROVED, OrderState.SUBMITTING, OrderState.FILLED):
         transition(order, state, filled.detail if state == OrderState.FILLED else None)
+    booking = Booking(order, filled)
     if order.kind == Order.Kind.OPEN:
-        bookkeeping.book_openings([Booking(order, filled)])
+        bookkeeping.book_openings([booking])
     else:
-        bookkeeping.book_closings([Booking(order, filled)])
+        bookkeeping.book_closings([booking])
+    receipts.owe([booking])
     outbox.owe_order_cards([order])
     log.warning("booked_from_venue", order_id=order.pk, reason=order.reason)

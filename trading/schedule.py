@@ -43,6 +43,11 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10,
         "options": {"queue": "maintenance", "expires": 10},
     },
+    "check-receipts": {
+        "task": "trading.tasks.check_receipts",
+        "schedule": 5,
+        "options": {"queue": "maintenance", "expires": 5},
+    },
     "check-invariants": {
         "task": "trading.tasks.check_invariants",
         "schedule": 60,

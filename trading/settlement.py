@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 from django.db import transaction
 
-from trading import bookkeeping, changes, outbox, shadows
+from trading import bookkeeping, changes, outbox, receipts, shadows
 from trading.bookkeeping import Booking
 from trading.changes import Change
 from trading.history import transition_all
@@ -71,6 +71,7 @@ def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     book = bookkeeping.book_openings if filled[0].kind == Order.Kind.OPEN else bookkeeping.book_closings
     book(bookings)
     shadows.write(bookings)
+    receipts.owe(bookings)
     outbox.owe_order_cards(filled)
     for order in filled:
         _log_fill(order)

@@ -9,6 +9,7 @@ from trading import (
     execution,
     guardian,
     invariants,
+    receipt_checks,
     reconciliation,
     signing_watch,
     venue_accounts,
@@ -109,6 +110,12 @@ def liquidate_crossed() -> None:
 def reconcile_accounts() -> None:
     """Bring LIVE accounts to what the venue says of their wallets."""
     venue_accounts.reconcile_all()
+
+
+@shared_task(**SHORT)
+def check_receipts() -> None:
+    """Hold LIVE fills against the chain."""
+    receipt_checks.check_due()
 
 
 @shared_task(**SHORT)

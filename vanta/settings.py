@@ -227,6 +227,7 @@ VERANTA_TX_BUILDER_URL = env.str("VERANTA_TX_BUILDER_URL", default="https://tx-b
 VERANTA_FEED_URL = env.str("VERANTA_FEED_URL", default="https://feed-v3.veranta.xyz")
 VERANTA_HISTORY_API_URL = env.str("VERANTA_HISTORY_API_URL", default="https://api.veranta.xyz")
 BASE_RPC_URL = env.str("BASE_RPC_URL", default="https://mainnet.base.org")
+BLOCK_MAX_AGE_S = env.int("BLOCK_MAX_AGE_S", default=60)
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
 
 # --- Secrets of the audit log and the delegate keys -------------------------------------------------------------------

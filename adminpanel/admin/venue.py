@@ -15,6 +15,7 @@ KIND_COLOURS = {
     "refused": "warning",
     "key": "danger",
     "books": "danger",
+    "chain": "danger",
 }
 
 
@@ -44,7 +45,10 @@ class VenueIdentityAdmin(ReadOnlyAdmin):
     nothing_yet = "No message was signed for a venue yet."
 
     list_display = ("asked_at", "chain_id", "router", "first_seen")
-    fieldsets: Any = ((None, {"fields": ("asked_at", ("chain_id", "router"), "first_seen", "refused")}),)
+    fieldsets: Any = (
+        (None, {"fields": ("asked_at", ("chain_id", "router"), ("storage", "usdc"), "first_seen", "refused")}),
+    )
     asked_at = text_column("address", "asked at")
     router = text_column("trading_router", "router")
+    storage = text_column("trading_storage", "storage")
     first_seen = time_column("first_seen_at", "first seen")

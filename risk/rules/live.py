@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from risk.rules.case import Case, at_least, at_most
+from risk.rules.exposure import open_fee_usd
 from risk.values import CheckResult
 
 LEAST_DELEGATE_HOURS = Decimal(24)
@@ -38,6 +39,21 @@ def books_agree(case: Case) -> CheckResult | None:
     """The venue's books are ours."""
     live = case.account.live
     return None if live is None else CheckResult("books_disputed", not live.is_disputed)
+
+
+def chain_agrees(case: Case) -> CheckResult | None:
+    """The chain says what the venue says."""
+    live = case.account.live
+    return None if live is None else CheckResult("chain_disagrees", not live.is_chain_disputed)
+
+
+def allowance(case: Case) -> CheckResult | None:
+    """What the wallet lets the venue take covers the order with its fee, and what is under way."""
+    live = case.account.live
+    if live is None or live.allowance_usd is None:
+        return None
+    needed = case.order.collateral_usd + open_fee_usd(case) + case.account.reserved_usd
+    return at_most("allowance", needed, live.allowance_usd)
 
 
 def venue_takes_orders(case: Case) -> CheckResult | None:

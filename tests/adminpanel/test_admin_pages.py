@@ -36,6 +36,7 @@ from trading.models import (
     Order,
     OutboxMessage,
     Position,
+    Receipt,
     TelegramUpdate,
     Trader,
     VenueAlarm,
@@ -54,6 +55,7 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
     Position: make_position,
     DayOpening: make_day_opening,
     Fill: lambda: filled_order().fills.get(),
+    Receipt: lambda: Receipt.objects.create(fill=filled_order().fills.get(), transaction_hash="0x1", outcome="missing"),
     LedgerTransaction: lambda: filled_order().ledger_transactions.get(),
     OutboxMessage: make_message,
     TelegramUpdate: lambda: TelegramUpdate.objects.create(

@@ -53,8 +53,10 @@ LIVE_CODES = {  # test_live_rules.py
         "delegate_expires_soon",
         "live_not_confirmed",
         "books_disputed",
+        "chain_disagrees",
         "venue_refuses",
         "canary",
+        "allowance",
     ),
 }
 

@@ -15,6 +15,8 @@ LIVE = LiveTerms(
     is_confirmed=True,
     is_disputed=False,
     is_refused=False,
+    is_chain_disputed=False,
+    allowance_usd=None,
     delegate_hours_left=D(24),
     max_notional_usd=D(1000),
 )
@@ -38,6 +40,9 @@ def test_an_opening_that_has_all_of_it_is_approved() -> None:
         ({"is_confirmed": False}, "live_not_confirmed"),
         ({"is_disputed": True}, "books_disputed"),
         ({"is_refused": True}, "venue_refuses"),
+        ({"is_chain_disputed": True}, "chain_disagrees"),
+        ({"allowance_usd": D("100.44")}, "allowance"),
+        ({"allowance_usd": D(0)}, "allowance"),
         ({"max_notional_usd": D("999.99")}, "canary"),
     ],
 )

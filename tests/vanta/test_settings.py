@@ -53,6 +53,7 @@ DEFAULTS = {
     "VERANTA_FEED_URL": "https://feed-v3.veranta.xyz",
     "VERANTA_HISTORY_API_URL": "https://api.veranta.xyz",
     "BASE_RPC_URL": "https://mainnet.base.org",
+    "BLOCK_MAX_AGE_S": 60,
     "SANDBOX_URL": "",
     "DEFAULT_EXECUTION_MODE": "DRY",
     "CANARY_MAX_NOTIONAL_USD": "500",

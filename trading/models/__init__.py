@@ -8,6 +8,7 @@ from trading.models.messages import OutboxMessage, TelegramUpdate
 from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
 from trading.models.paper import PaperExecution
 from trading.models.positions import Position, PositionEvent
+from trading.models.receipts import Receipt
 from trading.models.traders import Account, Trader
 from trading.models.venue import ShadowFill, VenueAlarm, VenueEvent, VenueIdentity
 from trading.models.watches import MarketWatch
@@ -31,6 +32,7 @@ __all__ = [
     "PaperExecution",
     "Position",
     "PositionEvent",
+    "Receipt",
     "ShadowFill",
     "TelegramUpdate",
     "Trader",

@@ -56,6 +56,15 @@ class Delegate(models.Model):
     balance_usd = optional_usd(help_text="USDC in the wallet, as last read.")
     allowance_usd = optional_usd(help_text="USDC that the venue may take from the wallet, as last read.")
     funds_read_at = models.DateTimeField(null=True, blank=True)
+    chain_balance_usd = optional_usd(help_text="The same as the USDC contract says, as last read.")
+    chain_allowance_usd = optional_usd(help_text="The same as the USDC contract says, as last read.")
+    chain_read_at = models.DateTimeField(null=True, blank=True)
+    funds_differ_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when venue and chain say different things of the wallet."
+    )
+    funds_disputed_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when that is more than a block's lag: no LIVE openings meanwhile."
+    )
     next_check_at = models.DateTimeField(default=clock.now, help_text="When the signing worker looks at it again.")
 
     class Meta:

@@ -8,11 +8,16 @@ from vanta import clock
 
 
 class VenueIdentity(models.Model):
-    """Chain and router of a venue as they were at first sight; messages are signed for these and no others."""
+    """Chain and contracts of a venue as they were at first sight; messages are signed for these and no others.
+
+    A contract that is blank was not named then, and is kept when it is.
+    """
 
     address = models.CharField(max_length=200, unique=True, help_text="Where the venue was asked.")
     chain_id = models.PositiveBigIntegerField()
     trading_router = models.CharField(max_length=42, help_text="The contract that executes intents, checksummed.")
+    trading_storage = models.CharField(max_length=42, blank=True, help_text="The one that takes USDC from wallets.")
+    usdc = models.CharField(max_length=42, blank=True)
     first_seen_at = models.DateTimeField(default=clock.now)
     refused = models.JSONField(
         null=True, blank=True, help_text="What it says now that differs: nothing is signed until it is as it was."
@@ -71,6 +76,7 @@ class VenueAlarm(models.Model):
         REFUSED = "refused", "the venue refuses what it should take"
         KEY = "key", "a delegate's key cannot be read"
         BOOKS = "books", "the venue's books differ from ours"
+        CHAIN = "chain", "the chain says otherwise than the venue"
 
     kind = models.CharField(max_length=20, choices=Kind.choices)
     subject = models.CharField(max_length=100, help_text="What it is about: an order, a trader, the venue.")

@@ -17,8 +17,9 @@ from risk.limits import NAMES, value_of
 from risk.margin import Side
 from risk.usage import Usage
 from trading import risk_inputs
+from trading.allowance import allowance_left
 from trading.keys.active import active_delegate
-from trading.models import Attempt, Order
+from trading.models import Attempt, Delegate, Order, Receipt
 from trading.models.traders import Mode
 from trading.risk_inputs import Desk
 from vanta import clock
@@ -95,9 +96,18 @@ def live_terms(order: Order, *, is_draft: bool) -> LiveTerms:
         is_confirmed=is_draft or order.live_confirmed_at is not None,
         is_disputed=order.trader.disputed_since is not None,
         is_refused=venue_refuses(),
+        is_chain_disputed=_is_chain_disputed(order.trader_id, delegate),
+        allowance_usd=allowance_left(delegate) if delegate else None,
         delegate_hours_left=hours,
         max_notional_usd=settings.CANARY_MAX_NOTIONAL_USD,
     )
+
+
+def _is_chain_disputed(trader_id: int, delegate: Delegate | None) -> bool:
+    """Whether the chain says otherwise than the venue of a fill of this trader, or of the wallet."""
+    if delegate is not None and delegate.funds_disputed_since is not None:
+        return True
+    return Receipt.contradicted().filter(fill__order__trader=trader_id).exists()
 
 
 def venue_refuses() -> bool:

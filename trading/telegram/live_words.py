@@ -23,6 +23,14 @@ DENIALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "books_disputed": lambda _: (
         "The venue's books differ from ours. No openings until an admin has looked at it. Closing works."
     ),
+    "chain_disagrees": lambda _: (
+        "The chain says otherwise than the venue about your wallet or one of your fills. No openings until an admin "
+        "has looked at it. Closing works."
+    ),
+    "allowance": lambda n: (
+        f"You allow the venue {_usd(n, 'limit')}; this needs {_usd(n, 'measured')}. Allow more on the page that "
+        "/connect leads to, then tap Refresh in /wallet."
+    ),
     "venue_refuses": lambda _: (
         "The venue refuses our orders at the moment; admins have been told. Closing may work in its own app."
     ),

@@ -6,7 +6,7 @@ from decimal import ROUND_FLOOR, Decimal
 from html import escape
 from typing import Any
 
-from trading.models import Attempt, Fill, ShadowFill
+from trading.models import Attempt, Fill, Receipt, ShadowFill
 from trading.selectors import OrderChain
 from trading.telegram import messages
 from vanta.money import format_number, format_percent, format_price, format_usd
@@ -46,6 +46,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
     "delegate_expires_soon": ("hours left for the wallet's permission", _count, "≥"),
     "headroom": ("notional, room at the venue", format_usd, "≤"),
     "margin": ("collateral and fee", format_usd, "≤"),
+    "allowance": ("USDC the wallet must allow", format_usd, "≤"),
     "account_risk": ("worst loss", format_usd, "≤"),
     "daily_loss": ("the day at its worst", format_usd, "≤"),
     "daily_loss_locked": ("lost today against the limit", format_usd, "·"),
@@ -79,6 +80,7 @@ _PLAIN = {
     "no_delegate": "permission of the wallet",
     "live_not_confirmed": "real money confirmed",
     "books_disputed": "the venue's books",
+    "chain_disagrees": "the chain's word",
     "venue_refuses": "the venue's taking orders",
     "rate_limits_unavailable": "what was opened lately",
 }
@@ -110,6 +112,7 @@ def why(chain: OrderChain) -> str:
             f"<b>Filled</b> at {format_price(fill.price)} · fee {format_usd(fill.fee_usd)} "
             f"· <code>{escape(fill.venue_fill_id)}</code>",
             *_shadow(fill),
+            *_on_chain(fill),
         ]
     lines += _checks(order.decision)
     sent = [row for row in chain.messages if row.telegram_message_id]
@@ -132,6 +135,20 @@ def _shadow(fill: Fill) -> list[str]:
         return []
     word = "worse" if shadow.gap_rate >= 0 else "better"
     return [f"on paper {format_price(shadow.price)}: the venue was {format_percent(abs(shadow.gap_rate), 3)} {word}"]
+
+
+def _on_chain(fill: Fill) -> list[str]:
+    """What the chain's node says of the transaction that the venue named."""
+    receipt = Receipt.objects.filter(fill=fill).first()
+    if receipt is None:
+        return []
+    name = f"<code>{escape(receipt.transaction_hash)}</code>"
+    if not receipt.outcome:
+        return [f"on the chain: not seen yet {name}"]
+    place = f" in block {receipt.block_number}" if receipt.block_number else ""
+    mark = "✓" if receipt.outcome == Receipt.Outcome.OK else "✗"
+    accepted = ", accepted by an admin" if receipt.accepted_at else ""
+    return [f"on the chain: {mark} {receipt.get_outcome_display()}{place}{accepted} {name}"]
 
 
 def _reason(state: str, reason: str) -> str:

@@ -1,0 +1,32 @@
+"""What the venue may still take from a trader's wallet, from what was last read of it."""
+
+from decimal import Decimal
+
+from django.db.models import F, Sum
+
+from trading.models import Delegate, Fill, Order
+from trading.models.delegates import UNLIMITED_USD
+from trading.models.traders import Mode
+from vanta.money import ZERO
+
+
+def allowance_left(delegate: Delegate) -> Decimal | None:
+    """The lower of what venue and chain said, less what was opened since; what pending openings will take is in it.
+
+    None where it was never read.
+    """
+    allowed = delegate.allowance_usd
+    if allowed is None or delegate.funds_read_at is None:
+        return None
+    if delegate.chain_allowance_usd is not None and delegate.chain_read_at == delegate.funds_read_at:
+        allowed = min(allowed, delegate.chain_allowance_usd)
+    if allowed >= UNLIMITED_USD:
+        return allowed
+    opened = Fill.objects.filter(
+        order__trader=delegate.trader_id,
+        order__mode=Mode.LIVE,
+        order__kind=Order.Kind.OPEN,
+        order__ended_at__gt=delegate.funds_read_at,
+    )
+    taken = opened.aggregate(taken=Sum(F("collateral_usd") + F("fee_usd")))["taken"] or ZERO
+    return max(allowed - taken, ZERO)
