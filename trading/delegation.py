@@ -13,6 +13,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
+from trading import wallet_funds
 from trading.delegate_endings import CHAIN_ID, end_delegate, owe_news, record
 from trading.errors import KeyUnavailable
 from trading.keys import delegate_keys
@@ -203,23 +204,19 @@ def _activate(delegate: Delegate, expires_at_s: int) -> dt.timedelta:
 
 
 def _observe(delegate: Delegate) -> dt.timedelta:
-    """Whether the venue still knows it, and what the wallet allows."""
+    """Whether the venue still knows it and lets it sign, and what the wallet allows."""
     known = venue.delegation(delegate.wallet_address, delegate.address)
-    if not known.is_enabled:
+    if not (known.is_enabled and known.may_sign):
         return _doubt(delegate)
-    funds = venue.funds(delegate.wallet_address)
+    reading = wallet_funds.read(delegate)
     with transaction.atomic():
         if not _is_still(delegate, Status.ACTIVE):
             return LOOK
-        Delegate.objects.filter(pk=delegate.pk).update(
-            disabled_since=None,
-            balance_usd=funds.balance_usd,
-            allowance_usd=funds.allowance_usd,
-            funds_read_at=clock.now(),
-        )
-        if delegate.allowance_usd == 0 and funds.allowance_usd > 0:
+        Delegate.objects.filter(pk=delegate.pk).update(disabled_since=None)
+        differs = wallet_funds.keep(delegate, reading)
+        if delegate.allowance_usd == 0 and reading.told.allowance_usd > 0:
             owe_news(delegate, "approved")
-    return LOOK
+    return wallet_funds.LOOK_AGAIN if differs else LOOK
 
 
 def _doubt(delegate: Delegate) -> dt.timedelta:

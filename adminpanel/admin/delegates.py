@@ -15,6 +15,7 @@ from adminpanel.admin.columns import (
     usd_column,
 )
 from trading.models import Delegate
+from trading.models.delegates import UNLIMITED_USD
 
 STATUS_COLOURS = {
     "requested": "info",
@@ -38,7 +39,16 @@ class DelegateAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fieldsets = (
         (None, {"fields": (("status_badge", "person"), ("wallet", "delegate"), ("expires", "why"))}),
-        ("Funds", {"fields": (("balance", "allowance"), ("funds_read",))}),
+        (
+            "Funds",
+            {
+                "fields": (
+                    ("balance", "allowance", "funds_read"),
+                    ("chain_balance", "chain_allowance", "chain_read"),
+                    ("differ", "disputed"),
+                )
+            },
+        ),
         ("Key", {"fields": (("key_id",),)}),
         ("Course", {"fields": (("created", "activated"), ("ended", "next_check"))}),
     )
@@ -49,6 +59,12 @@ class DelegateAdmin(ReadOnlyAdmin):
     def allowance(self, delegate: Delegate) -> str:
         """An unlimited one has too many digits to read."""
         return badge("unlimited", "warning") if delegate.is_unlimited else money(delegate.allowance_usd)
+
+    @display(description="allowance on the chain")  # type: ignore[untyped-decorator]
+    def chain_allowance(self, delegate: Delegate) -> str:
+        """What the USDC contract says."""
+        amount = delegate.chain_allowance_usd
+        return badge("unlimited", "warning") if (amount or 0) >= UNLIMITED_USD else money(amount)
 
     @display(description="wallet", ordering="wallet_address")  # type: ignore[untyped-decorator]
     def wallet_short(self, delegate: Delegate) -> str:
@@ -61,6 +77,10 @@ class DelegateAdmin(ReadOnlyAdmin):
     expires = time_column("expires_at", "expires")
     balance = usd_column("balance_usd", "balance")
     funds_read = time_column("funds_read_at", "read at")
+    chain_balance = usd_column("chain_balance_usd", "balance on the chain")
+    chain_read = time_column("chain_read_at", "chain read at")
+    differ = time_column("funds_differ_since", "they differ since")
+    disputed = time_column("funds_disputed_since", "no openings since")
     created = time_column("created_at", "requested")
     activated = time_column("activated_at", "active since")
     ended = time_column("ended_at", "ended")

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from trading.models import Delegate
+from trading.models.delegates import UNLIMITED_USD
 from trading.services import onboarding
 from trading.telegram.cards import Payload, text
 from vanta import clock
@@ -158,11 +159,31 @@ def _funds(delegate: Delegate) -> list[str]:
         lines.append("<i>Without an allowance nothing can be opened. /connect leads to the page that sets it.</i>")
     elif delegate.is_unlimited:
         lines.append("<i>Unlimited: all USDC of this wallet can be lost in trading. A bounded allowance is safer.</i>")
-    return [*lines, f"<i>as of {delegate.funds_read_at:%H:%M:%S} UTC</i>"]
+    return [*lines, *_on_the_chain(delegate), f"<i>as of {delegate.funds_read_at:%H:%M:%S} UTC</i>"]
+
+
+def _on_the_chain(delegate: Delegate) -> list[str]:
+    """What the USDC contract itself said."""
+    if delegate.chain_read_at is None:
+        return ["<i>The chain has not been asked yet.</i>"]
+    at = f"{delegate.chain_read_at:%H:%M:%S} UTC"
+    if delegate.chain_read_at != delegate.funds_read_at:
+        return [f"<i>The chain has given no answer since {at}.</i>"]
+    if delegate.funds_differ_since is None:
+        return ["<i>The chain says the same.</i>"]
+    balance = delegate.chain_balance_usd or Decimal(0)
+    lines = [f"⚠️ The chain says: balance {format_usd(balance)} USDC, allowed {_allowed(delegate.chain_allowance_usd)}"]
+    if delegate.funds_disputed_since is not None:
+        lines.append("Nothing is opened LIVE until venue and chain agree; admins have been told. Closing works.")
+    return lines
 
 
 def _amount(delegate: Delegate) -> str:
-    return "<b>unlimited</b>" if delegate.is_unlimited else f"{format_usd(delegate.allowance_usd or Decimal(0))} USDC"
+    return "<b>unlimited</b>" if delegate.is_unlimited else _allowed(delegate.allowance_usd)
+
+
+def _allowed(amount: Decimal | None) -> str:
+    return "unlimited" if (amount or 0) >= UNLIMITED_USD else f"{format_usd(amount or Decimal(0))} USDC"
 
 
 def _on_chain(delegate: Delegate) -> str:
