@@ -116,10 +116,9 @@ def test_a_transaction_that_was_never_mined_is_missing_after_minutes_of_blocks(l
     ],
     ids=repr,
 )
-def test_a_node_that_is_behind_away_or_strange_proves_nothing(
-    live: LiveTrader, filled: Order, broken: dict[str, Any]
-) -> None:
+def test_a_node_that_is_behind_away_or_strange_proves_nothing(live: LiveTrader, broken: dict[str, Any]) -> None:
     fault(live.sandbox, service="rpc", **broken)
+    live.opened()
     with later(live.sandbox, MINUTES):
         receipt = look()
         assert (receipt.outcome, receipt.looks) == ("", 1)
