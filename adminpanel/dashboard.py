@@ -167,7 +167,8 @@ def _chain() -> dict[str, Any]:
     head = _asked(blockchain.last_head)
     if head is None:
         return _sign("chain", "warning", "never answered")
-    return _sign("chain", "success" if head.age_s < 60 else "warning", f"block {head.number}, {head.age_s:.0f} s ago")
+    is_young = head.age_s <= settings.BLOCK_MAX_AGE_S
+    return _sign("chain", "success" if is_young else "warning", f"block {head.number}, {max(head.age_s, 0):.0f} s old")
 
 
 def _sign(name: str, colour: str, text: str) -> dict[str, Any]:

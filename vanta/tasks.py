@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 def observe_chain() -> None:
     """Note the chain's newest block, for the health check; a failure leaves the last one to grow old."""
     try:
-        blockchain.record_head(node(settings.BASE_RPC_URL).eth.block_number)
+        base = node(settings.BASE_RPC_URL).eth
+        block, chain_id = base.get_block("latest"), base.chain_id
+        blockchain.record_head(int(block["number"]), block_at_s=int(block["timestamp"]), chain_id=int(chain_id))
     except NodeErrors as error:
         log.warning("chain_unreachable", error=type(error).__name__)

@@ -61,7 +61,7 @@ def healthy(transactional_db: None, settings: Settings, listener: int) -> None:
     heartbeat.beat("signing")
     heartbeat.beat("dispatcher")
     redis.client().set(BEAT_LOCK_KEY, "held", px=5000)
-    blockchain.record_head(38_000_000)
+    blockchain.record_head(38_000_000, block_at_s=clock.now_ms() // 1000, chain_id=8453)
 
 
 def quote(market: str) -> Quote:

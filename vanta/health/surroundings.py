@@ -9,15 +9,17 @@ from urllib.parse import urlsplit
 
 import psutil
 from django.conf import settings
+from django.db import Error
 from health_check.contrib import psutil as machine
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
 from redis.exceptions import RedisError
 
+from trading.models import VenueIdentity
 from vanta import blockchain
 from vanta.health.dependencies import Check
 
 CONNECT_S = 1.0
-CHAIN_MAX_AGE_S = 60
+BASE = 8453  # where the venue is, until it was asked
 DISK_MAX_PERCENT = 90
 MEMORY_MAX_PERCENT = 92
 SUPERVISOR_FILE = "supervisor.json"
@@ -44,7 +46,10 @@ class Reachable(Check):
 
 @dataclass
 class Blockchain(Check):
-    """The chain answered a worker lately (`vanta.tasks.observe_chain`)."""
+    """The newest block that a worker saw (`vanta.tasks.observe_chain`) is young, and on the venue's chain.
+
+    Nothing is asked here: a node that hangs holds up the worker, by its own timeout, and no probe.
+    """
 
     def run(self) -> str:
         try:
@@ -53,9 +58,21 @@ class Blockchain(Check):
             raise ServiceUnavailable(str(error)) from error
         if head is None:
             raise ServiceUnavailable("never answered")
-        if head.age_s > CHAIN_MAX_AGE_S:
-            raise ServiceUnavailable(f"block {head.number}, {head.age_s:.0f} s ago")
-        return f"block {head.number}, {head.age_s:.0f} s ago"
+        chain_id = _venues_chain()
+        if head.chain_id != chain_id:
+            raise ServiceUnavailable(f"the node is on chain {head.chain_id}, the venue on {chain_id}")
+        if head.age_s > settings.BLOCK_MAX_AGE_S:
+            raise ServiceUnavailable(f"block {head.number} is {head.age_s:.0f} s old")
+        return f"block {head.number}, {max(head.age_s, 0):.0f} s old"
+
+
+def _venues_chain() -> int:
+    """As it is pinned."""
+    try:
+        pinned = VenueIdentity.objects.filter(address=settings.VERANTA_TX_BUILDER_URL).first()
+    except Error as error:
+        raise ServiceUnavailable("which chain the venue is on is not known: no database") from error
+    return pinned.chain_id if pinned else BASE
 
 
 @dataclass
