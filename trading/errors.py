@@ -89,6 +89,16 @@ class KeyUnavailable(TradingError):
     code = "key_unavailable"
 
 
+class EndRefused(TradingError):
+    """An order cannot be ended by hand, or not like this; `reason` says why, in one word."""
+
+    code = "end_refused"
+
+    def __init__(self, reason: str, *, order_id: int) -> None:
+        super().__init__(reason=reason, order_id=order_id)
+        self.reason = reason
+
+
 class LinkUnusable(TradingError):
     """A link that connects a wallet cannot be used; `reason` is unknown, expired or used."""
 

@@ -116,8 +116,9 @@ def _was_sent_once(order: Order) -> bool:
     return Attempt.objects.filter(intent__order=order).count() == 1
 
 
-def _expire(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:
-    outbox.owe_order_cards(transition_all(orders, OrderState.EXPIRED, reason="never_executed"))
+def _expire(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    details = {pk: outcome.detail for pk, outcome in outcomes.items() if isinstance(outcome, Expired)}
+    outbox.owe_order_cards(transition_all(orders, OrderState.EXPIRED, details, reason="never_executed"))
 
 
 def _accept(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> None:

@@ -83,6 +83,8 @@ class Rejected:
 class Expired:
     """It is proven that the message was never executed and, being past its deadline, never will be."""
 
+    detail: dict[str, Any] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:

@@ -6,6 +6,7 @@ serialised, so that a trade which nobody knows and which fits can only be this o
 
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 import structlog
 
@@ -16,7 +17,7 @@ from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT
 from trading.venues.avantis import orders
 from trading.venues.avantis.client import VenueUnreachable
-from trading.venues.avantis.history import executions_of
+from trading.venues.avantis.history import Execution, executions_of
 from trading.venues.avantis.nonces import NotTold, UnusedAt, nonce_state
 from trading.venues.avantis.trades import VenueTrade, trades_of, wallet_balance
 from trading.venues.base import Expired, Filled, Outcome, Rejected, Trade, Unknown
@@ -75,15 +76,18 @@ def _from_history(order: Order, intent: Intent) -> Filled | None:
         ):
             return None
         detail = {"venue_event": "history", "venue_order_id": row.order_id, "transaction_hash": row.transaction_hash}
-        if order.kind == Order.Kind.CLOSE:
-            return orders.closing_fill(
-                order, intent.nonce, row.price, row.paid_out_usd, detail, taken_usd=row.collateral_usd
-            )
-        collateral = min(row.collateral_usd, order.collateral_usd)
-        fee = quantize_usdc(collateral * row.leverage * order.market.open_fee_rate, rounding=ROUND_DOWN)
-        trade = Trade(collateral - fee, row.leverage, row.index, row.opened_at_s)
-        return orders.opening_fill(order, intent.nonce, row.price, trade, detail)
+        return listed_fill(order, intent.nonce, row, detail)
     return None
+
+
+def listed_fill(order: Order, nonce: str, row: Execution, detail: dict[str, Any]) -> Filled:
+    """What a row of the history says of this order's execution."""
+    if order.kind == Order.Kind.CLOSE:
+        return orders.closing_fill(order, nonce, row.price, row.paid_out_usd, detail, taken_usd=row.collateral_usd)
+    collateral = min(row.collateral_usd, order.collateral_usd)
+    fee = quantize_usdc(collateral * row.leverage * order.market.open_fee_rate, rounding=ROUND_DOWN)
+    trade = Trade(collateral - fee, row.leverage, row.index, row.opened_at_s)
+    return orders.opening_fill(order, nonce, row.price, trade, detail)
 
 
 def _opened(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Filled | Unknown | None:
