@@ -4,10 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from tests.trading.live.world import LIVE, LiveTrader, fault, settle
+from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, settle
 from tests.trading.pipeline import assert_books_balance
+from tests.waiting import wait_until
 from trading import execution, venue_accounts
-from trading.models import Fill, Intent, Order
+from trading.models import Fill, Intent, LedgerEntry, Order, Position, VenueAlarm
 from trading.venues.avantis import client
 from trading.venues.registry import VENUES
 
@@ -68,3 +69,65 @@ def test_a_closing_that_took_only_a_part_leaves_the_rest_open(live: LiveTrader, 
     assert venue_accounts.reconcile_all() == 1
     assert settle(live.close(position)).state == "FILLED"
     assert live.booked == live.balance
+
+
+def closes_untold(live: LiveTrader, position: Position) -> Order:
+    """A closing that was executed, of which neither an event nor the history tells."""
+    order = live.close(position)
+    fault(live.sandbox, "error_after_fill")
+    fault(live.sandbox, "status", service="history", status=500)
+    execution.drain(modes=LIVE)
+    wait_until(lambda: live.effects[-1]["kind"] == "close", 10, "the venue has closed it")
+    return order
+
+
+@pytest.mark.parametrize("moved", ["500", "-50"])
+def test_money_that_moves_with_a_closing_is_no_profit_and_no_loss(live: LiveTrader, moved: str) -> None:
+    order = closes_untold(live, live.opened())
+    paid = D(live.effects[-1]["paidOut"]) / 10**6
+    fund = {"trader": live.wallet, "balance": str(live.balance + D(moved))}
+    live.sandbox.post("/control/venue/fund", **fund).raise_for_status()
+
+    def is_doubted() -> bool:
+        look()
+        order.refresh_from_db()
+        return VenueAlarm.objects.filter(kind="disputed_fill").exists()
+
+    wait_until(is_doubted, 15, "it was looked at")
+    assert order.state == "UNKNOWN"
+    assert "can have paid" in VenueAlarm.objects.get(kind="disputed_fill", subject=f"order {order.pk}").detail
+    live.sandbox.control.delete("/control/faults")
+    settle(order)
+    assert order.state == "FILLED"
+    assert LedgerEntry.objects.get(transaction__order=order, account="free").amount_usd == paid
+    assert venue_accounts.reconcile_all() == 1
+    assert live.booked == live.balance
+    assert_books_balance()
+
+
+@pytest.mark.parametrize("moved_to", ["2950", "3050"])
+def test_a_price_that_moved_a_little_explains_what_was_paid(live: LiveTrader, moved_to: str) -> None:
+    position = live.opened()
+    live.sandbox.post("/control/price", symbol="ETH/USD", price=moved_to).raise_for_status()
+    order = settle(closes_untold(live, position))
+    assert order.state == "FILLED"
+    assert live.booked == live.balance
+
+
+def test_a_closing_whose_trade_the_venue_liquidated_first_is_no_closing(live: LiveTrader) -> None:
+    position = live.opened()
+    order = live.close(position)
+    fault(live.sandbox, "slow_execution", seconds=1)
+    fault(live.sandbox, "forget_tracking")
+    execution.drain(modes=LIVE)
+    name = {"trader": live.wallet, "pairIndex": 0, "index": position.venue_index}
+    live.sandbox.post("/control/venue/liquidate", **name).raise_for_status()
+    wait_until(lambda: Intent.objects.get(order=order).nonce in live.state["usedNonces"], 10, "it was declined")
+    with later(live.sandbox, 90):
+        settle(order)
+        assert (order.state, order.reason) == ("REJECTED", "canceled_by_venue")
+        venue_accounts.reconcile_all()
+    position.refresh_from_db()
+    assert position.status == "liquidated"
+    assert live.booked == live.balance
+    assert_books_balance()

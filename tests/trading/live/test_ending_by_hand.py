@@ -19,7 +19,7 @@ from vanta.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 OVER = 90  # seconds, beyond deadline and margin
-NO_NONCE = {"service": "tx-builder", "kind": "tamper", "set": {"data.used": "nobody knows"}}
+NO_NONCE: dict[str, Any] = {"service": "tx-builder", "kind": "tamper", "set": {"data.used": "nobody knows"}}
 
 
 def end(order: Order, what: str, *, yes: bool = True, **terms: Any) -> str:

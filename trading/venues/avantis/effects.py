@@ -17,7 +17,9 @@ from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT
 from trading.venues.avantis import orders
 from trading.venues.avantis.client import VenueUnreachable
+from trading.venues.avantis.compute import close_pnl
 from trading.venues.avantis.history import Execution, executions_of
+from trading.venues.avantis.messages import TICKS
 from trading.venues.avantis.nonces import NotTold, UnusedAt, nonce_state
 from trading.venues.avantis.trades import VenueTrade, trades_of, wallet_balance
 from trading.venues.base import Expired, Filled, Outcome, Rejected, Trade, Unknown
@@ -29,6 +31,8 @@ CONTRADICTED_S = 300  # beyond the deadline, after which a nonce that still is u
 SKEW_S = 30  # between our clock and the venue's
 LEAST_KEPT = Decimal("0.75")  # of the collateral, after an opening fee
 DUST = Decimal("0.01")
+PLAUSIBLE_MOVE = Decimal("0.02")  # of the price within a message's life: a person looks at what needs more
+ENDS = frozenset({"close", "liquidation", "take_profit", "stop_loss"})
 
 
 def find(order: Order, intent: Intent, *, may_resubmit: bool) -> Outcome:
@@ -134,7 +138,10 @@ def _fits(order: Order, intent: Intent, trade: VenueTrade) -> bool:
 
 
 def _closed(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Filled | Unknown | None:
-    """A closing shows in what is left of its trade; what it paid is what the wallet has more than the books."""
+    """A closing shows in what is left of its trade; what it paid is what the wallet has more than the books.
+
+    As far as the closing can have paid that: what came in or went out at the same time is no profit and no loss.
+    """
     wanted = orders.expected(intent.payload["expected"])
     position = Position.objects.get(orders=order)
     mine = [
@@ -147,9 +154,51 @@ def _closed(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Fille
         return None
     if _others_in_flight(order):
         return Unknown("other_orders_in_flight", may_resubmit=False)
-    payout = max(wallet_balance(intent.payload["trader"]) - _booked_balance(order), ZERO)
+    if _ended_otherwise(order, intent):
+        return None
+    moved = wallet_balance(intent.payload["trader"]) - _booked_balance(order)
+    least, most = _can_have_paid(order, position, Decimal(wanted.price) / TICKS)
+    if not least - DUST <= moved <= most + DUST:
+        detail = f"the wallet has {moved} USDC more than the books; the closing can have paid {least} to {most}"
+        alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, f"order {order.pk}", detail)
+        return Unknown("payout_implausible", may_resubmit=False)
+    payout = max(moved, ZERO)
     price = _implied_price(order, position, payout)
     return orders.closing_fill(order, intent.nonce, price, payout, {"venue_event": "position", "price": "implied"})
+
+
+def _ended_otherwise(order: Order, intent: Intent) -> bool:
+    """Whether the history says that something else took this from the trade since the closing was signed."""
+    wanted = orders.expected(intent.payload["expected"])
+    since_ms = (intent.created_at.timestamp() - SKEW_S) * 1000
+    taken = sum(
+        row.collateral_usd
+        for row in executions_of(intent.payload["trader"])
+        if row.kind in ENDS
+        and (row.pair_index, row.index, row.opened_at_s) == (wanted.pair_index, wanted.index, wanted.opened_at_s)
+        and row.nonce != intent.nonce
+        and row.at_ms >= since_ms
+    )
+    return taken >= order.collateral_usd
+
+
+def _can_have_paid(order: Order, position: Position, price: Decimal) -> tuple[Decimal, Decimal]:
+    """The least and the most that this closing can have paid, had the price moved by PLAUSIBLE_MOVE at most."""
+    nets, grosses = [], []
+    for exit_price in (price * (ONE - PLAUSIBLE_MOVE), price * (ONE + PLAUSIBLE_MOVE)):
+        pnl = close_pnl(
+            market=order.market,
+            side=Side(order.side),
+            entry_price=position.entry_price,
+            exit_price=exit_price,
+            collateral_usd=order.collateral_usd,
+            leverage=order.leverage,
+            accrued_usd=ZERO,
+        )
+        nets.append(pnl.net_usd)
+        grosses.append(pnl.gross_usd)
+    least = order.collateral_usd + min(nets) - position.accrued_usd
+    return max(least, ZERO), max(order.collateral_usd + max(grosses), ZERO)
 
 
 def _implied_price(order: Order, position: Position, payout_usd: Decimal) -> Decimal:
