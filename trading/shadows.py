@@ -56,10 +56,10 @@ def _shadow(booking: Booking, fill: Fill, mark: Decimal) -> ShadowFill:
         side=side,
         entry_price=booking.position.entry_price,
         exit_price=price,
-        collateral_usd=order.collateral_usd,
+        collateral_usd=booking.collateral_usd,
         leverage=order.leverage,
         accrued_usd=ZERO,
     )
     shadow.fee_usd = pnl.fee_usd
-    shadow.payout_usd = max(ZERO, order.collateral_usd + pnl.net_usd)
+    shadow.payout_usd = max(ZERO, booking.collateral_usd + pnl.net_usd)
     return shadow

@@ -8,7 +8,7 @@ from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, settl
 from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading import execution, venue_accounts
-from trading.models import Fill, Intent, LedgerEntry, Order, Position, VenueAlarm
+from trading.models import Fill, Intent, LedgerEntry, Order, Position, ShadowFill, VenueAlarm
 from trading.venues.avantis import client
 from trading.venues.registry import VENUES
 
@@ -64,7 +64,9 @@ def test_a_closing_that_took_only_a_part_leaves_the_rest_open(live: LiveTrader, 
     settle(order, within_s=30)
     position.refresh_from_db()
     assert (order.state, position.status, position.collateral_usd) == ("FILLED", "open", D("59.55"))
-    assert (Fill.objects.get(order=order).collateral_usd, live.booked) == (D(40), live.balance)
+    fill = Fill.objects.get(order=order)
+    assert (fill.collateral_usd, live.booked) == (D(40), live.balance)
+    assert D(39) < ShadowFill.objects.get(fill=fill).payout_usd < D(41)
     assert_books_balance()
     assert venue_accounts.reconcile_all() == 1
     assert settle(live.close(position)).state == "FILLED"
