@@ -6,6 +6,7 @@ Time is the chain's. A node that lags, lies about its chain or does not answer p
 from dataclasses import dataclass
 from typing import Any
 
+from trading.models import Receipt
 from trading.venues.avantis.client import VenueUnreachable, venue_client
 from trading.venues.avantis.verdicts import whole
 from vanta import clock
@@ -43,7 +44,8 @@ def nonce_state(*, trader: str, signer: str, nonce: int, chain_id: int) -> Nonce
     The venue's answer has been seen by nobody here (unverified): its shape is taken to be `{used: bool}`, with the
     block it was read at where it says so, and whether a nonce is the trader's or the signer's own is not known. So
     both are asked: used is what either says is used, unused what both say is unused. The block's time is the chain's
-    own, read before the nonce was; the margin that the caller adds covers what the venue's node is behind.
+    own, read before the nonce was, and never later than the block that the venue says it read at. Where it says none,
+    its node must have shown that it knows a later one: see `_shown_block_s`.
     """
     client = venue_client()
     try:
@@ -61,7 +63,41 @@ def nonce_state(*, trader: str, signer: str, nonce: int, chain_id: int) -> Nonce
         return Used(block_time_s)
     if not all(answer is False for answer in answers):
         return NotTold("unreadable")
-    return UnusedAt(min([block_time_s, *(_read_at(answer) for answer in told if _read_at(answer))]))
+    read_at = [_read_at(answer) for answer in told]
+    if all(read_at):
+        return UnusedAt(min(block_time_s, *read_at))
+    return _unused_after_a_later_fill(trader, signer, nonce, block_time_s)
+
+
+def _unused_after_a_later_fill(trader: str, signer: str, nonce: int, block_time_s: int) -> NonceState:
+    """The state where the venue names no block: the nonce is asked again, after the venue has shown what it knows."""
+    client = venue_client()
+    try:
+        shown_s = _shown_block_s()
+        if shown_s is None:
+            return NotTold("no_block")
+        answers = [client.nonce(owner, nonce).get("used") for owner in (trader, signer)]
+    except VenueUnreachable:
+        return NotTold("unreachable")
+    if any(answer is True for answer in answers):
+        return Used(block_time_s)
+    return UnusedAt(min(block_time_s, shown_s)) if all(answer is False for answer in answers) else NotTold("unreadable")
+
+
+def _shown_block_s() -> int | None:
+    """The time of the newest block that the venue's node is known to have seen; None where it is known of none.
+
+    That of the newest fill of ours whose receipt the chain's own node has confirmed, if the venue says that its nonce
+    is used. That one node, and not several of different age, answers both questions is the venue's word.
+    """
+    confirmed = Receipt.objects.filter(outcome=Receipt.Outcome.OK, fill__order__intent__isnull=False)
+    newest = confirmed.select_related("fill__order__intent").order_by("-pk").first()
+    if newest is None or newest.block_at is None:
+        return None
+    intent, client = newest.fill.order.intent, venue_client()
+    owners = (intent.payload["trader"], intent.payload["signer"])
+    is_known = any(client.nonce(owner, int(intent.nonce)).get("used") is True for owner in owners)
+    return int(newest.block_at.timestamp()) if is_known else None
 
 
 def _read_at(answer: dict[str, Any]) -> int:
