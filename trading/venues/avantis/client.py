@@ -20,7 +20,7 @@ from veranta_sdk.execution.rpc import JsonRpcClient
 
 from feeds.sources.background import BackgroundLoop
 from trading.errors import TradingError
-from vanta import clock
+from trading.venues.avantis import start_bounds
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -171,9 +171,10 @@ class VenueClient:
         try:
             async with asyncio.timeout(ACCEPT_WITHIN_S):
                 market = self._client().engine.batched_market
-                if post.start_by is not None and clock.monotonic() > post.start_by:
-                    return Answer("no_answer", error="paused")
-                outcome = await market.execute(post.order_type, signed, None, wait=False, on_event=hook)
+                with start_bounds.begun_by(post.start_by):
+                    outcome = await market.execute(post.order_type, signed, None, wait=False, on_event=hook)
+        except start_bounds.TooLate:
+            return Answer("no_answer", error="paused")
         except ApiError as error:
             return Answer(
                 "no_answer" if error.status is None else "refused", http_status=error.status, error=str(error)[:200]
@@ -199,6 +200,7 @@ class VenueClient:
             )
             if sdk.config.private_key or sdk.config.trader_address:
                 raise IdentityInEnvironment
+            start_bounds.watch(sdk.transport._client)  # the SDK offers no other way in
             self._sdk = sdk
         return self._sdk
 
