@@ -1,5 +1,6 @@
 """The books agree with each other, and where they are made not to, it is found, told once, and stops openings."""
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
@@ -14,7 +15,7 @@ from tests.trading.people import Person
 from tests.trading.pipeline import approve, close, open_position
 from trading import execution, guardian, invariants
 from trading.books import INVARIANTS
-from trading.models import Intent, InvariantBreach, OutboxMessage, PaperExecution, Position
+from trading.models import Intent, InvariantBreach, InvariantLook, OutboxMessage, PaperExecution, Position
 from trading.telegram import breach_words
 from vanta import clock
 
@@ -143,3 +144,55 @@ def test_a_breach_ends_when_it_is_mended_and_counts_anew_when_it_comes_back(ada:
     invariants.check()
     assert trading_state.current() == TradingState.REDUCING
     assert InvariantBreach.objects.count() == 2
+
+
+def clean_look(ago: dt.timedelta) -> None:
+    """A clean look at everything, so long ago."""
+    assert invariants.check() == []
+    InvariantLook.objects.filter(pk=InvariantLook.objects.latest("pk").pk).update(at=clock.now() - ago)
+
+
+def was_whole() -> bool:
+    return InvariantLook.objects.latest("pk").is_whole
+
+
+LATELY = dt.timedelta(minutes=6)
+
+
+@pytest.mark.parametrize("code", [invariant.code for invariant in INVARIANTS])
+def test_what_was_written_since_a_clean_look_is_looked_at_each_time(
+    code: str, ada: Person, eth: Market, price: SetPrice
+) -> None:
+    clean_look(LATELY)
+    a_lived_life(ada, price)
+    tamper("UPDATE trading_order SET ended_at = ended_at - interval '1 hour'")
+    assert (invariants.check(), was_whole()) == ([], False)
+    tamper(TAMPERINGS[code])
+    assert code in {breach.code for breach in invariants.check()}
+    assert not was_whole()
+
+
+def test_what_is_older_is_found_within_a_day(ada: Person, eth: Market) -> None:
+    open_position(ada)
+    clean_look(LATELY)
+    tamper(TAMPERINGS["balance_is_the_ledgers"])
+    assert (invariants.check(), was_whole()) == ([], False)
+    InvariantLook.objects.update(at=clock.now() - dt.timedelta(hours=25))
+    assert [breach.code for breach in invariants.check()] == ["balance_is_the_ledgers"]
+    assert was_whole()
+
+
+def test_a_breach_of_an_old_row_does_not_end_by_not_being_looked_at(ada: Person, eth: Market) -> None:
+    open_position(ada)
+    tamper(TAMPERINGS["balance_is_the_ledgers"])
+    invariants.check()
+    InvariantLook.objects.update(at=clock.now() - LATELY, is_clean=True)
+    assert [breach.code for breach in invariants.check()] == ["balance_is_the_ledgers"]
+    assert InvariantBreach.objects.get().ended_at is None
+
+
+def test_a_look_of_a_moment_ago_is_no_beginning(ada: Person, eth: Market) -> None:
+    """What was being written then may have lower numbers than what was seen."""
+    clean_look(dt.timedelta(minutes=4))
+    invariants.check()
+    assert was_whole()

@@ -1,6 +1,6 @@
 """Trading's tables, one file a subject."""
 
-from trading.models.breaches import InvariantBreach
+from trading.models.breaches import InvariantBreach, InvariantLook
 from trading.models.days import DayOpening
 from trading.models.delegates import ConnectLink, Delegate, DelegateRelay
 from trading.models.ledger import LedgerEntry, LedgerTransaction
@@ -23,6 +23,7 @@ __all__ = [
     "Fill",
     "Intent",
     "InvariantBreach",
+    "InvariantLook",
     "LedgerEntry",
     "LedgerTransaction",
     "MarketWatch",
