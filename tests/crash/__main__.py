@@ -11,12 +11,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
-
-import psycopg2
 
 from tests.crash import report
 from tests.trading.bot_api import running_bot_api
@@ -30,7 +27,6 @@ def key_text(key_id: str) -> str:
 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-MANAGE = [sys.executable, "-W", "ignore", "manage.py"]
 Cell = dict[str, Any]
 
 
@@ -44,7 +40,11 @@ class Lane:
         self._to: IO[str] = process.stdin
         self._from: IO[str] = process.stdout
         self._played = 0
-        self.names: list[str] = json.loads(self._read())
+
+    def names(self) -> list[str]:
+        """The scenarios, once it is ready; asked once."""
+        told: list[str] = json.loads(self._read())
+        return told
 
     def play(self, cell: Cell) -> Cell:
         """What became of the cell. Raises RuntimeError where the lane itself broke."""
@@ -66,9 +66,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that everything is ended
     began = time.monotonic()
     with ExitStack() as stack:
-        services = stack.enter_context(_services())
-        lanes = [stack.enter_context(_lane(number, services, Path(asked.logs))) for number in range(asked.lanes)]
-        names = asked.scenarios or lanes[0].names
+        lanes = [stack.enter_context(_lane(number, Path(asked.logs))) for number in range(asked.lanes)]
+        known = [lane.names() for lane in lanes]
+        names = asked.scenarios or known[0]
         recorded = _play_all(lanes, [{"scenario": name} for name in names])
         cells = [cell for told in recorded for cell in _cells(told)][asked.offset :: asked.share]
         played = _play_all(lanes, cells)
@@ -84,7 +84,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scenarios", nargs="*", help="by name; all without, LIVE ones too")
     parser.add_argument("--share", type=int, default=1, help="play every n-th cell only")
     parser.add_argument("--offset", type=int, default=0, help="which of them: begin with this one")
-    parser.add_argument("--lanes", type=int, default=max(2, os.cpu_count() or 2))
+    parser.add_argument("--lanes", type=int, default=1 + (os.cpu_count() or 1), help="half of a cell is waiting")
     parser.add_argument("--out", default=str(CHECKOUT / ".bench" / "crash-matrix.json"))
     parser.add_argument("--logs", default=str(CHECKOUT / ".bench"))
     return parser.parse_args()
@@ -128,23 +128,24 @@ def _services() -> Iterator[DevServices]:
 
 
 @contextmanager
-def _lane(number: int, services: DevServices, logs: Path) -> Iterator[Lane]:
+def _lane(number: int, logs: Path) -> Iterator[Lane]:
     """A lane with everything of its own."""
-    environment = {**generated_secrets(), **os.environ, **services.environment(broker=2 + 2 * number)}
-    name = f"lane{number}"
-    with closing(psycopg2.connect(environment["DATABASE_URL"])) as database:
-        database.autocommit = True
-        database.cursor().execute(f"CREATE DATABASE {name}")
-    environment["DATABASE_URL"] = urlsplit(environment["DATABASE_URL"])._replace(path=f"/{name}").geturl()
-    environment |= {
-        "ENVIRONMENT": "test",
-        "VANTA_STATE_DIR": str(services.state_dir),
-        "CANARY_MAX_NOTIONAL_USD": "5000",
-    }
+    with _services() as services:
+        environment = {**generated_secrets(), **os.environ, **services.environment()}
+        environment |= {
+            "ENVIRONMENT": "test",
+            "VANTA_STATE_DIR": str(services.state_dir),
+            "CANARY_MAX_NOTIONAL_USD": "5000",
+        }
+        with _process(number, environment, logs) as process:
+            yield Lane(number, process)
+
+
+@contextmanager
+def _process(number: int, environment: dict[str, str], logs: Path) -> Iterator["subprocess.Popen[str]"]:
     keys = {"VANTA_ROLE": "signing", "KEY_ENCRYPTION_KEYS": key_text("matrix")}
-    subprocess.run([*MANAGE, "migrate", "--noinput", "-v", "0"], cwd=CHECKOUT, env=environment, check=True)
     logs.mkdir(parents=True, exist_ok=True)
-    with running_bot_api() as sandbox, (logs / f"crash-{name}.log").open("w") as log:
+    with running_bot_api() as sandbox, (logs / f"crash-lane{number}.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-m", "tests.crash.lane"],
             cwd=CHECKOUT,
@@ -155,7 +156,7 @@ def _lane(number: int, services: DevServices, logs: Path) -> Iterator[Lane]:
             text=True,
         )
         try:
-            yield Lane(number, process)
+            yield process
         finally:
             process.kill()
             process.wait()

@@ -15,25 +15,31 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vanta.settings")
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
-from tests.crash import acting, forks, live, scenarios, tape  # noqa: E402
+from tests.crash import acting, forks, scenarios, tape, warm  # noqa: E402
 from tests.crash.acting import Scenario, Stage  # noqa: E402
 from tests.crash.forks import Ended  # noqa: E402
 from tests.crash.scenarios import SCENARIOS  # noqa: E402
 from tests.crash.tape import TAPE, Place  # noqa: E402
+from tests.crash.times import LaneClock  # noqa: E402
 from trading import invariants  # noqa: E402
 from trading.models import MarketWatch, Order, OutboxMessage, TelegramUpdate  # noqa: E402
 from trading.order_state import TERMINAL  # noqa: E402
 from vanta import clock  # noqa: E402
 
-# How far the clock goes before each round of survivors: past the leases of who was killed, then past every deadline.
-STEPS_S = (0, 7, 7, 17, 30, 7, 62, 62)
+# How far the clock goes before each round of survivors: past the leases of who was killed, then past every deadline,
+# and in all until 60 s beyond the deadline of a message: by then everything has ended.
+STEPS_S = (0, 7, 7, 17, 30, 7, settings.INTENT_VALID_S - 8)
 
 
 def main() -> None:
     tape.install(settings.DATABASES["default"].setdefault("OPTIONS", {}))
     connections["default"].settings_dict["OPTIONS"] = settings.DATABASES["default"]["OPTIONS"]
+    warm.share_certificates()
+    call_command("migrate", interactive=False, verbosity=0)
+    connections.close_all()
     _must(forks.run(scenarios.prepare), "preparing")
     sys.stdout.write(json.dumps(list(SCENARIOS)) + "\n")
     sys.stdout.flush()
@@ -50,51 +56,38 @@ class Lane:
     """What a cell leaves behind for the next one: the clock, which only goes forward, and what was broken before."""
 
     def __init__(self) -> None:
-        self._clock_s = 0
+        self._clock = LaneClock()
         self._known: list[str] = []
 
     def play(self, scenario: Scenario, stage: Stage, place: Place | None) -> dict[str, Any]:
         """One cell: `steps` where nobody is killed; else `killed`, whether one was, and what is `wrong` in the end."""
-        _must(self._run(lambda: _begin(scenario, stage)), "beginning")
-        victim = self._run(lambda: _walk(scenario, stage, place))
+        _must(forks.run(lambda: _begin(scenario, stage)), "beginning")
+        victim = forks.run(lambda: _walk(scenario, stage, place))
+        walked = {"steps": None, **(victim.answer or {})}
         if place is None:
-            _must(victim, "the path")
+            warm.load(_must(victim, "the path")["modules"])
         wrong = [] if victim.was_killed or not victim.error else [f"the path raised {victim.error}"]
         rounds, left = self._settle(scenario, stage, wrong)
         if left:
             wrong.append(f"never settled: {left}")
-        judged = self._run(lambda: _judge(scenario, stage, self._known))
+        judged = forks.run(lambda: _judge(scenario, stage, self._known))
         wrong += [judged.error] if _bad(judged) else judged.answer
         self._known += wrong
-        return {"steps": victim.answer, "killed": victim.was_killed, "rounds": rounds, "wrong": wrong}
+        return {"steps": walked["steps"], "killed": victim.was_killed, "rounds": rounds, "wrong": wrong}
 
     def _settle(self, scenario: Scenario, stage: Stage, wrong: list[str]) -> tuple[int, list[str]]:
         """Let survivors work, round by round; how many rounds, and what is not at its end after the last."""
         left: list[str] = []
         for number, step_s in enumerate(STEPS_S):
-            self._clock_s += step_s
+            self._clock.forward(step_s)
             first = scenario.retry if number == 0 else acting.nothing
             works = [_survivor(scenario, stage, act) for act in (first, acting.nothing)]
-            ended = forks.run_together([self._at_this_time(work) for work in works])
+            ended = forks.run_together(works)
             wrong += [f"a survivor raised {each.error or each.signal}" for each in ended if _bad(each)]
-            left = _must(self._run(lambda: _unsettled(stage)), "looking")
+            left = _must(forks.run(lambda: _unsettled(stage)), "looking")
             if not left:
                 return number + 1, []
         return len(STEPS_S), left
-
-    def _run(self, work: Callable[[], Any]) -> Ended:
-        return forks.run(self._at_this_time(work))
-
-    def _at_this_time(self, work: Callable[[], Any]) -> Callable[[], Any]:
-        """In a child, by a clock that is the venue's too."""
-        offset_s = self._clock_s
-
-        def run() -> Any:
-            live.set_venue_clock(offset_s)
-            _shift_clock(offset_s)
-            return work()
-
-        return run
 
 
 def _bad(ended: Ended) -> bool:
@@ -113,12 +106,12 @@ def _begin(scenario: Scenario, stage: Stage) -> None:
     scenario.begin(stage)
 
 
-def _walk(scenario: Scenario, stage: Stage, place: Place | None) -> list[str]:
+def _walk(scenario: Scenario, stage: Stage, place: Place | None) -> dict[str, list[str]]:
     acting.set_price(scenario.price)
     TAPE.start(place)
     scenario.path(stage)
     TAPE.stop()
-    return TAPE.steps
+    return {"steps": TAPE.steps, "modules": list(sys.modules)}
 
 
 def _survivor(scenario: Scenario, stage: Stage, act: Callable[[Stage], None]) -> Callable[[], None]:
@@ -130,12 +123,6 @@ def _survivor(scenario: Scenario, stage: Stage, act: Callable[[Stage], None]) ->
         acting.work()
 
     return survive
-
-
-def _shift_clock(offset_s: int) -> None:
-    now, now_ms = clock.now, clock.now_ms
-    clock.now = lambda: now() + acting.seconds(offset_s)
-    clock.now_ms = lambda: now_ms() + 1000 * offset_s
 
 
 def _unsettled(stage: Stage) -> list[str]:

@@ -1,9 +1,11 @@
 """Scenarios with real money, against the sandbox's venue and the unmodified SDK; judged by the venue's own journal."""
 
 import datetime as dt
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import httpx
@@ -25,12 +27,18 @@ BEGINS_WITH_USD = Decimal(10_000)
 ENDED_WITHIN_S = 20
 
 
+@cache
+def _client(_process: int) -> httpx.Client:
+    """Every process's own: a connection that two processes use is neither's."""
+    return httpx.Client(base_url=settings.SANDBOX_URL, timeout=10, trust_env=False)
+
+
 def venue(method: str, path: str, **told: Any) -> Any:
     """Ask the sandbox's control API; never a step of the path."""
-    with httpx.Client(base_url=settings.SANDBOX_URL, timeout=10, trust_env=False) as client:
-        if method == "GET":
-            return client.get(f"/control/{path}", params=told).raise_for_status().json()
-        return client.request(method, f"/control/{path}", json=told or None).raise_for_status().json()
+    client = _client(os.getpid())
+    if method == "GET":
+        return client.get(f"/control/{path}", params=told).raise_for_status().json()
+    return client.request(method, f"/control/{path}", json=told or None).raise_for_status().json()
 
 
 def set_venue_clock(offset_s: int) -> None:
@@ -116,7 +124,7 @@ FAULTS: dict[str, Fault] = {
     ", 500 after execution": {"kind": "status", "status": 500, "when": "after", "match": "execute-batched"},
     ", events twice and disordered": {"kind": "reorder_events"},
     ", error after the fill": {"kind": "error_after_fill"},
-    ", executed late": {"kind": "relay_timeout", "seconds": 1},
+    ", executed late": {"kind": "relay_timeout", "seconds": 0.4},
 }
 OPEN_ONCE = _must_be(["open"], "open")
 CLOSED_ONCE = _must_be(["open", "close"], "closed")

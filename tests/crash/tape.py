@@ -1,7 +1,8 @@
 """Every write and every network call of a process, in order; and the place where it kills itself.
 
 What is on the tape: statements that write, commits of transactions that wrote, commands to Redis that change
-something, and HTTP requests, whichever of our libraries makes them.
+something, and HTTP requests, whichever of our libraries makes them, but those to the sandbox's control API: nobody's
+path leads there.
 """
 
 import os
@@ -20,20 +21,22 @@ WRITES = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+(?:ONLY\s+)?\"?(\w+)
 READ_COMMANDS = frozenset(
     ("GET", "HGET", "HGETALL", "MGET", "PING", "INFO", "TIME", "EXISTS", "TTL", "PTTL", "LLEN", "SELECT", "CLIENT")
 )
+CONTROL = "/control/"
 Place = tuple[int, str]  # the number of a step, and "before" or "after"
 
 
 class Tape:
-    """Records steps while it runs; with a `place` it kills the process there."""
+    """Records steps while it runs; with a `place` the process sends itself a signal there: it is killed, or stops."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
         self._place: Place | None = None
+        self._signal = signal.SIGKILL
         self._is_running = False
         self._lock = threading.Lock()
 
-    def start(self, place: Place | None = None) -> None:
-        self._place, self._is_running = place, True
+    def start(self, place: Place | None = None, sent: signal.Signals = signal.SIGKILL) -> None:
+        self._place, self._signal, self._is_running = place, sent, True
 
     def stop(self) -> None:
         self._is_running = False
@@ -52,19 +55,19 @@ class Tape:
         with self._lock:
             number = len(self.steps)
             self.steps.append(label)
-        self._die_at((number, "before"))
+        self._strike_at((number, "before"))
         return number
 
     def end(self, number: int) -> None:
-        self._die_at((number, "after"))
+        self._strike_at((number, "after"))
 
     @property
     def is_running(self) -> bool:
         return self._is_running
 
-    def _die_at(self, place: Place) -> None:
+    def _strike_at(self, place: Place) -> None:
         if place == self._place:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._signal)
 
 
 TAPE = Tape()
@@ -131,6 +134,8 @@ def _tape_http() -> None:
     handle, handle_async = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
 
     def request(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith(CONTROL):
+            return handle(self, request)
         answer: httpx.Response = TAPE.step(_label(request), lambda: handle(self, request))
         return answer
 
