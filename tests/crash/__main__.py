@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from tests.crash import report
+from tests.crash import drills, report
 from tests.trading.bot_api import running_bot_api
 from vanta.devservices import DevServices
 from vanta.supervision.environment import generated_secrets, sandbox_urls
@@ -33,10 +33,10 @@ Cell = dict[str, Any]
 class Lane:
     """A process that plays cells, one after the other."""
 
-    def __init__(self, number: int, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, number: int, process: "subprocess.Popen[str]", services: DevServices) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        self.number, self._process = number, process
+        self.number, self._process, self._services = number, process, services
         self._to: IO[str] = process.stdin
         self._from: IO[str] = process.stdout
         self._played = 0
@@ -49,10 +49,17 @@ class Lane:
     def play(self, cell: Cell) -> Cell:
         """What became of the cell. Raises RuntimeError where the lane itself broke."""
         self._played += 1
-        self._to.write(json.dumps({**cell, "number": self._played}) + "\n")
+        began = time.monotonic()
+        self._write({**cell, "number": self._played})
+        while (told := json.loads(self._read())) == drills.RESTART_POSTGRES:
+            self._services.postgres.restart()
+            self._write(told)
+        answer: Cell = {**told, "seconds": round(time.monotonic() - began, 2)}
+        return answer
+
+    def _write(self, told: Cell) -> None:
+        self._to.write(json.dumps(told) + "\n")
         self._to.flush()
-        told: Cell = json.loads(self._read())
-        return told
 
     def _read(self) -> str:
         line = self._from.readline()
@@ -70,7 +77,8 @@ def main() -> int:
         known = [lane.names() for lane in lanes]
         names = asked.scenarios or known[0]
         recorded = _play_all(lanes, [{"scenario": name} for name in names])
-        cells = [cell for told in recorded for cell in _cells(told)][asked.offset :: asked.share]
+        kills = [cell for told in recorded for cell in _cells(told)]
+        cells = [*kills, *drills.cells(recorded)][asked.offset :: asked.share]
         played = _play_all(lanes, cells)
     matrix = report.matrix(recorded, played, seconds=time.monotonic() - began)
     Path(asked.out).parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +146,7 @@ def _lane(number: int, logs: Path) -> Iterator[Lane]:
             "CANARY_MAX_NOTIONAL_USD": "5000",
         }
         with _process(number, environment, logs) as process:
-            yield Lane(number, process)
+            yield Lane(number, process, services)
 
 
 @contextmanager

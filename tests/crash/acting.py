@@ -6,6 +6,7 @@ what the outside world would repeat (Telegram sends an update again that was not
 
 import datetime as dt
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -28,6 +29,7 @@ from vanta import clock, redis
 
 SYMBOL = "ETH/USD"
 LIVE = (Mode.LIVE,)
+STREAMED_EVERY_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,21 @@ class Scenario:
 
 
 def set_price(price: str) -> None:
-    at_ms = clock.now_ms()
+    """Whatever it was before."""
     redis.client().delete(KEY_PREFIX + SYMBOL)
-    quote = Quote(SYMBOL, "avantis", "pyth", Decimal(price), at_ms, at_ms, Decimal("1.5"), 60_000)
-    write_quotes([quote])
+    tell_price(price)
+
+
+def tell_price(price: str) -> None:
+    at_ms = clock.now_ms()
+    write_quotes([Quote(SYMBOL, "avantis", "pyth", Decimal(price), at_ms, at_ms, Decimal("1.5"), 60_000)])
+
+
+def stream(price: str) -> None:
+    """Tell it for ever, as the streamer does."""
+    pause = threading.Event()
+    while not pause.wait(STREAMED_EVERY_S):
+        tell_price(price)
 
 
 def seconds(count: int) -> dt.timedelta:

@@ -5,6 +5,7 @@ Started by `tests.crash.__main__` with the environment of its own database, Redi
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,8 +21,10 @@ from django.db import connections  # noqa: E402
 
 from tests.crash import acting, forks, scenarios, tape, warm  # noqa: E402
 from tests.crash.acting import Scenario, Stage  # noqa: E402
-from tests.crash.forks import Ended  # noqa: E402
+from tests.crash.drills import DRILLS, Drill  # noqa: E402
+from tests.crash.forks import Child, Ended  # noqa: E402
 from tests.crash.scenarios import SCENARIOS  # noqa: E402
+from tests.crash.stagehand import Stagehand  # noqa: E402
 from tests.crash.tape import TAPE, Place  # noqa: E402
 from tests.crash.times import LaneClock  # noqa: E402
 from trading import invariants  # noqa: E402
@@ -41,15 +44,18 @@ def main() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     connections.close_all()
     _must(forks.run(scenarios.prepare), "preparing")
-    sys.stdout.write(json.dumps(list(SCENARIOS)) + "\n")
-    sys.stdout.flush()
+    _tell(list(SCENARIOS))
     lane = Lane()
-    for line in sys.stdin:
+    for line in iter(sys.stdin.readline, ""):
         asked = json.loads(line)
         place = (asked["step"], asked["when"]) if "step" in asked else None
-        told = lane.play(SCENARIOS[asked["scenario"]], Stage(asked["number"]), place)
-        sys.stdout.write(json.dumps({**asked, **told}) + "\n")
-        sys.stdout.flush()
+        told = lane.play(SCENARIOS[asked["scenario"]], Stage(asked["number"]), place, asked.get("drill"))
+        _tell({**asked, **told})
+
+
+def _tell(told: Any) -> None:
+    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.flush()
 
 
 class Lane:
@@ -59,21 +65,45 @@ class Lane:
         self._clock = LaneClock()
         self._known: list[str] = []
 
-    def play(self, scenario: Scenario, stage: Stage, place: Place | None) -> dict[str, Any]:
-        """One cell: `steps` where nobody is killed; else `killed`, whether one was, and what is `wrong` in the end."""
+    def play(self, scenario: Scenario, stage: Stage, place: Place | None, drill: str | None) -> dict[str, Any]:
+        """One cell: the `steps` where nothing happens; else whether somebody was `struck`; and what is `wrong` then."""
         _must(forks.run(lambda: _begin(scenario, stage)), "beginning")
-        victim = forks.run(lambda: _walk(scenario, stage, place))
-        walked = {"steps": None, **(victim.answer or {})}
         if place is None:
-            warm.load(_must(victim, "the path")["modules"])
-        wrong = [] if victim.was_killed or not victim.error else [f"the path raised {victim.error}"]
+            told = _must(forks.run(lambda: _walk(scenario, stage)), "the path")
+            warm.load(told.pop("modules"))
+            return {**told, "struck": False, **self._judged(scenario, stage, [])}
+        if drill is not None:
+            return self._drilled(scenario, stage, place, DRILLS[drill])
+        victim = forks.run(lambda: _walk(scenario, stage, place))
+        wrong = [f"the path raised {victim.error}"] if victim.error else []
+        return {"struck": victim.was_killed, **self._judged(scenario, stage, wrong)}
+
+    def _drilled(self, scenario: Scenario, stage: Stage, place: Place, drill: Drill) -> dict[str, Any]:
+        streamer = Child(lambda: acting.stream(scenario.price))
+        walker = Child(lambda: _walk(scenario, stage, place, signal.SIGSTOP))
+        hand = Stagehand(self._clock, scenario)
+        is_struck = walker.stops()
+        if is_struck:
+            drill.happens(hand)
+            walker.go_on()
+        ended = [child.end() for child in (walker, *hand.others)]
+        streamer.kill()
+        streamer.end()
+        broken = [f"the path raised {each.error or each.signal}" for each in ended if _bad(each)]
+        wrong = [] if drill.is_an_end else broken
+        return {"struck": is_struck, **self._judged(scenario, stage, wrong, makes_late=drill.makes_late)}
+
+    def _judged(
+        self, scenario: Scenario, stage: Stage, wrong: list[str], *, makes_late: bool = False
+    ) -> dict[str, Any]:
+        """Let survivors work until all has ended, and ask the judge."""
         rounds, left = self._settle(scenario, stage, wrong)
         if left:
             wrong.append(f"never settled: {left}")
-        judged = forks.run(lambda: _judge(scenario, stage, self._known))
+        judged = forks.run(lambda: _judge(scenario, stage, self._known, makes_late=makes_late))
         wrong += [judged.error] if _bad(judged) else judged.answer
         self._known += wrong
-        return {"steps": walked["steps"], "killed": victim.was_killed, "rounds": rounds, "wrong": wrong}
+        return {"rounds": rounds, "wrong": wrong}
 
     def _settle(self, scenario: Scenario, stage: Stage, wrong: list[str]) -> tuple[int, list[str]]:
         """Let survivors work, round by round; how many rounds, and what is not at its end after the last."""
@@ -106,19 +136,21 @@ def _begin(scenario: Scenario, stage: Stage) -> None:
     scenario.begin(stage)
 
 
-def _walk(scenario: Scenario, stage: Stage, place: Place | None) -> dict[str, list[str]]:
+def _walk(
+    scenario: Scenario, stage: Stage, place: Place | None = None, sent: signal.Signals = signal.SIGKILL
+) -> dict[str, list[str]] | None:
     acting.set_price(scenario.price)
-    TAPE.start(place)
+    TAPE.start(place, sent)
     scenario.path(stage)
     TAPE.stop()
-    return {"steps": TAPE.steps, "modules": list(sys.modules)}
+    return {"steps": TAPE.steps, "modules": list(sys.modules)} if place is None else None
 
 
 def _survivor(scenario: Scenario, stage: Stage, act: Callable[[Stage], None]) -> Callable[[], None]:
     def survive() -> None:
         # The clock has jumped, and no candles tell of a time that never was: nothing was missed in it.
         MarketWatch.objects.update(watched_until=clock.now(), behind_since=None, looked_at=None)
-        acting.set_price(scenario.price)
+        acting.tell_price(scenario.price)
         act(stage)
         acting.work()
 
@@ -137,11 +169,13 @@ def _unsettled(stage: Stage) -> list[str]:
     ]
 
 
-def _judge(scenario: Scenario, stage: Stage, known_breaches: Sequence[str]) -> list[str]:
+def _judge(scenario: Scenario, stage: Stage, known_breaches: Sequence[str], *, makes_late: bool) -> list[str]:
     told = [f"{breach.code}: {breach.subject}, {breach.detail}" for breach in invariants.breaches()]
     wrong = [sentence for sentence in told if sentence not in known_breaches]
     if TelegramUpdate.objects.filter(chat_id=stage.user_id, status="failed").exists():
         wrong.append("an update failed")
+    if makes_late and scenarios.was_too_late(stage):
+        return wrong
     try:
         scenario.check(stage)
     except Exception as error:

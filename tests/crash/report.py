@@ -8,39 +8,49 @@ Cell = dict[str, Any]
 
 
 def matrix(recorded: Sequence[Cell], played: Sequence[Cell], *, seconds: float) -> dict[str, Any]:
-    """Counts by scenario, and every cell that is not as it must be; paths that nobody disturbed count too."""
+    """Counts by row, and every cell that is not as it must be; paths that nobody disturbed count too."""
     wrong = [cell for cell in [*recorded, *played] if cell["wrong"]]
-    unreached = [cell for cell in played if not cell["killed"]]
-    scenarios = {
-        told["scenario"]: {
-            "steps": len(told["steps"]),
-            "cells": sum(cell["scenario"] == told["scenario"] for cell in played),
-            "killed": sum(cell["scenario"] == told["scenario"] and cell["killed"] for cell in played),
-            "wrong": sum(cell["scenario"] == told["scenario"] for cell in wrong),
-            "most_rounds": max([cell["rounds"] for cell in played if cell["scenario"] == told["scenario"]], default=0),
-        }
-        for told in recorded
-    }
+    steps = {told["scenario"]: len(told["steps"]) for told in recorded}
+    rows = {row_of(told): told["scenario"] for told in [*recorded, *played]}
     return {
         "seconds": round(seconds, 1),
         "cells": len(played),
-        "killed": len(played) - len(unreached),
+        "struck": sum(cell["struck"] for cell in played),
         "wrong": wrong,
-        "unreached": unreached,
-        "scenarios": scenarios,
+        "unreached": [cell for cell in played if not cell["struck"]],
+        "rows": {
+            row: {"steps": steps[scenario], **_counts([cell for cell in played if row_of(cell) == row])}
+            | {"wrong": sum(row_of(cell) == row for cell in wrong)}
+            for row, scenario in rows.items()
+        },
         "labels": dict(Counter(label for told in recorded for label in told["steps"]).most_common()),
     }
 
 
+def row_of(cell: Cell) -> str:
+    """The scenario and the drill in it, where there is one: without, somebody is killed."""
+    return ": ".join(filter(None, (cell["scenario"], cell.get("drill"))))
+
+
+def _counts(cells: Sequence[Cell]) -> dict[str, int]:
+    return {
+        "cells": len(cells),
+        "struck": sum(cell["struck"] for cell in cells),
+        "most_rounds": max([cell["rounds"] for cell in cells], default=0),
+        "seconds": round(sum(cell["seconds"] for cell in cells)),
+    }
+
+
 def text(told: dict[str, Any]) -> str:
-    """A table with a line a scenario, then what is wrong."""
-    lines = [f"{'scenario':<16}{'steps':>7}{'cells':>7}{'killed':>8}{'wrong':>7}{'rounds':>8}"]
+    """A table with a line a row, then what is wrong. Struck is who was killed, or stopped for a drill, in its place."""
+    width = max(map(len, told["rows"])) + 2
+    lines = [f"{'row':<{width}}{'steps':>7}{'cells':>7}{'struck':>8}{'wrong':>7}{'rounds':>8}"]
     lines += [
-        f"{name:<16}{row['steps']:>7}{row['cells']:>7}{row['killed']:>8}{row['wrong']:>7}{row['most_rounds']:>8}"
-        for name, row in told["scenarios"].items()
+        f"{name:<{width}}{row['steps']:>7}{row['cells']:>7}{row['struck']:>8}{row['wrong']:>7}{row['most_rounds']:>8}"
+        for name, row in told["rows"].items()
     ]
-    lines.append(f"{told['cells']} cells, {told['killed']} killed, {len(told['wrong'])} wrong, {told['seconds']} s")
+    lines.append(f"{told['cells']} cells, {told['struck']} struck, {len(told['wrong'])} wrong, {told['seconds']} s")
     for cell in told["wrong"][:50]:
         place = f"{cell['when']} step {cell['step']} ({cell['label']})" if "step" in cell else "undisturbed"
-        lines += [f"  {cell['scenario']}, {place}:", *(f"      {sentence}" for sentence in cell["wrong"])]
+        lines += [f"  {row_of(cell)}, {place}:", *(f"      {sentence}" for sentence in cell["wrong"])]
     return "\n".join(lines) + "\n"

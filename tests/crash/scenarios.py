@@ -3,10 +3,17 @@
 from risk import execution_mode
 from risk.execution_mode import ExecutionMode
 from tests.crash import live, paper
-from tests.crash.acting import SYMBOL, Scenario
+from tests.crash.acting import SYMBOL, Scenario, Stage
 from tests.factories import make_market
+from trading.models import Intent, Order
 
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in (*paper.SCENARIOS, *live.SCENARIOS)}
+
+
+def was_too_late(stage: Stage) -> bool:
+    """Whether the trader's only order was a draft that was too old when it was confirmed, and nothing came of it."""
+    ended = Order.objects.filter(trader=stage.trader).values_list("state", "reason")
+    return [*ended] == [("EXPIRED", "draft_expired")] and not Intent.objects.filter(order__trader=stage.trader).exists()
 
 
 def prepare() -> None:
