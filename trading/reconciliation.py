@@ -8,12 +8,13 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max
 
 from risk import trading_state
-from trading import alarms, execution
-from trading.models import Attempt, Intent, Order
-from trading.models.loading import with_market
+from trading import alarms, elsewhere, execution
+from trading.models import Attempt, Intent, Order, Position
+from trading.models.loading import lock_traders, with_market
 from trading.order_state import IN_FLIGHT
 from trading.settlement import settle
-from trading.venues.base import Outcome, Unknown
+from trading.venues.avantis.history import executions_of
+from trading.venues.base import Filled, Outcome, Trade, Unknown
 from trading.venues.registry import VENUES
 from vanta import clock, tracing
 
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 LEASE = dt.timedelta(seconds=6)
 BATCH = 25
 LASTING = dt.timedelta(minutes=2)
+BELIEVED_AFTER = dt.timedelta(minutes=5)  # of a trade's end that nothing explains
 
 
 def drain(*, modes: Sequence[str] = execution.PAPER) -> int:
@@ -77,10 +79,35 @@ def reconcile(order: Order) -> None:
     outcome = VENUES[order.mode].find(intent)
     if isinstance(outcome, Unknown) and outcome.may_resubmit and clock.now() < intent.deadline:
         outcome = _resubmit(order, intent)
+    if isinstance(outcome, Filled) and outcome.trade is not None:
+        outcome = _once_named(order, intent, outcome, outcome.trade)
     log.info("order_reconciled", outcome=type(outcome).__name__)
     if isinstance(outcome, Unknown):
         _alarm_if_lasting(order, outcome)
     settle([order], {order.pk: outcome})
+
+
+def _once_named(order: Order, intent: Intent, filled: Filled, trade: Trade) -> Outcome:
+    """The fill, once the name of its trade is free in the books.
+
+    The venue names a trade by its index and the second it was opened in. Where it gave a name again, the trade that had
+    it is over, and nobody has told us: its end is booked first, as history says, or without a word of it when it has
+    had the time to say one. What a closing of ours did to it is that closing's to say.
+    """
+    name = {"market_id": order.market_id, "venue_index": trade.index, "venue_opened_at_s": trade.opened_at_s}
+    former = Position.objects.filter(trader_id=order.trader_id, status=Position.Status.OPEN, **name).first()
+    if order.kind != Order.Kind.OPEN or former is None:
+        return filled
+    history = executions_of(intent.payload["trader"])
+    is_explained = bool(elsewhere.unbooked(former, history)) or clock.now() - intent.deadline > BELIEVED_AFTER
+    if not is_explained or Order.objects.filter(position=former, state__in=IN_FLIGHT).exists():
+        return Unknown("name_in_use", may_resubmit=False)
+    with transaction.atomic():
+        lock_traders([order.trader_id])
+        former.refresh_from_db()
+        if former.status == Position.Status.OPEN:
+            elsewhere.book_closing(former, former.collateral_usd, history, unexplained_usd=None)
+    return filled
 
 
 def _resubmit(order: Order, intent: Intent) -> Outcome:
