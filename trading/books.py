@@ -128,13 +128,15 @@ INVARIANTS = (
     ),
     Invariant(
         "what_left_has_an_intent",
-        "An order that was on its way has the one message that was committed before it.",
+        "An order that was on its way has the one message committed before it, unless the venue acted by itself.",
         ORDERS,
         """
         SELECT 'order ' || o.id, o.state || ' without an intent'
         FROM trading_order o
         WHERE o.state IN ('SUBMITTING', 'ACCEPTED', 'RESTING', 'PARTIALLY_FILLED', 'FILLED', 'REJECTED', 'UNKNOWN')
           AND NOT EXISTS (SELECT 1 FROM trading_intent i WHERE i.order_id = o.id)
+          AND NOT EXISTS (SELECT 1 FROM trading_fill f
+                          WHERE f.order_id = o.id AND starts_with(f.venue_fill_id, 'elsewhere-'))
           AND [[o.id]]
         """,
     ),
