@@ -18,7 +18,7 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --universal --python-
 lock_hash = $(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())" $(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help run smoke test check bench soak crash-matrix lock shell clean install install-dev install-evm python
+.PHONY: help run smoke test check bench soak crash-matrix walk lock shell clean install install-dev install-evm python
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,9 +46,12 @@ bench: install-dev ## measure, in 5 minutes at most; writes .bench/latest.json
 soak: install-dev ## ten minutes of 112 markets: processor, memory, age of the prices (SOAK_SECONDS=60 for less)
 	$(BIN)/python -m tests.bench soak
 
-crash-matrix: install-dev ## kill an order's path before and after every write and network call, then 500 LIVE orders in a storm; writes .bench/
+crash-matrix: install-dev ## kill an order's path at every write and network call, and drill it; then 500 LIVE orders in a storm; writes .bench/
 	$(BIN)/python -m tests.crash
 	$(BIN)/python -m tests.crash.storm
+
+walk: install-dev ## walk at random through commands, faults, deaths and time at the sandbox's venue, for minutes
+	$(BIN)/python -m pytest tests/trading/live/test_random_walk.py --hypothesis-profile=long --timeout=0
 
 lock: install-dev ## pin requirements.in and the development tools, universal and with hashes
 	$(COMPILE) requirements.in -o requirements.txt

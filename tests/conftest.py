@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
@@ -23,6 +24,8 @@ from vanta.embedded.host import free_port
 
 services_key = pytest.StashKey[DevServices]()
 LONG = ("long", "crash", "browser", "processes")
+LONG_PROFILE = "long"  # pytest --hypothesis-profile=long: as many examples as minutes allow
+hypothesis.settings.register_profile(LONG_PROFILE, max_examples=300, print_blob=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
