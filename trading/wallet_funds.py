@@ -88,7 +88,7 @@ def _is_moving(delegate: Delegate) -> bool:
 
 def _standing(delegate: Delegate, reading: Reading, now: dt.datetime) -> dict[str, dt.datetime | None]:
     """Since when the two differ, and since when that is beyond a block's lag."""
-    subject = f"trader {delegate.trader_id}"
+    subject = f"delegate {delegate.pk}"
     if not reading.differs or reading.on_chain is None:
         if delegate.funds_disputed_since is not None:
             alarms.lift(alarms.Kind.CHAIN, subject)

@@ -93,6 +93,8 @@ def look(order_id: int) -> Known:
 
 def end(known: Known, claim: Claim, *, actor: str) -> Order:
     """Book what is claimed. Raises EndRefused, with nothing changed."""
+    if not (claim.evidence.strip() and claim.reason.strip()):
+        raise EndRefused("no_evidence", order_id=known.order.pk)
     outcome = _filled(known, claim) if claim.is_filled else _never_executed(known, claim)
     with transaction.atomic():
         lock_traders([known.order.trader_id])

@@ -168,7 +168,7 @@ def _on_the_chain(delegate: Delegate) -> list[str]:
         return ["<i>The chain has not been asked yet.</i>"]
     at = f"{delegate.chain_read_at:%H:%M:%S} UTC"
     if delegate.chain_read_at != delegate.funds_read_at:
-        return [f"<i>The chain has given no answer since {at}.</i>"]
+        return [f"<i>Last held against the chain at {at}.</i>"]
     if delegate.funds_differ_since is None:
         return ["<i>The chain says the same.</i>"]
     balance = delegate.chain_balance_usd or Decimal(0)

@@ -75,7 +75,7 @@ def test_only_an_unknown_live_order_past_its_deadline_can_be_ended(live: LiveTra
 
 def test_never_executed_needs_a_block_or_an_override(live: LiveTrader) -> None:
     with unknown(live, live.approve(), executed=False) as order:
-        look()
+        assert end(order, "never-executed", override=True, evidence=" ") == "no_evidence"
         assert end(order, "never-executed") == "no_block_proves_it"
         VenueAlarm.objects.create(kind="unknown_order", subject=f"order {order.pk}")
         assert end(order, "never-executed", override=True) == "EXPIRED"

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from tests.trading.conftest import SetPrice
 from tests.trading.live.world import LiveTrader, fault, later, settle
@@ -12,6 +13,7 @@ from trading import delegation
 from trading.models import Delegate, Order, VenueAlarm
 from trading.telegram import denial_words, wallet_pages
 from vanta import clock
+from vanta.embedded.host import free_port
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -60,7 +62,7 @@ def test_a_venue_that_tells_otherwise_than_the_chain_opens_nothing_more(
         assert delegate.funds_disputed_since is not None
         assert delegate.next_check_at - clock.now() < dt.timedelta(seconds=11)
         assert denied(live) == {"chain_disagrees"}
-        assert VenueAlarm.objects.get(kind="chain").subject == f"trader {live.trader.pk}"
+        assert VenueAlarm.objects.get(kind="chain").subject == f"delegate {delegate.pk}"
         assert "Nothing is opened LIVE" in page(live)
         live.sandbox.control.delete("/control/faults")
         assert read(live).funds_disputed_since is None
@@ -87,6 +89,12 @@ def test_a_node_that_is_behind_or_away_disputes_nothing(live: LiveTrader, broken
         assert (delegate.funds_differ_since, delegate.chain_read_at) == (None, None)
         assert delegate.balance_usd == D("0.000001")
         assert "has not been asked" in page(live)
+
+
+def test_a_node_that_is_really_away_disputes_nothing(live: LiveTrader, settings: Settings) -> None:
+    settings.BASE_RPC_URL = f"http://127.0.0.1:{free_port()}"
+    delegate = read(live)
+    assert (delegate.chain_read_at, delegate.balance_usd) == (None, live.balance)
 
 
 def test_while_an_order_moves_usdc_nothing_is_compared(live: LiveTrader) -> None:

@@ -23,6 +23,7 @@ WORDS = {
     "not_live": "It is a DRY order: the paper venue's journal says what became of it, and reconciliation finds it.",
     "not_unknown": "It is not UNKNOWN: only an order whose fate nobody knows is ended by hand.",
     "not_over": "Its deadline and the margin after it are not over: it may still be executed.",
+    "no_evidence": "Say how you know it (--evidence), and why it is not waited for any longer (--reason).",
     "nonce_used": "Its nonce is used: something was executed or canceled. --override where you know better.",
     "no_block_proves_it": "No block beyond its deadline says that its nonce is unused. --override where you know it.",
     "nonce_unused": "The chain says that its nonce is unused: it was never executed. --override where you know better.",
