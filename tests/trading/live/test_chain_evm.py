@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
+from eth_typing import HexStr
 from pytest_django import Settings
 from web3 import HTTPProvider, Web3
 
@@ -33,7 +34,7 @@ def base(evm: Chain, settings: Settings) -> Web3:
 
 
 def deployed(base: Web3, code: str) -> str:
-    sent = base.eth.send_transaction({"from": base.eth.accounts[0], "data": Web3.to_hex(hexstr=code)})
+    sent = base.eth.send_transaction({"from": base.eth.accounts[0], "data": HexStr("0x" + code)})
     address = base.eth.wait_for_transaction_receipt(sent)["contractAddress"]
     assert address is not None
     return str(address)

@@ -1,10 +1,13 @@
 """Each LIVE fill is held against the chain after it was booked; what the chain contradicts stops its trader."""
 
 import datetime as dt
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from pytest_django import Settings
 
 from feeds.models import Market
@@ -12,7 +15,7 @@ from tests.trading.conftest import SetPrice
 from tests.trading.live.world import LiveTrader, fault, later, settle
 from tests.trading.people import Person
 from tests.trading.pipeline import approve
-from trading import execution, receipt_checks, venue_accounts
+from trading import execution, migrations, receipt_checks, venue_accounts
 from trading.models import Fill, Order, Receipt, VenueAlarm
 from trading.selectors import order_chain
 from trading.telegram import story
@@ -151,6 +154,15 @@ def test_a_person_can_accept_what_the_chain_contradicts(live: LiveTrader, filled
         assert not is_stopped(live, price)
     entry = AuditEntry.objects.get(action="receipt.accept")
     assert (entry.subject, entry.reason) == (f"order {filled.pk}", "seen on a block explorer")
+
+
+def test_fills_of_an_older_installation_are_looked_at_as_well(live: LiveTrader, filled: Order) -> None:
+    Receipt.objects.all().delete()
+    (path,) = Path(migrations.__path__[0]).glob("*_receipts_and_the_chains_funds.py")
+    with connection.cursor() as cursor:
+        cursor.execute(import_module(f"trading.migrations.{path.stem}").OWE_RECEIPTS_OF_OLD_FILLS)
+    with later(live.sandbox, SOON):
+        assert look().outcome == "ok"
 
 
 KNOWN = Contracts(8453, "0x" + "AA" * 20, "0x" + "BB" * 20, "0x" + "CC" * 20)
