@@ -242,9 +242,9 @@ class Denial:
     """Why an order is refused, and what would not be.
 
     `max_collateral_usd` and `max_leverage` are the largest that pass this check while all else stays: 0 means that none
-    does, None that the check does not depend on it. `stop_price` is a stop with which this check passes. A rate limit
-    says what was `used` before this order. It and a protection say when the order would pass if nothing else were
-    opened or lost; None: never.
+    does, None that the check does not depend on it. `stop_price` and `take_profit_price` are some with which this check
+    passes. A rate limit says what was `used` before this order. It and a protection say when the order would pass if
+    nothing else were opened or lost; None: never.
     """
 
     code: str
@@ -253,6 +253,7 @@ class Denial:
     max_collateral_usd: Decimal | None = None
     max_leverage: Decimal | None = None
     stop_price: Decimal | None = None
+    take_profit_price: Decimal | None = None
     used: Decimal | None = None
     retry_after_s: Decimal | None = None
     detail: str = ""

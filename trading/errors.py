@@ -67,6 +67,16 @@ class PositionChanged(TradingError):
     code = "position_changed"
 
 
+class StopsUnchanged(TradingError):
+    """The position has these stops already, or an order that sets them is on its way."""
+
+    code = "stops_unchanged"
+
+    def __init__(self, position_id: int, *, is_on_its_way: bool) -> None:
+        super().__init__(position_id=position_id)
+        self.is_on_its_way = is_on_its_way
+
+
 class WouldLoosen(TradingError):
     """Only a super admin makes limits looser; `names` are those that would be."""
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
+from django.db.models import Q
+
 from feeds import selectors as feeds
 from feeds.models import Market
 from risk import margin
 from risk.checks import AccountSnapshot, Day, Exposure, MarketRules
 from risk.margin import Side
+from risk.stop_changes import is_looser
 from risk.values import EquityThen, Limits, Losses, Protections
 from trading import valuation
 from trading.day_openings import AccountKey, Funds, day_openings, funds
@@ -89,8 +92,9 @@ class Desk:
         desk = cls(marks, valuation.known_prices(marks, held))
         for position in positions:
             desk._positions[position.trader_id, position.mode].append(position)
-        claims = Order.objects.filter(trader__in=trader_ids, kind__in=[*OPENINGS, K.ADD_MARGIN], state__in=PENDING)
-        for order in with_market(claims).defer("decision") if trader_ids else []:
+        claims = Order.objects.filter(trader__in=trader_ids, state__in=PENDING)
+        claims = claims.filter(Q(kind__in=[*OPENINGS, K.ADD_MARGIN]) | Q(kind=K.STOPS, loosens=True))
+        for order in with_market(claims).order_by("pk").defer("decision") if trader_ids else []:
             desk.reserve(order)
         desk._funds = funds(trader_ids)
         desk._openings = day_openings(trader_ids, desk._funds, clock.now())
@@ -107,8 +111,17 @@ class Desk:
         return self._limits[order.trader_id]
 
     def reserve(self, order: Order) -> None:
-        """Count an order that claims balance as pending from now on."""
-        self._pending[order.trader_id, order.mode].append(order)
+        """Count an order that claims balance, or lets a position lose more, as pending from now on."""
+        if order.kind == K.STOPS:
+            self._loosen(order)
+        else:
+            self._pending[order.trader_id, order.mode].append(order)
+
+    def _loosen(self, order: Order) -> None:
+        """The position counts with the looser stop that is on its way to it; only here, not in its row."""
+        for position in self._positions[order.trader_id, order.mode]:
+            if position.pk == order.position_id and is_looser(Side(position.side), order.stop_loss, position.stop_loss):
+                position.stop_loss = order.stop_loss
 
     def release(self, order: Order) -> None:
         """Count it no more: it was not approved after all."""

@@ -107,10 +107,13 @@ def stop_room(case: Case) -> CheckResult | None:
     move = adverse_move(case.order.side, case.mark, case.order.stop_price)
     if move <= ZERO:
         return None
-    least = (case.market.spread_rate + STOP_MARGIN_RATE) * case.order.leverage
-    if case.market.is_upside:
-        least = max(least, MIN_UPSIDE_STOP_RATE, least_upside_stop_rate(case.order.leverage))
-    return at_least("stop_too_close", move * case.order.leverage, least)
+    return at_least("stop_too_close", move * case.order.leverage, least_stop_rate(case.market, case.order.leverage))
+
+
+def least_stop_rate(market: MarketRules, leverage: Decimal) -> Decimal:
+    """The least loss at a stop that the venue takes, as a fraction of the collateral."""
+    least = (market.spread_rate + STOP_MARGIN_RATE) * leverage
+    return max(least, MIN_UPSIDE_STOP_RATE, least_upside_stop_rate(leverage)) if market.is_upside else least
 
 
 def furthest_stop(case: Case, mark: MarkPrice) -> Decimal | None:

@@ -150,7 +150,8 @@ def order_card(order: Order) -> Payload:
     if state == OrderState.FILLED:
         return _filled(order)
     head = _ICONS.get(state, "⏳ <b>On its way</b>")
-    lines = [f"{head}  ·  order #{order.pk}", heading(order), ""]
+    wish = change_cards.wish(order)
+    lines = [f"{head}  ·  order #{order.pk}", heading(order), "", *wish, *([""] if wish else [])]
     if state == OrderState.DENIED:
         lines.append(denial_words.denials(order.decision, order.reason))
     elif state == OrderState.UNKNOWN:

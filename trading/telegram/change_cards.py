@@ -34,5 +34,21 @@ def lines(order: Order) -> list[str]:
     return told
 
 
+def wish(order: Order) -> list[str]:
+    """What an order is for that has not been carried out, and what holds until then."""
+    if order.kind != K.STOPS or order.position is None:
+        return []
+    held = order.position
+    return [
+        _wished("Stop", order.stop_loss, held.stop_loss),
+        _wished("Take-profit", order.take_profit, held.take_profit),
+    ]
+
+
+def _wished(label: str, wanted: Decimal | None, held: Decimal | None) -> str:
+    before = f"  (now {_price(str(held) if held else None)})" if wanted != held else ""
+    return f"{label}  {_price(str(wanted) if wanted else None)}{before}"
+
+
 def _price(value: str | None) -> str:
     return format_price(Decimal(value)) if value else "none"

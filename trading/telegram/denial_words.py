@@ -43,12 +43,13 @@ def _leverage(n: Numbers) -> str:
     return f"Leverage {_times(n, 'measured')} is above the limit of {_times(n, 'limit')}.{other}"
 
 
+_STATES = {
+    "halted": "Trading is halted: nothing is sent to the venue.",
+    "reducing": "Trading is being wound down: no openings now. Closing works.",
+    "looser": "Trading is being wound down: a stop can be tightened now, not loosened or removed. Closing works.",
+}
 _DENIALS: dict[str, Callable[[Numbers], str]] = {
-    "trading_state": lambda n: (
-        "Trading is halted: nothing is sent to the venue."
-        if n.get("detail") == "halted"
-        else "Trading is being wound down: no openings now. Closing works."
-    ),
+    "trading_state": lambda n: _STATES.get(str(n.get("detail", "")), _STATES["reducing"]),
     "market_not_listed": lambda _: "The venue does not list this market any more.",
     "market_close_only": lambda _: "The venue only takes closings in this market.",
     "market_closed": lambda n: closed(n.get("detail", "")),
@@ -127,6 +128,8 @@ def denial(numbers: Numbers) -> str:
         passes.append(f"up to {_times(numbers, 'max_leverage')}")
     if "stop_price" in numbers:
         passes.append(f"with a stop at {format_number(Decimal(numbers['stop_price']))}")  # rounded, it might not pass
+    if "take_profit_price" in numbers:
+        passes.append(f"with a take-profit at {format_number(Decimal(numbers['take_profit_price']))}")
     hint = f"\n   ↳ passes {', or '.join(passes)}" if passes else ""
     return f"• {words}{hint}"
 

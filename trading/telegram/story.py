@@ -7,8 +7,9 @@ from html import escape
 from typing import Any
 
 from trading.models import Attempt, Fill, Receipt, ShadowFill
+from trading.models.orders import CHANGES
 from trading.selectors import OrderChain
-from trading.telegram import messages
+from trading.telegram import change_cards, messages
 from vanta.money import format_number, format_percent, format_price, format_usd
 
 MAX_MESSAGE = 4000
@@ -114,6 +115,9 @@ def why(chain: OrderChain) -> str:
             *_shadow(fill),
             *_on_chain(fill),
         ]
+    if order.kind in CHANGES:
+        told = change_cards.lines(order)[1:] if order.state == "FILLED" else change_cards.wish(order)
+        lines += ["", f"<b>{'Changed' if order.state == 'FILLED' else 'Wanted'}</b>", *told]
     lines += _checks(order.decision)
     sent = [row for row in chain.messages if row.telegram_message_id]
     if sent:

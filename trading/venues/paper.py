@@ -101,9 +101,9 @@ def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.date
     """Whether an order waits for its price to come back, until the deadline.
 
     An opening was approved at a trusted price a moment ago; Redis or the feeds have been away since and will be back,
-    and it is never filled at a price too far off. A closing waits only where there never was any price.
+    and it is never filled at a price too far off. A closing waits only where there never was any price, stops never.
     """
-    if isinstance(mark, MarkPrice) or now > intent.deadline:
+    if isinstance(mark, MarkPrice) or now > intent.deadline or intent.payload["kind"] == Order.Kind.STOPS:
         return False
     if intent.payload["kind"] == Order.Kind.OPEN:
         return mark.reason in ("no_quotes", "no_fresh_quote")
