@@ -7,7 +7,6 @@ from typing import Any
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
-from risk import margin
 from risk.margin import Side
 from trading import outbox, selectors, valuation
 from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
@@ -21,11 +20,13 @@ from trading.telegram import (
     admin_commands,
     cards,
     chart_commands,
+    levels,
     market_commands,
     messages,
     pages,
     risk_commands,
     settings_commands,
+    stop_commands,
     story,
     time_words,
     wallet_commands,
@@ -34,7 +35,6 @@ from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
 from trading.telegram.parsing import (
     Level,
-    LevelUnit,
     Mistake,
     OpeningText,
     parse_opening,
@@ -102,26 +102,9 @@ def _wish(typed: OpeningText, market: Market, side: Side, mark: MarkPrice) -> Op
         side=side,
         collateral_usd=typed.collateral_usd,
         leverage=typed.leverage,
-        stop_loss=price("sl", typed.stop_loss, _stop_price),
-        take_profit=price("tp", typed.take_profit, _take_profit_price),
+        stop_loss=price("sl", typed.stop_loss, levels.stop_price),
+        take_profit=price("tp", typed.take_profit, levels.take_profit_price),
     )
-
-
-def _stop_price(level: Level, side: Side, base: Decimal, notional: Decimal) -> Decimal:
-    if level.unit == LevelUnit.PERCENT:
-        return margin.stop_price_from_move(side=side, base_price=base, move_rate=level.value)
-    if level.unit == LevelUnit.USD:
-        return margin.stop_price_from_usd(side=side, base_price=base, notional_usd=notional, loss_usd=level.value)
-    return level.value
-
-
-def _take_profit_price(level: Level, side: Side, base: Decimal, notional: Decimal) -> Decimal:
-    if level.unit == LevelUnit.PERCENT:
-        return margin.take_profit_price_from_move(side=side, base_price=base, move_rate=level.value)
-    if level.unit == LevelUnit.USD:
-        gain = level.value
-        return margin.take_profit_price_from_usd(side=side, base_price=base, notional_usd=notional, gain_usd=gain)
-    return level.value
 
 
 def _draft(context: Context, wish: OpeningWish, quoted_price: Decimal) -> None:
@@ -239,6 +222,8 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "short": short,
     "positions": positions,
     "close": close,
+    "sl": stop_commands.stop_loss,
+    "tp": stop_commands.take_profit,
     "orders": list_orders,
     "cancel": cancel,
     "why": why,
@@ -250,6 +235,8 @@ EXAMPLES = {
     "price": "<code>/price ETH</code>",
     "chart": chart_commands.EXAMPLE,
     "close": messages.CLOSING_EXAMPLE,
+    "sl": stop_commands.EXAMPLES["sl"],
+    "tp": stop_commands.EXAMPLES["tp"],
     "cancel": "<code>/cancel 12</code>",
     "settings": settings_commands.EXAMPLE,
     "why": "<code>/why 12</code>",

@@ -7,6 +7,8 @@ MENU = {
     "short": "open one that gains when it falls",
     "positions": "what is open, with its profit and buttons to close it",
     "close": "close all or a part of a position",
+    "sl": "set, move or remove (off) the stop of an open position",
+    "tp": "the same for its take-profit",
     "orders": "your last orders",
     "cancel": "withdraw an order that has not left yet",
     "wallet": "your wallet, its delegate, and how to revoke it",

@@ -40,6 +40,8 @@ _MISTAKES: dict[str, str] = {
     "unknown_setting": "There is no such setting. /settings shows them.",
     "not_a_buffer_choice": "Choose <code>alert</code>, <code>reduce</code> or <code>add</code> with an amount.",
     "missing_cap": "How much may be added to one position? An amount in USDC is missing.",
+    "missing_level": "Which level? Write a price (<code>2900</code>), a move from the entry (<code>2%</code>), "
+    "an amount (<code>$50</code>), or <code>off</code>.",
     "level_not_a_price": "With these numbers the level is not a price above zero.",
 }
 
@@ -142,6 +144,7 @@ _REASONS = {
     "no_price": "There was no price to trust. Nothing was changed.",
     "deadline_passed": "It reached the venue too late. Nothing was changed.",
     "never_executed": "It is proven that the venue never executed it. A new order is safe.",
+    "position_closed": "The position had ended before. Nothing was changed.",
     "trading_reducing": "Trading was being wound down before it left. Nothing was sent.",
     **live_words.REASONS,
     "trading_halted": "Trading was halted before it left. Nothing was sent.",

@@ -47,6 +47,10 @@ def help_page(*, is_admin: bool = False) -> Payload:
         "<b>Close</b>",
         f"{messages.CLOSING_EXAMPLE}  or  <code>/close all</code>",
         "",
+        "<b>Stop and take-profit of a position</b>",
+        "<code>/sl ETH 2900</code>  <code>/tp #12 5%</code>  <code>/sl ETH off</code>",
+        "<code>2%</code> and <code>$50</code> count from the entry; a number picks one of several positions.",
+        "",
         "<b>All commands</b>",
         *(f"/{name}  {about}" for name, about in MENU.items()),
     ]

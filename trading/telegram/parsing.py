@@ -17,6 +17,9 @@ _AMOUNT = re.compile(rf"^\$?({_NUMBER})([km]?)(?:usdc|usd|\$)?$", re.IGNORECASE 
 _LEVERAGE = re.compile(r"^(?:x([0-9.]+)|([0-9.]+)x)$", re.IGNORECASE | re.ASCII)
 _COMMAND = re.compile(r"^/([a-z_]{1,32})(?:@\w{1,64})?$", re.IGNORECASE | re.ASCII)
 _LEVELS = {"sl": "stop", "tp": "take-profit"}
+_LEVEL = re.compile(r"^(?:sl=|tp=)?(?:off|none|\$?[0-9.][0-9.,_]*%?)$", re.IGNORECASE | re.ASCII)
+_OFF = frozenset({"off", "none"})
+MAX_LEVEL = 30  # letters: it has to go on a button
 _FILLERS = frozenset({"usdc", "usd", "at", "with"})
 LEVERAGE_DECIMALS = 2
 USDC_DECIMALS = 6
@@ -149,6 +152,38 @@ def parse_opening(words: tuple[str, ...]) -> OpeningText:
     return OpeningText(
         opening.market, opening.collateral, opening.leverage, opening.levels.get("sl"), opening.levels.get("tp")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LevelText:
+    """What `/sl ETH 2900` says. `which` is a market or a position's number, empty where none is named.
+
+    `level` is None where there is to be none; `shown` is the level as it was typed.
+    """
+
+    which: str
+    level: Level | None
+    shown: str
+
+
+def parse_level_words(name: str, words: tuple[str, ...]) -> LevelText:
+    """A position, where one is named, and a level or `off`; `name` is `sl` or `tp`. Raises Mistake."""
+    if len(words) > 2:
+        raise Mistake("not_understood", words[2], words[:1])
+    if not words or (len(words) == 1 and not _LEVEL.match(words[0])):
+        raise Mistake("missing_level", understood=words)
+    shown = words[-1].lower().removeprefix(f"{name}=")
+    which = words[0] if len(words) == 2 else ""
+    return LevelText(which, read_level(shown, words[-1]), shown)
+
+
+def read_level(text: str, shown: str) -> Level | None:
+    """As `parse_level`; None for `off`. Raises Mistake."""
+    if text.lower() in _OFF:
+        return None
+    if len(text) > MAX_LEVEL:
+        raise Mistake("not_a_level", shown)
+    return parse_level(text, shown=shown)
 
 
 def parse_amount(word: str) -> Decimal:

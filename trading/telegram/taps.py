@@ -17,6 +17,7 @@ from trading.telegram import (
     commands,
     market_commands,
     settings_commands,
+    stop_commands,
     wallet_commands,
 )
 from trading.telegram.context import Context
@@ -170,6 +171,7 @@ HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "live": confirm_live,
     "cancel": cancel,
     "close": close,
+    stop_commands.VERB: stop_commands.tap,
     "buffer": choose_buffer_action,
     "upside": upside,
     "positions": show_positions,
