@@ -109,13 +109,16 @@ def _withdraw(order_id: int, reason: str) -> None:
 def _in_turn(due: QuerySet[Order]) -> QuerySet[Order]:
     """Without LIVE openings that another one of their trader and market is before, and changes with one of theirs.
 
-    What no event tells of is found again by its effect: two that look alike must not be made at once. What waited too
-    long is let through, to be expired; a closing never waits.
+    What no event tells of is found again by its effect: two that look alike must not be made at once. A message about
+    stops names a place, not a trade: nothing may open there while it lives. What waited too long is let through, to be
+    expired; a closing never waits.
     """
     before = Order.objects.filter(
         Q(state__in=IN_FLIGHT) | Q(state=OrderState.APPROVED, pk__lt=OuterRef("pk")), mode=Mode.LIVE
     )
-    in_market = before.filter(trader_id=OuterRef("trader_id"), market_id=OuterRef("market_id"), kind__in=OPENINGS)
+    in_market = before.filter(
+        trader_id=OuterRef("trader_id"), market_id=OuterRef("market_id"), kind__in=[*OPENINGS, K.STOPS]
+    )
     on_position = before.filter(position_id=OuterRef("position_id"))
     is_fresh = Q(decided_at__gte=_oldest_approval()) | REDUCES
     overtaken = Q(Exists(in_market), kind__in=OPENINGS) | Q(Exists(on_position), kind__in=[K.INCREASE, *CHANGES])

@@ -76,14 +76,14 @@ def reconcile(trader: Trader, wallet: str) -> bool:
     """Book what differs; False where something was under way and nothing was done. Raises VenueUnreachable."""
     if _in_flight(trader):
         return False
-    last_booking = _last_booking(trader)
+    last_changes = _last_changes(trader)
     told = _ask(trader, wallet)
     if told is None:
         return False
     try:
         with transaction.atomic():
             lock_traders([trader.pk])
-            if _in_flight(trader) or _last_booking(trader) != last_booking:
+            if _in_flight(trader) or _last_changes(trader) != last_changes:
                 return False
             _bring_together(trader, told)
     except BooksDisputed as error:
@@ -229,6 +229,12 @@ def _in_flight(trader: Trader) -> bool:
 def _last_booking(trader: Trader) -> int:
     booked = LedgerTransaction.objects.filter(entries__trader=trader, entries__mode=Mode.LIVE).order_by("-pk")
     return booked.values_list("pk", flat=True).first() or 0
+
+
+def _last_changes(trader: Trader) -> tuple[int, int]:
+    """The last booking, and the last change of a position: stops are changed without one."""
+    changed = PositionEvent.objects.filter(position__trader=trader, position__mode=Mode.LIVE).order_by("-pk")
+    return _last_booking(trader), changed.values_list("pk", flat=True).first() or 0
 
 
 def _open(trader: Trader) -> list[Position]:

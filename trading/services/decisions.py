@@ -20,6 +20,7 @@ from trading import risk_inputs
 from trading.allowance import allowance_left
 from trading.keys.active import active_delegate
 from trading.models import Attempt, Delegate, Order, Receipt
+from trading.models.orders import CHANGES
 from trading.models.traders import Mode
 from trading.risk_inputs import Desk
 from vanta import clock
@@ -115,7 +116,8 @@ def venue_refuses() -> bool:
 
     Sending more would only use up orders; closings go on, and the first that is taken ends it.
     """
-    answered = Attempt.objects.filter(intent__order__mode=Mode.LIVE, finished_at__isnull=False).order_by("-pk")
+    sent = Attempt.objects.filter(intent__order__mode=Mode.LIVE).exclude(intent__order__kind__in=CHANGES)
+    answered = sent.filter(finished_at__isnull=False).order_by("-pk")
     last = list(answered.values_list("http_status", "finished_at")[:REFUSALS])
     since = clock.now() - REFUSED_FOR
     return len(last) == REFUSALS and all(

@@ -16,9 +16,11 @@ from trading.venues.avantis import messages
 from trading.venues.avantis.messages import (
     CloseTerms,
     Domain,
+    MarketTerms,
     MessageDiffers,
     NotExact,
     OpenTerms,
+    StopTerms,
     Terms,
     WrongKey,
     build,
@@ -27,7 +29,7 @@ from trading.venues.avantis.messages import (
     units,
 )
 from vanta.sandbox.veranta.addresses import CHAIN_ID, TRADING_ROUTER
-from vanta.sandbox.veranta.intents import read_market_intent
+from vanta.sandbox.veranta.intents import read_intent, read_market_intent
 
 TRADER = Account.from_key("0x" + "11" * 32).address
 OTHER = Account.from_key("0x" + "22" * 32).address
@@ -59,7 +61,17 @@ CLOSE = CloseTerms(
     deadline_ms=1_790_000_000_123,
     nonce=2**255 + 1,
 )
+STOPS = StopTerms(
+    trader=TRADER,
+    pair_index=0,
+    index=3,
+    take_profit=33_000_000_000_001,
+    stop_loss=29_000_000_000_000,
+    deadline_ms=1_790_000_000_123,
+    nonce=2**255 + 1,
+)
 BOTH = pytest.mark.parametrize("terms", [OPEN, CLOSE, replace(OPEN, is_upside=True)])
+EACH = pytest.mark.parametrize("terms", [OPEN, CLOSE, replace(OPEN, is_upside=True), STOPS])
 
 
 def changed(value: Any) -> Any:
@@ -68,7 +80,7 @@ def changed(value: Any) -> Any:
     return OTHER if isinstance(value, str) else value - 1 if value else 1
 
 
-@BOTH
+@EACH
 def test_what_the_sdk_builds_is_what_the_order_says(terms: Terms) -> None:
     assert differences(terms, DOMAIN, build(terms, DOMAIN)) == []
 
@@ -79,7 +91,7 @@ def names(terms: Terms) -> list[str]:
 
 @pytest.mark.parametrize(
     ("terms", "name"),
-    [(terms, name) for terms in (OPEN, CLOSE) for name in names(terms) if (terms, name) != (CLOSE, "is_upside")],
+    [(terms, name) for terms in (OPEN, CLOSE, STOPS) for name in names(terms) if (terms, name) != (CLOSE, "is_upside")],
 )
 def test_a_message_that_differs_in_one_term_is_found(terms: Terms, name: str) -> None:
     other = replace(terms, **{name: changed(getattr(terms, name))})
@@ -88,17 +100,19 @@ def test_a_message_that_differs_in_one_term_is_found(terms: Terms, name: str) ->
 
 def tampered(what: str, terms: Terms) -> IntentPayload:
     """The message for `terms`, with one part of it as another order's."""
-    mine, evil = build(terms, DOMAIN), build(replace(terms, collateral=terms.collateral * 75), DOMAIN)
+    term = "stop_loss" if isinstance(terms, StopTerms) else "collateral"
+    other = replace(terms, **{term: getattr(terms, term) * 75})
+    mine, evil = build(terms, DOMAIN), build(other, DOMAIN)
     return mine.model_copy(update={what: getattr(evil, what)})
 
 
-@BOTH
+@EACH
 @pytest.mark.parametrize("what", ["message", "digest", "encoded_intent"])
 def test_one_tampered_part_is_enough(terms: Terms, what: str) -> None:
     assert differences(terms, DOMAIN, tampered(what, terms))
 
 
-@BOTH
+@EACH
 def test_another_router_chain_or_type_is_found(terms: Terms) -> None:
     honest = build(terms, DOMAIN)
     assert "domain" in differences(terms, DOMAIN, build(terms, Domain(8453, TRADER)))
@@ -131,11 +145,18 @@ def test_a_key_that_is_not_the_delegates_is_refused() -> None:
 
 
 @BOTH
-def test_the_venue_reads_what_was_signed(terms: Terms) -> None:
+def test_the_venue_reads_what_was_signed(terms: MarketTerms) -> None:
     signed = sign(terms, Domain(CHAIN_ID, TRADING_ROUTER), KEY, SIGNER)
     intent = read_market_intent(int(terms.order_type), signed.encoded, signed.signature)
     assert (intent.signer, intent.trader, intent.nonce) == (SIGNER, TRADER, terms.nonce)
     assert "0x" + intent.digest.hex() == signed.digest
+
+
+def test_the_venue_reads_the_stops_that_were_signed() -> None:
+    signed = sign(STOPS, Domain(CHAIN_ID, TRADING_ROUTER), KEY, SIGNER)
+    intent = read_intent("UpdateTpSlReq", signed.encoded, signed.signature)
+    assert (intent.signer, intent.trader, "0x" + intent.digest.hex()) == (SIGNER, TRADER, signed.digest)
+    assert (intent.message["_newTp"], intent.message["_newSl"]) == (STOPS.take_profit, STOPS.stop_loss)
 
 
 @given(st.decimals(min_value=0, max_value=10**9, places=6))

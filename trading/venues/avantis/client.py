@@ -6,7 +6,7 @@ The client holds no key and no identity: messages come here signed. Its configur
 import asyncio
 import os
 import queue
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -93,6 +93,25 @@ class VenueClient:
             for future in work.values():
                 future.cancel()
         return {key: answers.get(key, Answer("no_answer", error="gave_up")) for key in work}
+
+    def at_once(self, work: Mapping[str, Callable[[AsyncVeranta], Coroutine[Any, Any, Result]]]) -> dict[str, Result]:
+        """What each comes to, all at once; those that failed or took longer than ACCEPT_WITHIN_S are left out."""
+
+        async def bounded(each: Callable[[AsyncVeranta], Coroutine[Any, Any, Result]]) -> Result:
+            async with asyncio.timeout(ACCEPT_WITHIN_S):
+                return await each(self._client())
+
+        async def run_all() -> list[Result | BaseException]:
+            return await asyncio.gather(*map(bounded, work.values()), return_exceptions=True)
+
+        try:
+            found = self._loop.run(run_all(), timeout_s=ACCEPT_WITHIN_S + 1)
+        except TimeoutError:
+            return {}
+        failed = {key: repr(each)[:200] for key, each in zip(work, found, strict=True) if isinstance(each, Exception)}
+        if failed:
+            log.info("venue_not_reached", errors=sorted(failed.values()))
+        return {key: each for key, each in zip(work, found, strict=True) if not isinstance(each, BaseException)}
 
     def events(self, after: dict[str, int]) -> dict[str, list[BatchedMarketEvent]]:
         """What the venue has told of these tracking ids beyond a sequence number; those that failed are left out."""

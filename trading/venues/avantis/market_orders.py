@@ -9,8 +9,7 @@ from veranta_sdk.execution.batched_market import BatchedMarketEvent
 
 from trading import alarms
 from trading.models import Attempt, Intent, Order, VenueEvent
-from trading.models.loading import with_market
-from trading.venues.avantis import effects, messages, orders, verdicts
+from trading.venues.avantis import attempts, effects, messages, orders, verdicts
 from trading.venues.avantis.client import Answer, Post, VenueUnreachable, venue_client
 from trading.venues.avantis.routes import Signing
 from trading.venues.avantis.verdicts import Disputed, Event, Executed, Refused, Submission, UnderWay
@@ -47,15 +46,15 @@ class MarketOrders:
 
     def submit(self, intents: Sequence[Intent], *, start_by: float | None = None) -> dict[str, Outcome]:
         """Send all at once; each is over when the venue has taken it, which is long before it is executed."""
-        attempts = {intent.nonce: _take_attempt(intent) for intent in intents}
+        taken = {intent.nonce: attempts.take(intent) for intent in intents}
         posts = [_post(intent, start_by) for intent in intents]
 
         def tell(nonce: str, event: BatchedMarketEvent) -> None:
-            _keep_first(attempts[nonce], event)
+            _keep_first(taken[nonce], event)
 
         answers = venue_client().post_all(posts, tell)
         for nonce, answer in answers.items():
-            _keep_answer(attempts[nonce], answer)
+            _keep_answer(taken[nonce], answer)
         return {intent.nonce: self._judge(intent) for intent in intents}
 
     def ask(self, intents: Sequence[Intent]) -> None:
@@ -86,18 +85,18 @@ class MarketOrders:
         outcome = self._judge(intent)
         now = clock.now()
         if isinstance(outcome, Unknown):
-            return effects.find(_order_of(intent), intent, may_resubmit=outcome.may_resubmit)
-        if isinstance(outcome, Accepted) and now > _last_attempt(intent).started_at + PATIENCE:
-            found = effects.find(_order_of(intent), intent, may_resubmit=False)
+            return effects.find(attempts.order_of(intent), intent, may_resubmit=outcome.may_resubmit)
+        if isinstance(outcome, Accepted) and now > attempts.last(intent).started_at + PATIENCE:
+            found = effects.find(attempts.order_of(intent), intent, may_resubmit=False)
             is_over = now > intent.deadline + dt.timedelta(seconds=effects.MARGIN_S)
             return outcome if isinstance(found, Unknown) and not is_over else found
         return outcome
 
     def _judge(self, intent: Intent) -> Outcome:
-        attempts = list(Attempt.objects.filter(intent=intent))
+        made = list(Attempt.objects.filter(intent=intent))
         events = VenueEvent.objects.filter(intent=intent)
         verdict = verdicts.judge(
-            [Submission(attempt.tracking_id, attempt.http_status) for attempt in attempts],
+            [Submission(attempt.tracking_id, attempt.http_status) for attempt in made],
             [Event(event.tracking_id, event.seq, event.kind, event.payload) for event in events],
             orders.expected(intent.payload["expected"]),
         )
@@ -105,7 +104,7 @@ class MarketOrders:
         if isinstance(verdict, Executed):
             if verdict.others:
                 alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, order_name, "the venue tells of several fills")
-            return orders.filled(_order_of(intent), intent.nonce, dict(verdict.payload), verdict.kind)
+            return orders.filled(attempts.order_of(intent), intent.nonce, dict(verdict.payload), verdict.kind)
         if isinstance(verdict, Refused):
             return Rejected(verdict.reason, is_of_only_attempt=True)
         if isinstance(verdict, UnderWay):
@@ -113,24 +112,8 @@ class MarketOrders:
         if isinstance(verdict, Disputed):
             alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, order_name, ", ".join(verdict.differences))
             return Unknown("disputed", may_resubmit=False)
-        is_untracked = not any(attempt.tracking_id for attempt in attempts)
+        is_untracked = not any(attempt.tracking_id for attempt in made)
         return Unknown(verdict.reason, may_resubmit=is_untracked)
-
-
-def _order_of(intent: Intent) -> Order:
-    return with_market(Order.objects.filter(pk=intent.order_id), "position").get()
-
-
-def _last_attempt(intent: Intent) -> Attempt:
-    return Attempt.objects.filter(intent=intent).order_by("-number")[0]
-
-
-def _take_attempt(intent: Intent) -> Attempt:
-    """A row of this submission's own: two at once would write over each other's tracking id, and one be forgotten."""
-    for attempt in Attempt.objects.filter(intent=intent, outcome="").order_by("-number"):
-        if Attempt.objects.filter(pk=attempt.pk, outcome="").update(outcome=Attempt.SENDING):
-            return attempt
-    return Attempt.objects.create(intent=intent, number=_last_attempt(intent).number + 1, outcome=Attempt.SENDING)
 
 
 def _post(intent: Intent, start_by: float | None) -> Post:

@@ -102,7 +102,21 @@ class CloseTerms:
         return OrderType.CLOSE_UPSIDE if self.is_upside else OrderType.CLOSE
 
 
-Terms = OpenTerms | CloseTerms
+@dataclass(frozen=True, slots=True)
+class StopTerms:
+    """Both levels of the trade at `index`; 0 is none. The venue's message does not say which trade that is."""
+
+    trader: str
+    pair_index: int
+    index: int
+    take_profit: int
+    stop_loss: int
+    deadline_ms: int
+    nonce: int
+
+
+MarketTerms = OpenTerms | CloseTerms
+Terms = MarketTerms | StopTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +168,16 @@ def build(terms: Terms, domain: Domain) -> IntentPayload:
             nonce=terms.nonce,
             deadline_ms=terms.deadline_ms,
         )
+    if isinstance(terms, StopTerms):
+        return builder.update_tp_sl(
+            trader=terms.trader,
+            pair_index=terms.pair_index,
+            index=terms.index,
+            tp=Decimal(terms.take_profit) / TICKS,
+            sl=Decimal(terms.stop_loss) / TICKS,
+            nonce=terms.nonce,
+            deadline_ms=terms.deadline_ms,
+        )
     return builder.close_trade(
         trader=terms.trader,
         pair_index=terms.pair_index,
@@ -195,6 +219,16 @@ def _message(terms: Terms) -> tuple[str, dict[str, Any]]:
             "_openTimestamp": terms.opened_at_s,
             "_amount": terms.collateral,
             "_wantedPrice": terms.price,
+            "_deadline": terms.deadline_ms,
+            "_nonce": terms.nonce,
+        }
+    if isinstance(terms, StopTerms):
+        return structs.STOPS, {
+            "trader": terms.trader,
+            "_pairIndex": terms.pair_index,
+            "_index": terms.index,
+            "_newTp": terms.take_profit,
+            "_newSl": terms.stop_loss,
             "_deadline": terms.deadline_ms,
             "_nonce": terms.nonce,
         }

@@ -12,7 +12,7 @@ from risk.additions import LEVERAGE_QUANTUM
 from risk.margin import Side
 from trading.models import Order
 from trading.venues.avantis.compute import close_pnl, liquidation_price
-from trading.venues.avantis.messages import TICKS, USDC, CloseTerms, OpenTerms, Terms, units
+from trading.venues.avantis.messages import TICKS, USDC, CloseTerms, MarketTerms, OpenTerms, units
 from trading.venues.avantis.verdicts import Expected, whole
 from trading.venues.base import CannotPrepare, Filled, Trade
 from vanta import clock
@@ -21,9 +21,14 @@ from vanta.money import HUNDRED, ZERO, quantize_price, quantize_usdc
 NONCE_BITS = 256
 
 
-def terms_of(order: Order, wallet: str, deadline_ms: int) -> Terms:
+def new_nonce() -> int:
+    """Never used before, by anybody."""
+    return secrets.randbits(NONCE_BITS)
+
+
+def terms_of(order: Order, wallet: str, deadline_ms: int) -> MarketTerms:
     """What is to be signed for an order of this wallet. Raises CannotPrepare, NotExact."""
-    nonce = secrets.randbits(NONCE_BITS)
+    nonce = new_nonce()
     if order.kind == Order.Kind.CLOSE:
         return _closing(order, wallet, deadline_ms, nonce)
     slippage = (settings.MAX_SLIPPAGE_PCT + order.market.spread_rate) * HUNDRED
@@ -73,7 +78,7 @@ def _closing_price(order: Order) -> Decimal:
     return quantize_price(closing.price) if closing else order.quoted_price
 
 
-def expectation(order: Order, terms: Terms) -> dict[str, Any]:
+def expectation(order: Order, terms: MarketTerms) -> dict[str, Any]:
     """What is kept beside the message, as JSON: how a fill of it looks."""
     index, opened_at_s = (None, None) if isinstance(terms, OpenTerms) else (terms.index, terms.opened_at_s)
     return {

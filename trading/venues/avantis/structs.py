@@ -15,6 +15,7 @@ Fields = tuple[tuple[str, str], ...]
 
 OPEN = "OpenTradeReq"
 CLOSE = "CloseTradeReq"
+STOPS = "UpdateTpSlReq"
 _TRADE: Fields = (
     ("trader", "address"),
     *((name, "uint256") for name in ("pairIndex", "index", "initialPosToken", "positionSizeUSDC", "openPrice")),
@@ -32,6 +33,10 @@ _STRUCTS: dict[str, Fields] = {
         ("_trader", "address"),
         *((name, "uint256") for name in ("_pairIndex", "_index", "_openTimestamp", "_amount")),
         *((name, "uint256") for name in ("_wantedPrice", "_deadline", "_nonce")),
+    ),
+    STOPS: (
+        ("trader", "address"),
+        *((name, "uint256") for name in ("_pairIndex", "_index", "_newTp", "_newSl", "_deadline", "_nonce")),
     ),
 }
 _DOMAIN: Fields = (

@@ -31,7 +31,12 @@ class VenueTrade:
 
 def trades_of(wallet: str) -> list[VenueTrade]:
     """Every open trade of a wallet. Raises VenueUnreachable, also where the answer cannot be read as a whole."""
-    rows = venue_client().user_data(wallet).get("positions")
+    return read_trades(venue_client().user_data(wallet))
+
+
+def read_trades(user_data: dict[str, Any]) -> list[VenueTrade]:
+    """The trades in a wallet's `/user-data`. Raises VenueUnreachable where not all can be read."""
+    rows = user_data.get("positions")
     if not isinstance(rows, list):
         raise VenueUnreachable(error="no list of positions")
     try:

@@ -16,12 +16,13 @@ from trading.models import Intent, Order
 from trading.models.orders import K
 from trading.venues.avantis import identity, messages
 from trading.venues.avantis.market_orders import MarketOrders
+from trading.venues.avantis.price_triggers import PriceTriggers
 from trading.venues.avantis.routes import Route, Signing
 from trading.venues.base import CannotPrepare, Outcome, Prepared
 
 log = structlog.get_logger(__name__)
 MARKET = MarketOrders()
-ROUTES: dict[str, Route] = {K.OPEN: MARKET, K.CLOSE: MARKET}
+ROUTES: dict[str, Route] = {K.OPEN: MARKET, K.CLOSE: MARKET, K.STOPS: PriceTriggers()}
 
 
 class AvantisVenue:
