@@ -27,6 +27,7 @@ def key_text(key_id: str) -> str:
 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+SENT_TO = ("execute-batched", "price-triggers")
 Cell = dict[str, Any]
 
 
@@ -104,7 +105,7 @@ def _cells(told: Cell) -> Iterator[Cell]:
     Of a path with a fault of the venue only what comes after the fault can strike; before, it is the path without it.
     """
     labels: list[str] = told["steps"]
-    posts = [step for step, label in enumerate(labels) if "execute-batched" in label]
+    posts = [step for step, label in enumerate(labels) if any(path in label for path in SENT_TO)]
     begin = posts[-1] if posts and "," in told["scenario"] else 0
     for step, label in enumerate(labels[begin:], begin):
         yield {"scenario": told["scenario"], "step": step, "label": label, "when": "before"}

@@ -152,10 +152,13 @@ def nothing(_stage: Stage) -> None:
 
 
 def closes(text: str) -> Callable[[Stage], None]:
-    """Type a closing."""
+    """Type a closing, or anything else that is carried out without a question."""
 
     def walk(stage: Stage) -> None:
         types(stage, 11, text)
         work()
 
     return walk
+
+
+changes = closes

@@ -12,7 +12,7 @@ import httpx
 from django.conf import settings
 from eth_utils.address import to_checksum_address
 
-from tests.crash.acting import LIVE, SYMBOL, Scenario, Stage, closes, opens, types, work
+from tests.crash.acting import LIVE, SYMBOL, Scenario, Stage, changes, closes, opens, types, work
 from tests.trading.keys.rings import make_delegate
 from tests.waiting import wait_until
 from trading import reconciliation
@@ -72,7 +72,7 @@ def _begins(opening: Callable[[Stage], None] | None = None, fault: Fault | None 
         if opening:
             opening(stage)
         if fault:
-            venue("POST", "faults", service="batched-market", count=1, **fault)
+            venue("POST", "faults", **{"service": "batched-market", "count": 1, **fault})
 
     return begin
 
@@ -109,6 +109,23 @@ def _must_be(kinds: Sequence[str], status: str, collateral_usd: Decimal | None =
     return check
 
 
+def _stops_must_be(stop_usd: Decimal) -> Callable[[Stage], None]:
+    """Changed once, with the nonce of the only order, and now as it says; here as there."""
+
+    def check(stage: Stage) -> None:
+        _must_be(["open", "tp_sl"], "open")(stage)
+        wallet = stage.trader.delegates.get().wallet_address
+        changed = venue("GET", "venue/journal", trader=wallet)["effects"][-1]
+        order = Order.objects.get(trader=stage.trader, kind="stops")
+        assert changed["nonce"] == order.intent.nonce, changed
+        (held,) = venue("GET", "venue/state", trader=wallet)["positions"]
+        position = Position.objects.get(trader=stage.trader)
+        assert Decimal(held["sl"]) / 10**10 == position.stop_loss == stop_usd, held
+        assert Decimal(held["tp"]) / 10**10 == position.take_profit == order.take_profit, held
+
+    return check
+
+
 def _is_the_wallets(stage: Stage) -> None:
     wallet = stage.trader.delegates.get().wallet_address
     held = Decimal(venue("GET", "venue/state", trader=wallet)["balance"]) / 10**6
@@ -126,6 +143,13 @@ FAULTS: dict[str, Fault] = {
     ", error after the fill": {"kind": "error_after_fill"},
     ", executed late": {"kind": "relay_timeout", "seconds": 0.4},
 }
+STOPS = changes("/sl ETH 2950")
+LOST_AT_CORE: dict[str, Fault] = {
+    "": {},
+    ", request lost": {"kind": "drop"},
+    ", answer lost": {"kind": "drop", "when": "after"},
+    ", 500 after execution": {"kind": "status", "status": 500, "when": "after"},
+}
 OPEN_ONCE = _must_be(["open"], "open")
 CLOSED_ONCE = _must_be(["open", "close"], "closed")
 SCENARIOS = (
@@ -142,6 +166,19 @@ SCENARIOS = (
             CLOSED_ONCE,
         )
         for name, fault in FAULTS.items()
+    ),
+    *(
+        Scenario(
+            f"LIVE stops{name}",
+            _begins(
+                _followed(opens("/long ETH 100 10x sl=2900 tp=3300"), 1),
+                {**fault, "service": "core", "match": "price-triggers"} if fault else None,
+            ),
+            _followed(STOPS, 2),
+            STOPS,
+            _stops_must_be(Decimal(2950)),
+        )
+        for name, fault in LOST_AT_CORE.items()
     ),
     Scenario(
         "LIVE close half",

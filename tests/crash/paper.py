@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from tests.crash.acting import Scenario, Stage, closes, nothing, opens, work
+from tests.crash.acting import Scenario, Stage, changes, closes, nothing, opens, work
 from trading import guardian
 from trading.models import LedgerTransaction, Order, PaperExecution, Position, Trader
 from trading.models.traders import BufferAction
@@ -48,6 +48,15 @@ def _is_half_closed_once(stage: Stage) -> None:
     assert (executions(stage, "open"), executions(stage, "close")) == (1, 1)
 
 
+def _has_stops_once(stage: Stage) -> None:
+    position = _position(stage)
+    nonces = Order.objects.filter(trader=stage.trader, kind="stops").values("intent__nonce")
+    changes = [execution.result["changed"] for execution in PaperExecution.objects.filter(nonce__in=nonces)]
+    assert [change["stop_loss"] for change in changes] == ["2950.0000000000"], changes
+    assert (position.status, position.stop_loss, position.take_profit) == ("open", Decimal(2950), Decimal(3300))
+    assert position.events.filter(kind="stops_changed").count() == 1
+
+
 def _has_margin_once(stage: Stage) -> None:
     position = _position(stage)
     booked = LedgerTransaction.objects.filter(kind="margin", entries__trader=stage.trader).distinct().count()
@@ -58,6 +67,7 @@ def _has_margin_once(stage: Stage) -> None:
 OPENS = opens("/long ETH 100 10x")
 WITH_BOTH = opens("/long ETH 100 10x sl=2900 tp=3300")
 CLOSES, CLOSES_HALF = closes("/close ETH"), closes("/close ETH 50%")
+STOPS = "/sl ETH 2950"
 SCENARIOS = (
     Scenario("open", nothing, WITH_BOTH, WITH_BOTH, _is_open_once),
     Scenario("close", OPENS, CLOSES, CLOSES, _is_closed_once("closed")),
@@ -67,5 +77,6 @@ SCENARIOS = (
         "take profit", opens("/long ETH 100 10x tp=3010"), _cross, _cross, _is_closed_once("closed"), price="3015"
     ),
     Scenario("liquidation", opens("/long ETH 100 50x"), _cross, _cross, _is_closed_once("liquidated"), price="2940"),
+    Scenario("stops", WITH_BOTH, changes(STOPS), changes(STOPS), _has_stops_once),
     Scenario("add margin", _with_margin, _cross, _cross, _has_margin_once, price="2757"),
 )

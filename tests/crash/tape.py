@@ -154,5 +154,5 @@ def _tape_http() -> None:
 def _label(request: httpx.Request) -> str:
     """The method and the path, without what differs from cell to cell: tokens, ids, addresses."""
     path = re.sub(r"/bot[^/]+/", "/bot/", request.url.path)
-    path = re.sub(r"/(0x[0-9a-fA-F]+|[0-9a-f-]{36}|\d+)(?=/|$)", "/…", path)
+    path = re.sub(r"/(0x[0-9a-fA-F]+|global-[^/]+|[0-9a-f-]{36}|\d+)(?=/|$)", "/…", path)
     return f"{request.method} {path}"
