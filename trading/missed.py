@@ -1,20 +1,23 @@
 """Prices that passed while nobody watched: which markets missed a stretch, and its candles once they are there."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import connection
+from django.db.models import QuerySet
 
 from feeds import candles
 from feeds.models import Market, Resolution
 from risk.margin import Side
 from trading import outbox, triggers, valuation
-from trading.evaluation import Bar, Evaluated, Levels, first_crossing
-from trading.models import MarketWatch, Order, Position
+from trading.evaluation import LIQUIDATION, Bar, Evaluated, Levels, first_crossing
+from trading.models import MarketWatch, Order, Position, PositionEvent
+from trading.models.traders import Mode
 from trading.triggers import Range
 from vanta.money import ZERO, quantize_price
 
@@ -130,22 +133,66 @@ def candidates(market: Market, missed: History, *, but: Collection[int]) -> set[
     """Positions that the missed stretch may have ended, a part of them at a time; `evaluate` says whether it did."""
     crossed = triggers.crossed({market.pk: missed.range}, but=but)
     then = triggers.liquidated_then(market.pk, missed.range, missed.begin, missed.end, but=but)
-    return {*crossed, *then}
+    moved = _stops_moved(missed).filter(position__market=market, position__status=Position.Status.OPEN)
+    moved = moved.filter(position__mode=Mode.DRY).exclude(position__in=but)
+    return {*crossed, *then, *moved.values_list("position_id", flat=True)}
 
 
 def evaluate(position: Position, missed: History) -> Evaluated | None:
-    """What the missed stretch did to a position (with its market), at the liquidation price that it had in each bar.
+    """What the missed stretch did to a position (with its market), at the levels that it had in each bar.
 
-    Nothing before it was opened or its levels were set concerns it.
+    Nothing before it was opened or its levels were set concerns it. Stops that were moved in the stretch held until
+    then: nobody escapes one that was crossed by moving it before anybody has looked.
     """
+    spells = _spells(position, missed)
+    if len(spells) > 1:  # none has the bar in which stops were moved whole, and liquidation asks for no stops
+        spells.append(Spell(None, None, position.watched_from))
+    found = [_crossing(position, missed, spell) for spell in spells]
+    ends = [each for each in found if each is not None]
+    return min(ends, key=lambda each: (each.at, each.reason != LIQUIDATION), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """Stops of a position, and from when until when it had them; None: to this day."""
+
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+    since: dt.datetime
+    until: dt.datetime | None = None
+
+
+def _spells(position: Position, missed: History) -> list[Spell]:
+    """The stops that a position had in a stretch, oldest first."""
+    moves = list(_stops_moved(missed).filter(position=position).order_by("pk"))
+    since = [position.watched_from, *(max(move.at, position.watched_from) for move in moves)]
+    before = [_stops(move.detail["was"]) for move in moves]
+    held = [*before, (position.stop_loss, position.take_profit)]
+    until = [*since[1:], None]
+    return [Spell(*stops, begin, end) for stops, begin, end in zip(held, since, until, strict=True)]
+
+
+def _stops_moved(missed: History) -> QuerySet[PositionEvent]:
+    return PositionEvent.objects.filter(kind=PositionEvent.Kind.STOPS_CHANGED, at__gt=missed.begin)
+
+
+def _stops(detail: Mapping[str, str | None]) -> tuple[Decimal | None, Decimal | None]:
+    stop, target = detail.get("stop_loss"), detail.get("take_profit")
+    return Decimal(stop) if stop else None, Decimal(target) if target else None
+
+
+def _crossing(position: Position, missed: History, spell: Spell) -> Evaluated | None:
     levels = Levels(
         side=Side(position.side),
         liquidation_at=lambda at: valuation.liquidation_price_at(position, at),
-        stop_loss=position.stop_loss,
-        take_profit=position.take_profit,
-        watched_from=position.watched_from,
+        stop_loss=spell.stop_loss,
+        take_profit=spell.take_profit,
+        watched_from=spell.since,
     )
-    return first_crossing(levels, (bar for bar in missed.bars if bar.start_at + missed.span > position.watched_from))
+    bars = (bar for bar in missed.bars if bar.start_at + missed.span > spell.since)
+    return first_crossing(
+        levels, (bar for bar in bars if spell.until is None or bar.start_at + missed.span <= spell.until)
+    )
 
 
 def tell_if_stuck(position: Position) -> None:
