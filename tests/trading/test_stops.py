@@ -15,7 +15,7 @@ from tests.trading.pipeline import close, open_position
 from tests.trading.protecting import look
 from trading import execution, invariants
 from trading.errors import NoOpenPosition, StopsUnchanged
-from trading.models import Order, Position, Trader
+from trading.models import DayOpening, Order, Position, Trader
 from trading.services.orders import Origin
 from trading.services.stops import KEEP, change_stops
 from trading.telegram import cards
@@ -34,9 +34,13 @@ def change(
     )
 
 
-def held(position: Position) -> tuple[D | None, D | None]:
+def held(position: Position) -> tuple[Any, Any]:
     execution.drain()
     position.refresh_from_db()
+    return levels_of(position)
+
+
+def levels_of(position: Position) -> tuple[Any, Any]:
     return position.stop_loss, position.take_profit
 
 
@@ -169,6 +173,18 @@ def test_looser_stops_of_several_positions_count_together_before_they_are_carrie
     assert change(ada, third, sl=D(passing) - 5).reason == "daily_loss"
 
 
+def test_a_day_that_has_reached_its_limit_loosens_nothing_and_is_locked(
+    ada: Person, eth: Market, price: SetPrice
+) -> None:
+    position = open_position(ada, "/long ETH 900 10x sl=2900")
+    set_limits(ada.trader, max_daily_loss_pct=D("0.02"))
+    price("ETH/USD", "2920")
+    order = change(ada, position, sl="2890")
+    assert order.reason == "daily_loss,daily_loss_locked"
+    assert DayOpening.objects.get(trader=ada.trader, mode="DRY").locked_at is not None
+    assert change(ada, position, sl="2905").state == "APPROVED"
+
+
 def test_what_tightens_meets_no_limit(ada: Person, eth: Market) -> None:
     position = open_position(ada, "/long ETH 1500 6x sl=2900")
     set_limits(ada.trader, max_account_risk_pct=D("0.001"), max_daily_loss_pct=D("0.001"), opens_per_minute=0)
@@ -188,22 +204,15 @@ def test_what_tightens_needs_no_redis(ada: Person, eth: Market, last_known: SetP
 
 def test_what_tightens_needs_no_price_at_all(ada: Person, eth: Market, redis_down: None) -> None:
     position = _open_in_the_books(ada, eth)
-    change(ada, position, sl="2950")
+    assert "On its way" in ada.answer("/sl 2950")
     assert held(position) == (2950, None)
 
 
 def _open_in_the_books(person: Person, market: Market) -> Position:
     person.types("/start")
-    return Position.objects.create(
-        trader=person.trader,
-        market=market,
-        side="long",
-        collateral_usd=100,
-        leverage=10,
-        entry_price=3000,
-        liquidation_price=2745,
-        stop_loss=2900,
-    )
+    numbers = {"collateral_usd": 100, "leverage": 10, "entry_price": 3000, "liquidation_price": 2745, "stop_loss": 2900}
+    levels = {name: D(number) for name, number in numbers.items()}
+    return Position.objects.create(trader=person.trader, market=market, side="long", **levels)
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from trading.errors import StopsUnchanged
 from trading.limits import limits_of
 from trading.models import Order, Position, Trader
 from trading.models.orders import K
-from trading.order_state import PENDING
-from trading.services import changing, placing
+from trading.order_state import PENDING, OrderState
+from trading.services import changing, days, placing
 from trading.services.orders import Origin
 from trading.transactions import joined
 from vanta import clock
@@ -81,7 +81,10 @@ def change_stops(
     if order.loosens and not position.trader.is_active:
         placing.deny(order, ["trader_disabled"])
         return order
-    return changing.conclude(order, stop_changes.decide(case, change))
+    changing.conclude(order, stop_changes.decide(case, change))
+    if order.state == OrderState.DENIED:
+        days.lock_if_reached(order)
+    return order
 
 
 def _stops(row: Order | Position) -> Stops:

@@ -9,7 +9,7 @@ import pytest
 from risk import trading_state
 from risk.trading_state import TradingState
 from tests.trading.live.world import LIVE, LiveTrader, claimed, fault, later, look, settle
-from tests.trading.test_stops import change
+from tests.trading.test_stops import change, levels_of
 from trading import execution, venue_accounts
 from trading.models import Attempt, Order, Position, VenueAlarm
 from trading.services.decisions import venue_refuses
@@ -41,7 +41,7 @@ def assert_agrees(live: LiveTrader, order: Order) -> None:
     wanted = [(order.intent.nonce, str(int((order.stop_loss or 0) * 10**10)))] if order.state == "FILLED" else []
     assert changes(live) == wanted
     (held,) = live.state["positions"]
-    position = Position.objects.get(pk=order.position_id)
+    position = Position.objects.get(orders=order)
     assert D(held["sl"]) / 10**10 == (position.stop_loss or 0)
     assert position.take_profit in (None, D(held["tp"]) / 10**10)
     assert live.booked == live.balance
@@ -199,7 +199,7 @@ def test_changes_of_one_position_leave_one_at_a_time(live: LiveTrader, position:
     settle(second)
     assert [stop for _, stop in changes(live)] == ["29500000000000", "29500000000000"]
     position.refresh_from_db()
-    assert (position.stop_loss, position.take_profit) == (2950, 3300)
+    assert levels_of(position) == (2950, 3300)
 
 
 @pytest.mark.parametrize(
