@@ -57,7 +57,7 @@ def _book_one(order: Order, changed: Changed) -> None:
         position.stop_loss, position.take_profit = changed.stop_loss, changed.take_profit
     if changed.moved_usd:
         _move(position, changed)
-    position.save(update_fields=list(SHOWN))
+    position.save(update_fields=[*SHOWN, "status", "closed_at"])
     event = PositionEvent.objects.create(
         position=position,
         kind=KINDS[Order.Kind(order.kind)],
@@ -71,9 +71,15 @@ def _book_one(order: Order, changed: Changed) -> None:
 
 
 def _move(position: Position, changed: Changed) -> None:
-    """Margin moves the leverage and the liquidation price; the notional stays."""
+    """Margin moves the leverage and the liquidation price; the notional stays.
+
+    A closing that was booked first, of more than the venue still held, has taken the rest: nothing is left then.
+    """
     notional = position.notional_usd
     position.collateral_usd += changed.moved_usd
+    if position.collateral_usd <= ZERO:
+        position.status, position.closed_at = Position.Status.CLOSED, changed.executed_at
+        return
     position.leverage = changed.leverage or (notional / position.collateral_usd).quantize(LEVERAGE_QUANTUM)
     position.liquidation_price = changed.liquidation_price or quantize_price(
         margin.liquidation_price(

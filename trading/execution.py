@@ -22,7 +22,7 @@ from trading.history import transition_all
 from trading.keys.active import active_delegate
 from trading.models import Attempt, Intent, Order, Trader
 from trading.models.loading import with_market
-from trading.models.orders import CHANGES, OPENINGS, REDUCES, K
+from trading.models.orders import CHANGES, MARGIN, OPENINGS, REDUCES, K
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, OrderState
 from trading.settlement import settle
@@ -110,18 +110,19 @@ def _in_turn(due: QuerySet[Order]) -> QuerySet[Order]:
     """Without LIVE openings that another one of their trader and market is before, and changes with one of theirs.
 
     What no event tells of is found again by its effect: two that look alike must not be made at once. A message about
-    stops names a place, not a trade: nothing may open there while it lives. What waited too long is let through, to be
-    expired; a closing never waits.
+    stops or margin names a place, not a trade, which an opening may be given once the trade has ended: nothing opens
+    there while such a message lives, and margin waits for openings. What waited too long is let through, to be expired;
+    a closing never waits.
     """
     before = Order.objects.filter(
         Q(state__in=IN_FLIGHT) | Q(state=OrderState.APPROVED, pk__lt=OuterRef("pk")), mode=Mode.LIVE
     )
-    in_market = before.filter(
-        trader_id=OuterRef("trader_id"), market_id=OuterRef("market_id"), kind__in=[*OPENINGS, K.STOPS]
-    )
+    here = before.filter(trader_id=OuterRef("trader_id"), market_id=OuterRef("market_id"))
+    openings, in_market = here.filter(kind__in=OPENINGS), here.filter(kind__in=[*OPENINGS, *CHANGES])
     on_position = before.filter(position_id=OuterRef("position_id"))
     is_fresh = Q(decided_at__gte=_oldest_approval()) | REDUCES
     overtaken = Q(Exists(in_market), kind__in=OPENINGS) | Q(Exists(on_position), kind__in=[K.INCREASE, *CHANGES])
+    overtaken |= Q(Exists(openings), kind__in=MARGIN)
     return due.exclude(overtaken & is_fresh & Q(mode=Mode.LIVE))
 
 

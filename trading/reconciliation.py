@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
@@ -77,8 +78,8 @@ def reconcile(order: Order) -> None:
         execution.carry_out([order])
         return
     outcome = VENUES[order.mode].find(intent)
-    if isinstance(outcome, Unknown) and outcome.may_resubmit and clock.now() < intent.deadline:
-        outcome = _resubmit(order, intent)
+    if isinstance(outcome, Unknown):
+        outcome = _bring_on(order, intent, outcome)
     if isinstance(outcome, Filled) and outcome.trade is not None:
         outcome = _once_named(order, intent, outcome, outcome.trade)
     log.info("order_reconciled", outcome=type(outcome).__name__)
@@ -110,24 +111,33 @@ def _once_named(order: Order, intent: Intent, filled: Filled, trade: Trade) -> O
     return filled
 
 
-def _resubmit(order: Order, intent: Intent) -> Outcome:
-    """Send the identical message again, unless the trading state keeps it back: then it is left to expire."""
+def _bring_on(order: Order, intent: Intent, found: Unknown) -> Outcome:
+    """Send the identical message again as long as it is wanted; make it unusable where it has no end of its own.
+
+    What the trading state keeps back is left to expire. Making a message unusable is a cancel: no state keeps it back.
+    """
     read_at = clock.monotonic()
-    if not execution.may_be_sent(order, trading_state.current()):
-        return Unknown("held_back")
-    if not _begin_attempt(order, intent):
-        return Unknown("ended_meanwhile")
+    is_held_back = not execution.may_be_sent(order, trading_state.current())
     start_by = read_at + execution.MAX_STATE_AGE_S
-    return execution.submit(order.mode, [intent], start_by=start_by)[intent.nonce]
+    is_due = found.may_resubmit and clock.now() < intent.deadline
+    if is_due and not is_held_back:
+        if not _begin_attempt(order, intent):
+            return Unknown("ended_meanwhile")
+        return execution.submit(order.mode, [intent], start_by=start_by)[intent.nonce]
+    if found.may_void:
+        if not _begin_attempt(order, intent, {Attempt.VOID: True}):
+            return Unknown("ended_meanwhile")
+        return VENUES[order.mode].void(intent, start_by=start_by)
+    return Unknown("held_back") if is_due else found
 
 
 @transaction.atomic
-def _begin_attempt(order: Order, intent: Intent) -> bool:
+def _begin_attempt(order: Order, intent: Intent, detail: dict[str, Any] | None = None) -> bool:
     """Commit to sending it again, unless somebody has ended the order: one at a time with `settlement`."""
     if not Order.objects.select_for_update().filter(pk=order.pk, state__in=IN_FLIGHT).exists():
         return False
     last = Attempt.objects.filter(intent=intent).aggregate(last=Max("number"))["last"] or 0
-    Attempt.objects.create(intent=intent, number=last + 1)
+    Attempt.objects.create(intent=intent, number=last + 1, detail=detail or {})
     return True
 
 

@@ -92,8 +92,9 @@ class Desk:
         desk = cls(marks, valuation.known_prices(marks, held))
         for position in positions:
             desk._positions[position.trader_id, position.mode].append(position)
-        claims = Order.objects.filter(trader__in=trader_ids, state__in=PENDING)
-        claims = claims.filter(Q(kind__in=[*OPENINGS, K.ADD_MARGIN]) | Q(kind=K.STOPS, loosens=True))
+        counted = Q(kind__in=[*OPENINGS, K.ADD_MARGIN]) | Q(kind=K.STOPS, loosens=True)
+        counted |= Q(kind=K.TAKE_MARGIN, state=OrderState.UNKNOWN)
+        claims = Order.objects.filter(counted, trader__in=trader_ids, state__in=PENDING)
         for order in with_market(claims).order_by("pk").defer("decision") if trader_ids else []:
             desk.reserve(order)
         desk._funds = funds(trader_ids)
@@ -187,12 +188,13 @@ def _pnl(position: Position, prices: Prices) -> Decimal:
 
 def _exposure(held: Holdings, market: Market | None) -> Exposure:
     here = [position for position in held.positions if market and position.market_id == market.pk]
-    pending_here = [o for o in held.pending if market and o.market_id == market.pk and o.kind in OPENINGS]
+    all_pending = [order for order in held.pending if market and order.market_id == market.pk]
+    pending_here = [order for order in all_pending if order.kind in OPENINGS]
     return Exposure(
         positions_notional_usd=sum((position.notional_usd for position in here), ZERO),
         pending_notional_usd=sum((order.collateral_usd * order.leverage for order in pending_here), ZERO),
         position_count=len(here) + len(pending_here),
-        has_unresolved_order=any(order.state == OrderState.UNKNOWN for order in pending_here),
+        has_unresolved_order=any(order.state == OrderState.UNKNOWN for order in all_pending),
     )
 
 
@@ -212,6 +214,8 @@ def _day(held: Holdings, pnls: Sequence[Decimal]) -> Day:
 
 def reserved(order: Order) -> Decimal:
     """What a pending order will take from the free balance: its collateral and, where it opens, its open fee."""
+    if order.kind == K.TAKE_MARGIN:
+        return ZERO
     if order.kind not in OPENINGS:
         return order.collateral_usd
     return order.collateral_usd + margin.open_fee(

@@ -111,6 +111,7 @@ class Order(models.Model):
 
 K = Order.Kind
 OPENINGS = (K.OPEN, K.INCREASE)  # more of a market than before
+MARGIN = (K.ADD_MARGIN, K.TAKE_MARGIN)  # between the free balance and an open position
 CHANGES = (K.STOPS, K.ADD_MARGIN, K.TAKE_MARGIN)  # of an open position; no fill comes of them
 REDUCES = Q(kind__in=[K.CLOSE, K.ADD_MARGIN]) | Q(kind=K.STOPS, loosens=False)  # `Order.reduces`, asked of the rows
 
@@ -151,6 +152,7 @@ class Attempt(models.Model):
     """One submission of an intent; committed before anything is sent."""
 
     SENDING = "sending"  # the outcome of an attempt that somebody has taken, until there is one
+    VOID = "void"  # in the detail: not the order's message was sent, but the one that makes it unusable
 
     intent = models.ForeignKey(Intent, on_delete=models.PROTECT, related_name="attempts")
     number = models.PositiveIntegerField()

@@ -95,11 +95,13 @@ class Accepted:
 class Unknown:
     """Nobody can say yet; only evidence from the venue ends this.
 
-    `may_resubmit`: the identical message can bring it on, until its deadline.
+    `may_resubmit`: the identical message can bring it on, until its deadline. `may_void`: the message has no end of its
+    own and can be made unusable, where it is not to be sent again.
     """
 
     reason: str
     may_resubmit: bool = True
+    may_void: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,10 @@ class Venue(Protocol):
 
         Nothing leaves after `start_by` (`clock.monotonic()`): whoever was paused until then has old news of a stop.
         """
+        ...
+
+    def void(self, intent: Intent, *, start_by: float | None = None) -> Outcome:
+        """Make the message of an intent unusable that has no end of its own; evidence will say which came first."""
         ...
 
     def ask(self, intents: Sequence[Intent]) -> None:

@@ -84,6 +84,10 @@ class PaperVenue:
         answers: dict[str, Outcome] = dict.fromkeys(waiting, Waiting("no_price"))
         return answers | {nonce: _outcome(execution) for nonce, execution in journal.items()}
 
+    def void(self, intent: Intent, *, start_by: float | None = None) -> Outcome:
+        """Every message has an end here: its deadline."""
+        return self.find(intent)
+
     def ask(self, intents: Sequence[Intent]) -> None:
         """All that there is to know is in the journal."""
 

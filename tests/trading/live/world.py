@@ -53,7 +53,11 @@ class LiveTrader(Person):
 
     @property
     def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.sandbox.get("/control/venue/state", trader=self.wallet).json()
+        return self.state_of(self.wallet)
+
+    def state_of(self, address: str) -> dict[str, Any]:
+        """What the chain and the venue know of an address."""
+        found: dict[str, Any] = self.sandbox.get("/control/venue/state", trader=address).json()
         return found
 
     @property

@@ -7,6 +7,7 @@ import asyncio
 import os
 import queue
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -149,6 +150,20 @@ class VenueClient:
     def trade_history(self, trader: str, limit: int) -> dict[str, Any]:
         """A trader's last executions."""
         return self._json(lambda sdk: sdk.info.trade_history(trader, 0, limit))
+
+    def price_update(self, pair_index: int) -> dict[str, Any]:
+        """The newest signed prices of a pair, which the contracts verify."""
+        return self._json(
+            lambda sdk: sdk.transport.json("GET", f"{sdk.config.feed_url}/v2/pairs/{pair_index}/price-update-data")
+        )
+
+    def begin(self, ask: Callable[[AsyncVeranta], Coroutine[Any, Any, Result]]) -> Future[Result]:
+        """Begin to ask something that bounds itself in time; the future belongs to the caller's thread."""
+
+        async def call() -> Result:
+            return await ask(self._client())
+
+        return self._loop.begin(call())
 
     def rpc(self, method: str, *parameters: Any) -> Any:
         """One call of the chain's node."""

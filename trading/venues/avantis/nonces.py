@@ -1,4 +1,4 @@
-"""Whether a nonce was used, and as of which block: the one proof that an intent was never executed.
+"""Whether a nonce was used, and as of which block: the one proof that an intent was, or was never, executed.
 
 Time is the chain's. A node that lags, lies about its chain or does not answer proves nothing.
 """
@@ -6,12 +6,16 @@ Time is the chain's. A node that lags, lies about its chain or does not answer p
 from dataclasses import dataclass
 from typing import Any
 
+from eth_utils.crypto import keccak
+
 from trading.models import Receipt
-from trading.venues.avantis.client import VenueUnreachable, venue_client
+from trading.venues.avantis.client import VenueClient, VenueUnreachable, venue_client
 from trading.venues.avantis.verdicts import whole
 from vanta import clock
 
 AHEAD_S = 60  # a block this far in the future is no block
+_GET_NONCE = "0x" + keccak(text="getNonce(uint192)")[:4].hex()
+_SEQUENCE_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,12 @@ def nonce_state(*, trader: str, signer: str, nonce: int, chain_id: int) -> Nonce
     """
     client = venue_client()
     try:
-        if _hex(client.rpc("eth_chainId")) != chain_id:
-            return NotTold("other_chain")
-        block = client.rpc("eth_getBlockByNumber", "latest", False)
+        block_time_s = _block_time(client, chain_id)
         told = [client.nonce(owner, nonce) for owner in (trader, signer)]
     except VenueUnreachable:
         return NotTold("unreachable")
-    block_time_s = _hex(block.get("timestamp")) if isinstance(block, dict) else None
-    if block_time_s is None or block_time_s > clock.now().timestamp() + AHEAD_S:
-        return NotTold("no_block_time")
+    if isinstance(block_time_s, NotTold):
+        return block_time_s
     answers = [answer.get("used") for answer in told]
     if any(answer is True for answer in answers):
         return Used(block_time_s)
@@ -98,6 +99,38 @@ def _shown_block_s() -> int | None:
     owners = (intent.payload["trader"], intent.payload["signer"])
     is_known = any(client.nonce(owner, int(intent.nonce)).get("used") is True for owner in owners)
     return int(newest.block_at.timestamp()) if is_known else None
+
+
+def exec_nonce_state(*, account: str, exec_nonce: int, chain_id: int) -> NonceState:
+    """The state of an exec nonce of a delegate's account: used once the account's own count is beyond it.
+
+    The account has no code before its first batch: it has used none then. Raises nothing.
+    """
+    client = venue_client()
+    key = exec_nonce >> _SEQUENCE_BITS
+    try:
+        block_time_s = _block_time(client, chain_id)
+        code = client.rpc("eth_getCode", account, "latest")
+        asked = {"to": account, "data": f"{_GET_NONCE}{key:064x}"}
+        following = _hex(client.rpc("eth_call", asked, "latest")) if code != "0x" else exec_nonce
+    except VenueUnreachable:
+        return NotTold("unreachable")
+    if isinstance(block_time_s, NotTold):
+        return block_time_s
+    if following is None or following >> _SEQUENCE_BITS != key:
+        return NotTold("unreadable")
+    return Used(block_time_s) if following > exec_nonce else UnusedAt(block_time_s)
+
+
+def _block_time(client: VenueClient, chain_id: int) -> int | NotTold:
+    """The newest block's, in seconds, of the chain that it must be. Raises VenueUnreachable."""
+    if _hex(client.rpc("eth_chainId")) != chain_id:
+        return NotTold("other_chain")
+    block = client.rpc("eth_getBlockByNumber", "latest", False)
+    block_time_s = _hex(block.get("timestamp")) if isinstance(block, dict) else None
+    if block_time_s is None or block_time_s > clock.now().timestamp() + AHEAD_S:
+        return NotTold("no_block_time")
+    return block_time_s
 
 
 def _read_at(answer: dict[str, Any]) -> int:

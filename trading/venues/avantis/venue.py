@@ -13,24 +13,41 @@ from veranta_sdk.errors import DigestMismatchError
 from trading.keys import delegate_keys
 from trading.keys.active import active_delegate
 from trading.models import Intent, Order
-from trading.models.orders import K
-from trading.venues.avantis import identity, messages
+from trading.models.orders import MARGIN, K
+from trading.models.traders import Mode
+from trading.order_state import OrderState
+from trading.venues.avantis import identity, messages, price_updates
+from trading.venues.avantis.margin_moves import MarginMove
 from trading.venues.avantis.market_orders import MarketOrders
+from trading.venues.avantis.passthrough import Passthrough
 from trading.venues.avantis.price_triggers import PriceTriggers
 from trading.venues.avantis.routes import Route, Signing
-from trading.venues.base import CannotPrepare, Outcome, Prepared
+from trading.venues.base import CannotPrepare, Outcome, Prepared, Unknown
+from vanta import clock
 
 log = structlog.get_logger(__name__)
 MARKET = MarketOrders()
-ROUTES: dict[str, Route] = {K.OPEN: MARKET, K.CLOSE: MARKET, K.STOPS: PriceTriggers()}
+PASSTHROUGH = Passthrough({K.ADD_MARGIN: MarginMove(), K.TAKE_MARGIN: MarginMove()})
+ROUTES: dict[str, Route] = {
+    K.OPEN: MARKET,
+    K.CLOSE: MARKET,
+    K.STOPS: PriceTriggers(),
+    K.ADD_MARGIN: PASSTHROUGH,
+    K.TAKE_MARGIN: PASSTHROUGH,
+}
 
 
 class AvantisVenue:
     """Implements `Venue` for LIVE orders."""
 
     def is_ready(self) -> bool:
-        """Whether the venue is who it was at first sight."""
-        return identity.is_as_known()
+        """Whether the venue is who it was at first sight. What messages need of the venue's feed is fetched as well."""
+        if not identity.is_as_known():
+            return False
+        waiting = Order.objects.filter(state=OrderState.APPROVED, mode=Mode.LIVE, kind__in=MARGIN)
+        due = waiting.filter(next_check_at__lte=clock.now())
+        price_updates.gather(due.values_list("market__pair_index", flat=True).distinct())
+        return True
 
     def prepare(self, order: Order) -> Prepared:
         """The signed message. The key is unwrapped for this moment. Raises CannotPrepare and KeyUnavailable."""
@@ -53,6 +70,11 @@ class AvantisVenue:
         for route, theirs in _by_route(intents).items():
             outcomes |= route.submit(theirs, start_by=start_by)
         return outcomes
+
+    def void(self, intent: Intent, *, start_by: float | None = None) -> Outcome:
+        """Only a delegate's batch has no end of its own."""
+        is_batch = ROUTES[_kind_of(intent)] is PASSTHROUGH
+        return PASSTHROUGH.void(intent, start_by=start_by) if is_batch else Unknown("has_a_deadline")
 
     def ask(self, intents: Sequence[Intent]) -> None:
         """Ask each service about its own."""

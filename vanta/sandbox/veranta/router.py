@@ -24,6 +24,7 @@ from vanta.sandbox.world import World
 Json = dict[str, Any]
 # The hash of the terms that a trader signs with a delegation; another text is refused.
 TERMS_HASH = "81c8986ee81f48014013a6a4dc8ca017ca18fb73c9e5964f4cb030a4136307e1"
+IDENTITY = f"0x{4:040x}"  # the precompile that gives back what it is given: whatever is sent there does nothing
 _OF_THE_TRADER_ALONE = frozenset({"delegatedAction", "removeDelegate", "setDelegateWithSig", "approve"})
 
 
@@ -38,6 +39,8 @@ class Sent:
 
 def run(world: World, sender: str, to: str, data: bytes, cause: Cause) -> None:
     """Carries a call out and journals what it did; raises Reverted with nothing changed."""
+    if to.lower() == IDENTITY:
+        return
     name, arguments = _read(data)
     place = {"approve": USDC}.get(name, TRADING_ROUTER)
     if to.lower() != place.lower():
