@@ -209,7 +209,7 @@ def _denial(case: Case, rule: Rule, result: CheckResult) -> Denial:
     denial = Denial(result.code, result.measured, result.limit, detail=result.detail)
     order = case.order
     if result.code in CURED_BY_SIZE:
-        size = _largest(
+        size = largest(
             lambda value: _passes(rule, case.with_collateral(value)),
             least=COLLATERAL_TICK,
             below=order.collateral_usd,
@@ -218,7 +218,7 @@ def _denial(case: Case, rule: Rule, result: CheckResult) -> Denial:
         denial = replace(denial, max_collateral_usd=size)
     least = max(ONE, case.market.min_leverage) if result.code in CURED_BY_LEVERAGE else order.leverage
     if result.code in CURED_BY_LEVERAGE and order.leverage >= least:
-        leverage = _largest(
+        leverage = largest(
             lambda value: _passes(rule, case.with_leverage(value)),
             least=least,
             below=order.leverage,
@@ -243,7 +243,7 @@ def _passes(rule: Rule, case: Case) -> bool:
     return result is None or result.passed
 
 
-def _largest(passes: Callable[[Decimal], bool], *, least: Decimal, below: Decimal, tick: Decimal) -> Decimal:
+def largest(passes: Callable[[Decimal], bool], *, least: Decimal, below: Decimal, tick: Decimal) -> Decimal:
     """The largest whole tick from `least` up that passes, where `below` does not; 0 where none does."""
     low = int((least / tick).to_integral_value(ROUND_CEILING))
     high = int(below / tick)

@@ -12,6 +12,7 @@ from trading import bookkeeping
 from trading.models import Order, Position, PositionEvent
 from trading.models.orders import K
 from trading.venues.base import Changed
+from vanta import tracing
 from vanta.money import ZERO, quantize_price
 
 KINDS = {
@@ -49,21 +50,32 @@ def book(changes: Sequence[Change]) -> None:
 
 
 def _book_one(order: Order, changed: Changed) -> None:
-    position = order.position
-    if position is None:
+    if order.position is None:
         raise ValueError(f"order {order.pk} is about no position")
+    apply(order.position, KINDS[Order.Kind(order.kind)], changed, order=order)
+
+
+def apply(
+    position: Position,
+    kind: PositionEvent.Kind,
+    changed: Changed,
+    *,
+    order: Order | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Row, history and margin of a locked position; `detail` is what its history says besides."""
     before = _shown(position)
-    if order.kind == K.STOPS:
+    if kind == PositionEvent.Kind.STOPS_CHANGED:
         position.stop_loss, position.take_profit = changed.stop_loss, changed.take_profit
     if changed.moved_usd:
         _move(position, changed)
     position.save(update_fields=[*SHOWN, "status", "closed_at"])
     event = PositionEvent.objects.create(
         position=position,
-        kind=KINDS[Order.Kind(order.kind)],
+        kind=kind,
         order=order,
-        detail={**_shown(position), "amount_usd": str(changed.moved_usd), "was": before},
-        trace_id=order.trace_id,
+        detail={**(detail or {}), **_shown(position), "amount_usd": str(changed.moved_usd), "was": before},
+        trace_id=order.trace_id if order else tracing.current_trace_id(),
         at=changed.executed_at,
     )
     if changed.moved_usd:

@@ -62,6 +62,7 @@ def claim(*, reductions_only: bool, modes: Sequence[str] = PAPER) -> list[Order]
     due = Order.objects.filter(state=OrderState.APPROVED, next_check_at__lte=clock.now(), mode__in=modes)
     if reductions_only:
         due = due.filter(REDUCES)
+    due = due.exclude(Exists(_margin_on_paper()), kind=K.CLOSE, mode=Mode.DRY)
     if Mode.LIVE in modes:
         due = _in_turn(due)
         if not due.exists() or not VENUES[Mode.LIVE].is_ready():
@@ -124,6 +125,11 @@ def _in_turn(due: QuerySet[Order]) -> QuerySet[Order]:
     overtaken = Q(Exists(in_market), kind__in=OPENINGS) | Q(Exists(on_position), kind__in=[K.INCREASE, *CHANGES])
     overtaken |= Q(Exists(openings), kind__in=MARGIN)
     return due.exclude(overtaken & is_fresh & Q(mode=Mode.LIVE))
+
+
+def _margin_on_paper() -> QuerySet[Order]:
+    """Margin that is being moved on paper: a closing there waits the moment, to be paid for what is left."""
+    return Order.objects.filter(position_id=OuterRef("position_id"), kind__in=MARGIN, state__in=IN_FLIGHT)
 
 
 def _oldest_approval() -> dt.datetime:

@@ -214,7 +214,7 @@ def _day(held: Holdings, pnls: Sequence[Decimal]) -> Day:
 
 def reserved(order: Order) -> Decimal:
     """What a pending order will take from the free balance: its collateral and, where it opens, its open fee."""
-    if order.kind == K.TAKE_MARGIN:
+    if order.kind in (K.STOPS, K.TAKE_MARGIN):
         return ZERO
     if order.kind not in OPENINGS:
         return order.collateral_usd

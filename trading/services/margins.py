@@ -1,24 +1,34 @@
-"""Moving free balance into a DRY position that has come close to liquidation, as far as its trader allows."""
+"""Moving free balance into a DRY position that has come close to liquidation, as far as its trader allows.
 
-from copy import copy
+By the rules of margin that the trader adds, at once and without an order: a guardian that waits may be too late.
+"""
+
 from dataclasses import dataclass
 from decimal import Decimal
 
-from risk import margin, trading_state
 from risk.additions import Margin, margin_leaving_buffer
 from risk.margin import InvalidMargin, Side
-from risk.rules import day
-from risk.trading_state import TradingState
-from trading import bookkeeping, risk_inputs, valuation
-from trading.limits import limits_of
-from trading.models import Order, Position, PositionEvent, Trader
+from trading import changes
+from trading.models import Position, PositionEvent, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.models.positions import calm_share
 from trading.models.traders import Mode
-from trading.order_state import PENDING
+from trading.services import margin_moves
 from trading.transactions import joined
-from vanta import tracing
-from vanta.money import ONE, ZERO, quantize_price
+from trading.venues.base import Changed
+from vanta import clock
+from vanta.money import ZERO
+
+_PROBLEMS = {  # by the code of what denies it, in the order in which they are told
+    "order_under_way": "being_closed",
+    "trading_state": "halted",
+    "invalid_collateral": "not_possible",
+    "market_closed": "not_possible",
+    "leverage": "not_possible",
+    "margin": "no_balance",
+    "daily_loss": "over_day",
+}
+_AFTER_CAP = ("no_balance", "over_day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +49,26 @@ def add_to_leave_buffer(*, trader: Trader, position_id: int, mark: Decimal, cap_
     """
     lock_traders([trader.pk])
     held = Position.objects.filter(pk=position_id, trader=trader, status=Position.Status.OPEN, mode=Mode.DRY)
-    position = with_market(held).select_for_update(of=("self",)).first()
-    closings = Order.objects.filter(position=position, kind=Order.Kind.CLOSE, state__in=PENDING)
-    if position is None or closings.exists():
+    position = with_market(held, "trader").select_for_update(of=("self",)).first()
+    if position is None:
         return Added(problem="being_closed")
-    if trading_state.current() is TradingState.HALTED:
-        return Added(problem="halted")
     try:
         wanted = _wanted(position, mark)
     except InvalidMargin:
         return Added(problem="not_possible")
     amount = wanted.collateral_usd - position.collateral_usd
-    if amount <= ZERO or wanted.leverage < max(ONE, position.market.min_leverage):
+    if amount <= ZERO:
         return Added(problem="not_possible")
-    if position.margin_added_usd + amount > cap_usd:
-        return Added(amount, "over_cap")
-    account = risk_inputs.account_snapshot(risk_inputs.holdings(trader, Mode.DRY))
-    if amount > account.available_usd:
-        return Added(amount, "no_balance")
-    raised = _raised_loss(position, wanted)
-    if raised > ZERO and raised > day.left_usd(account, limits_of(trader)):
-        return Added(amount, "over_day")
-    _write(position, wanted, amount, mark)
+    codes = margin_moves.decide(margin_moves.case_of(position, amount)).codes
+    problem = next((word for code, word in _PROBLEMS.items() if code in codes), "")
+    if position.margin_added_usd + amount > cap_usd and problem in ("", *_AFTER_CAP):
+        problem = "over_cap"
+    if problem:
+        return Added(amount if problem in ("over_cap", *_AFTER_CAP) else ZERO, problem)
+    position.margin_added_usd += amount
+    position.save(update_fields=["margin_added_usd"])
+    moved = Changed(executed_at=clock.now(), moved_usd=amount, leverage=wanted.leverage)
+    changes.apply(position, PositionEvent.Kind.MARGIN_ADDED, moved, detail={"mark": str(mark)})
     return Added(amount)
 
 
@@ -73,41 +81,3 @@ def _wanted(position: Position, mark: Decimal) -> Margin:
         accrued_usd=position.accrued_usd,
         kept_pct=calm_share(position.buffer_pct),
     )
-
-
-def _raised_loss(position: Position, wanted: Margin) -> Decimal:
-    """By how much the margin raises what the position can lose: nothing where its stop comes first."""
-    after = copy(position)
-    after.collateral_usd, after.leverage = wanted.collateral_usd, wanted.leverage
-    return valuation.position_worst_loss(after) - valuation.position_worst_loss(position)
-
-
-def _write(position: Position, wanted: Margin, amount_usd: Decimal, mark: Decimal) -> None:
-    """Books, position and history, in the caller's transaction."""
-    before = {"collateral_usd": position.collateral_usd, "liquidation_price": position.liquidation_price}
-    notional = position.notional_usd
-    position.collateral_usd, position.leverage = wanted.collateral_usd, wanted.leverage
-    position.margin_added_usd += amount_usd
-    position.liquidation_price = quantize_price(
-        margin.liquidation_price(
-            side=Side(position.side),
-            entry_price=position.entry_price,
-            collateral_usd=wanted.collateral_usd,
-            notional_usd=notional,
-            fees_usd=position.accrued_usd,
-        )
-    )
-    position.save(update_fields=["collateral_usd", "leverage", "margin_added_usd", "liquidation_price"])
-    after = {
-        "amount_usd": amount_usd,
-        "mark": mark,
-        "collateral_usd": position.collateral_usd,
-        "liquidation_price": position.liquidation_price,
-    }
-    event = PositionEvent.objects.create(
-        position=position,
-        kind=PositionEvent.Kind.MARGIN_ADDED,
-        detail={**{name: str(value) for name, value in after.items()}, "was": {k: str(v) for k, v in before.items()}},
-        trace_id=tracing.current_trace_id(),
-    )
-    bookkeeping.book_margin(position, amount_usd, reference=f"margin:{event.pk}")

@@ -20,6 +20,7 @@ from trading.errors import DraftGone, LiveNotConfirmed, OrderNotFound, PricesUnr
 from trading.history import move_each, transition
 from trading.models import Order, Trader
 from trading.models.loading import lock_traders, with_market
+from trading.models.orders import OPENINGS
 from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.risk_inputs import Desk
@@ -150,7 +151,8 @@ class _Batch:
             placed[number] = answer
 
     def _answer_or_weigh(self, order: Order | None, confirmation: Confirmation) -> Placed | Weighed:
-        if order is None or order.trader.telegram_id != confirmation.telegram_id:
+        is_theirs = order is not None and order.trader.telegram_id == confirmation.telegram_id
+        if order is None or not is_theirs or order.kind not in OPENINGS:
             return OrderNotFound(order_id=confirmation.order_id)
         state = self._ends.get(order.pk, OrderState(order.state))
         if state != OrderState.DRAFT:

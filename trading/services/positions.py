@@ -10,11 +10,13 @@ from django.db.models import Sum
 
 from feeds.models import Market
 from risk.margin import Side
+from trading import outbox
 from trading.errors import NoOpenPosition, PositionChanged
 from trading.evaluation import Evaluated
 from trading.history import record_draft, transition_all
 from trading.models import Order, Position, Trader
 from trading.models.loading import lock_traders, with_market
+from trading.models.orders import MARGIN
 from trading.order_state import IN_FLIGHT, PENDING, OrderState
 from trading.selectors import closings_of
 from trading.services import decisions, placing
@@ -86,6 +88,7 @@ def _close_one(
     )
     if position is None:
         return None
+    _stop_margin(position)
     left = position.collateral_usd - _being_closed(position)
     wanted = max(quantize_usdc(position.collateral_usd * min(share, ONE), rounding=ROUND_DOWN), USDC_QUANTUM)
     collateral = min(wanted, left)
@@ -118,6 +121,13 @@ def _close_one(
     else:
         placing.deny(order, decision.codes)
     return order
+
+
+def _stop_margin(position: Position) -> None:
+    """A closing is priced for the margin that is there: what has not left yet is not moved any more."""
+    moves = Order.objects.filter(position=position, kind__in=MARGIN, state=OrderState.APPROVED)
+    stopped = transition_all(list(moves.select_for_update()), OrderState.CANCELED, reason="overtaken_by_closing")
+    outbox.owe_order_cards(stopped)
 
 
 def _being_closed(position: Position) -> Decimal:

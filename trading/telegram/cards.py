@@ -153,7 +153,7 @@ def order_card(order: Order) -> Payload:
     wish = change_cards.wish(order)
     lines = [f"{head}  ·  order #{order.pk}", heading(order), "", *wish, *([""] if wish else [])]
     if state == OrderState.DENIED:
-        lines.append(denial_words.denials(order.decision, order.reason))
+        lines += [denial_words.denials(order.decision, order.reason), *change_cards.what_would_pass(order)]
     elif state == OrderState.UNKNOWN:
         lines.append("The venue's answer got lost. Vanta is finding out what happened and will tell you here.")
     elif order.reason:

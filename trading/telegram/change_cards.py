@@ -1,12 +1,13 @@
 """Cards of orders that changed an open position: what is now, and what was."""
 
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 from trading.models import Order
-from trading.models.orders import K
+from trading.models.orders import MARGIN, K
 from vanta.money import format_number, format_price, format_usd
 
+CENT = Decimal("0.01")
 _HEADS = {
     K.STOPS: "✅ <b>Stop and take-profit set</b>",
     K.ADD_MARGIN: "✅ <b>Margin added</b>",
@@ -36,6 +37,9 @@ def lines(order: Order) -> list[str]:
 
 def wish(order: Order) -> list[str]:
     """What an order is for that has not been carried out, and what holds until then."""
+    if order.kind in MARGIN:
+        verb = "Add" if order.kind == K.ADD_MARGIN else "Withdraw"
+        return [f"{verb}  {format_usd(order.collateral_usd)} USDC of margin"]
     if order.kind != K.STOPS or order.position is None:
         return []
     held = order.position
@@ -48,6 +52,12 @@ def wish(order: Order) -> list[str]:
 def _wished(label: str, wanted: Decimal | None, held: Decimal | None) -> str:
     before = f"  (now {_price(str(held) if held else None)})" if wanted != held else ""
     return f"{label}  {_price(str(wanted) if wanted else None)}{before}"
+
+
+def what_would_pass(order: Order) -> list[str]:
+    """How much margin could be moved instead of what was denied; empty where none, or where it is no margin."""
+    most = Decimal(order.decision.get("max_collateral_usd") or 0).quantize(CENT, ROUND_FLOOR)
+    return [f"At most {format_usd(most)} USDC would pass."] if order.kind in MARGIN and most else []
 
 
 def _price(value: str | None) -> str:

@@ -44,6 +44,8 @@ REASONS = {
     "venue_changed": "The venue is not what it was; admins have been told. Nothing was sent.",
     "message_differs": "The message was not what you ordered, so it was not signed. Admins have been told.",
     "position_not_at_venue": "The venue does not know this position. Admins have been told.",
+    "no_price_update": "The venue's price feed did not answer. Nothing was sent. Please try again.",
+    "reverted_by_venue": "The venue declined it. Nothing was moved, and it is proven that nothing will be.",
     "venue_refused": "The venue refused it. Nothing was changed; admins have been told.",
     "canceled_by_venue": "The venue declined it (most often: the price moved too far). Nothing was changed.",
 }

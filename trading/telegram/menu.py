@@ -9,6 +9,7 @@ MENU = {
     "close": "close all or a part of a position",
     "sl": "set, move or remove (off) the stop of an open position",
     "tp": "the same for its take-profit",
+    "margin": "add margin to a position, or withdraw some of it",
     "orders": "your last orders",
     "cancel": "withdraw an order that has not left yet",
     "wallet": "your wallet, its delegate, and how to revoke it",

@@ -81,8 +81,9 @@ def order_list(orders: Sequence[Order]) -> Payload:
         dot = _DOTS.get(OrderState(order.state), "⏳")
         name = escape(order.market.symbol.removesuffix("/USD"))
         leverage = format_number(order.leverage.normalize())
+        kind = order.kind.replace("_", " ")
         lines.append(
-            f"{dot} #{order.pk} {order.kind} {order.side} {name} {format_usd(order.collateral_usd)} at {leverage}x "
+            f"{dot} #{order.pk} {kind} {order.side} {name} {format_usd(order.collateral_usd)} at {leverage}x "
             f"· {order.state.replace('_', ' ').lower()} · {order.created_at:%d %b %H:%M:%S}"
         )
     lines += ["", f"<code>/why {orders[0].pk}</code> shows everything that happened to one."]

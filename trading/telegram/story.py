@@ -75,6 +75,7 @@ _PLAIN = {
     "market_close_only": "openings taken",
     "market_closed": "hours",
     "previous_order_unresolved": "earlier orders",
+    "order_under_way": "other orders of the position",
     "price_unavailable": "price",
     "cooldown": "stop-outs lately",
     "live_switched_off": "LIVE",
@@ -92,7 +93,7 @@ def why(chain: OrderChain) -> str:
     order = chain.order
     name = escape(order.market.symbol.removesuffix("/USD"))
     lines = [
-        f"🔎 <b>Order #{order.pk}</b>  {order.kind} {order.side} {name} · {order.mode}",
+        f"🔎 <b>Order #{order.pk}</b>  {order.kind.replace('_', ' ')} {order.side} {name} · {order.mode}",
         f"{format_usd(order.collateral_usd)} USDC at {format_number(order.leverage.normalize())}x",
         f"trace <code>{order.trace_id}</code>",
         *([f"update <code>{order.update_id}</code>"] if order.update_id else []),
@@ -105,7 +106,7 @@ def why(chain: OrderChain) -> str:
         lines.append(_reason(order.state, order.reason))
     if chain.intent is not None:
         lines += ["", f"<b>Sent</b>  nonce <code>{escape(chain.intent.nonce)}</code>"]
-        lines += [f"{_offset(begin, a.started_at)}  attempt {a.number} {_answer(a)}" for a in chain.attempts]
+        lines += [f"{_offset(begin, a.started_at)}  {_attempt(a)} {_answer(a)}" for a in chain.attempts]
         lines += [f"{_offset(begin, e.received_at)}  {escape(e.kind)}" for e in chain.venue_events]
     for fill in chain.fills:
         lines += [
@@ -123,6 +124,11 @@ def why(chain: OrderChain) -> str:
     if sent:
         lines += ["", f"<b>Told you</b>  {_times(len(sent))}, last {_offset(begin, sent[-1].sent_at or begin)}"]
     return _within_length(lines)
+
+
+def _attempt(attempt: Attempt) -> str:
+    """What was sent: the order's message, or the one that makes it unusable."""
+    return f"attempt {attempt.number}" + (" to make it unusable" if Attempt.VOID in attempt.detail else "")
 
 
 def _answer(attempt: Attempt) -> str:

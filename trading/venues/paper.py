@@ -47,10 +47,12 @@ class PaperVenue:
             "reason": order.reason,
         }
         if order.kind in CHANGES:
-            payload.update(paper_changes.wish(order))
+            payload |= paper_changes.wish(order)
         elif order.position is not None:
             accrued = accrued_at(order.position, order.market, order.evaluated_at or clock.now())
-            share = order.collateral_usd / order.position.collateral_usd
+            closed = min(order.collateral_usd, order.position.collateral_usd)
+            share = closed / order.position.collateral_usd
+            payload["collateral_usd"], payload["leverage"] = str(closed), str(order.position.leverage)
             payload["entry_price"] = str(order.position.entry_price)
             payload["liquidation_price"] = str(order.position.liquidation_price)
             payload["accrued_usd"] = str(quantize_usdc(accrued * share))
@@ -109,6 +111,8 @@ def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.date
     """
     if isinstance(mark, MarkPrice) or now > intent.deadline or intent.payload["kind"] == Order.Kind.STOPS:
         return False
+    if intent.payload["kind"] in CHANGES:
+        return False
     if intent.payload["kind"] == Order.Kind.OPEN:
         return mark.reason in ("no_quotes", "no_fresh_quote")
     return feeds.closing_price(intent.payload["market"], mark) is None
@@ -125,7 +129,7 @@ def _execute(intent: Intent, market: Market, mark: MarkPrice | NoConsensus, now:
     if now > intent.deadline:
         return {"rejected": "deadline_passed"}
     if wish["kind"] in CHANGES:
-        return paper_changes.execute(wish)
+        return paper_changes.execute(wish, market, None if isinstance(mark, NoConsensus) else mark.price)
     if wish["kind"] == Order.Kind.OPEN:
         return {"rejected": "no_price"} if isinstance(mark, NoConsensus) else _open(wish, market, mark.price)
     if "evaluated_price" in wish:
@@ -161,6 +165,7 @@ def _close(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[st
             "accrued_usd": str(accrued),
             "pnl_usd": str(accrued - collateral),
             "payout_usd": "0",
+            "closed_usd": str(collateral),
         }
     fill = quantize_price(
         margin.fill_price_with_spread(side=side, price=mark_price, spread_rate=market.spread_rate, opening=False)
@@ -182,6 +187,7 @@ def _close(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[st
         "accrued_usd": str(accrued),
         "pnl_usd": str(gross),
         "payout_usd": str(payout),
+        "closed_usd": str(collateral),
     }
 
 
@@ -203,5 +209,6 @@ def _outcome(execution: PaperExecution) -> Outcome:
         accrued_usd=Decimal(result.get("accrued_usd", "0")),
         pnl_usd=Decimal(result.get("pnl_usd", "0")),
         payout_usd=Decimal(result.get("payout_usd", "0")),
+        closed_usd=Decimal(result["closed_usd"]) if "closed_usd" in result else None,
         detail={name: result[name] for name in ("price_basis", "age_ms", "evaluated_at") if name in result},
     )
