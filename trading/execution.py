@@ -123,7 +123,7 @@ def _in_turn(due: QuerySet[Order]) -> QuerySet[Order]:
     on_position = before.filter(position_id=OuterRef("position_id"))
     is_fresh = Q(decided_at__gte=_oldest_approval()) | REDUCES
     overtaken = Q(Exists(in_market), kind__in=OPENINGS) | Q(Exists(on_position), kind__in=[K.INCREASE, *CHANGES])
-    overtaken |= Q(Exists(openings), kind__in=MARGIN)
+    overtaken |= Q(Exists(openings), kind__in=MARGIN, decided_at__gte=_oldest_approval())
     return due.exclude(overtaken & is_fresh & Q(mode=Mode.LIVE))
 
 
@@ -182,8 +182,9 @@ def may_leave(order: Order, state: TradingState) -> bool:
 
 
 def may_be_sent(order: Order, state: TradingState) -> bool:
-    """The same for a message that is signed: whoever has revoked its signer does not expect a position any more."""
-    return may_leave(order, state) and (not _is_live_opening(order) or active_delegate(order.trader_id) is not None)
+    """The same for a message that is signed: whoever has revoked its signer expects nothing of it but closings."""
+    is_signers = order.mode == Mode.LIVE and order.kind in (*OPENINGS, *MARGIN)
+    return may_leave(order, state) and (not is_signers or active_delegate(order.trader_id) is not None)
 
 
 def _is_live_opening(order: Order) -> bool:

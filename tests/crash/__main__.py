@@ -27,7 +27,7 @@ def key_text(key_id: str) -> str:
 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SENT_TO = ("execute-batched", "price-triggers")
+SENT_TO = ("execute-batched", "price-triggers", "/relays")
 Cell = dict[str, Any]
 
 

@@ -20,7 +20,7 @@ from feeds.quote_store import KEY_PREFIX, write_quotes
 from tests.waiting import wait_until
 from trading import execution, reconciliation
 from trading.execution import PAPER
-from trading.models import Order, Trader
+from trading.models import Order, Position, Trader
 from trading.models.traders import Mode
 from trading.services import orders
 from trading.telegram import delivery, updates
@@ -149,6 +149,20 @@ def opens(text: str) -> Callable[[Stage], None]:
 
 def nothing(_stage: Stage) -> None:
     """Nobody outside repeats anything: what is left is in the tables."""
+
+
+def moves_margin(text: str) -> Callable[[Stage], None]:
+    """Type a move of margin, and tap what its preview offers."""
+
+    def walk(stage: Stage) -> None:
+        types(stage, 21, text)
+        work()
+        position = Position.objects.get(trader=stage.trader)
+        signed = text.rpartition(" ")[2]
+        taps(stage, 22, f"margin:{position.pk}:{signed}:1")  # the opening is all that the card knows of
+        work()
+
+    return walk
 
 
 def closes(text: str) -> Callable[[Stage], None]:

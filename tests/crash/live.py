@@ -12,7 +12,7 @@ import httpx
 from django.conf import settings
 from eth_utils.address import to_checksum_address
 
-from tests.crash.acting import LIVE, SYMBOL, Scenario, Stage, changes, closes, opens, types, work
+from tests.crash.acting import LIVE, SYMBOL, Scenario, Stage, changes, closes, moves_margin, opens, types, work
 from tests.trading.keys.rings import make_delegate
 from tests.waiting import wait_until
 from trading import reconciliation
@@ -133,6 +133,11 @@ def _is_the_wallets(stage: Stage) -> None:
     assert held == booked, f"the wallet has {held}, the books say {booked}"
 
 
+OPENS_SMALL = opens("/long ETH 100 10x")
+MARGIN = (
+    ("added", "/margin ETH +50", "margin_deposit", Decimal("149.55")),
+    ("withdrawn", "/margin ETH -20", "margin_withdraw", Decimal("79.55")),
+)
 OPENS = opens("/long ETH 100 10x sl=2900")
 FAULTS: dict[str, Fault] = {
     "": {},
@@ -149,6 +154,13 @@ LOST_AT_CORE: dict[str, Fault] = {
     ", request lost": {"kind": "drop"},
     ", answer lost": {"kind": "drop", "when": "after"},
     ", 500 after execution": {"kind": "status", "status": 500, "when": "after"},
+}
+RELAYER_FAULTS: dict[str, Fault] = {
+    "": {},
+    ", request lost": {"kind": "drop", "match": "/relays"},
+    ", answer lost": {"kind": "drop", "match": "/relays", "when": "after"},
+    ", executed late": {"kind": "relay_timeout", "seconds": 1},
+    ", nothing applied": {"kind": "not_applied"},
 }
 OPEN_ONCE = _must_be(["open"], "open")
 CLOSED_ONCE = _must_be(["open", "close"], "closed")
@@ -179,6 +191,17 @@ SCENARIOS = (
             _stops_must_be(Decimal(2950)),
         )
         for name, fault in LOST_AT_CORE.items()
+    ),
+    *(
+        Scenario(
+            f"LIVE margin {said}{name}",
+            _begins(_followed(OPENS_SMALL, 1), {**fault, "service": "blitz"} if fault else None),
+            _followed(moves_margin(text), 2),
+            moves_margin(text),
+            _must_be(["open", effect], "open", collateral),
+        )
+        for said, text, effect, collateral in MARGIN
+        for name, fault in RELAYER_FAULTS.items()
     ),
     Scenario(
         "LIVE close half",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from tests.crash.acting import Scenario, Stage, changes, closes, nothing, opens, work
+from tests.crash.acting import Scenario, Stage, changes, closes, moves_margin, nothing, opens, work
 from trading import guardian
 from trading.models import LedgerTransaction, Order, PaperExecution, Position, Trader
 from trading.models.traders import BufferAction
@@ -64,8 +64,20 @@ def _has_margin_once(stage: Stage) -> None:
     assert 0 < position.margin_added_usd <= 50
 
 
+def _has_moved_once(kind: str, collateral_usd: int) -> Callable[[Stage], None]:
+    def check(stage: Stage) -> None:
+        orders = Order.objects.filter(trader=stage.trader, kind=kind)
+        journal = PaperExecution.objects.filter(nonce__in=orders.values("intent__nonce"), result__has_key="changed")
+        booked = LedgerTransaction.objects.filter(kind="margin", entries__trader=stage.trader).distinct().count()
+        assert (journal.count(), booked, orders.get().state) == (1, 1, "FILLED")
+        assert (_position(stage).status, _position(stage).collateral_usd) == ("open", Decimal(collateral_usd))
+
+    return check
+
+
 OPENS = opens("/long ETH 100 10x")
 WITH_BOTH = opens("/long ETH 100 10x sl=2900 tp=3300")
+ADDS, TAKES = moves_margin("/margin ETH +50"), moves_margin("/margin ETH -20")
 CLOSES, CLOSES_HALF = closes("/close ETH"), closes("/close ETH 50%")
 STOPS = "/sl ETH 2950"
 SCENARIOS = (
@@ -78,5 +90,7 @@ SCENARIOS = (
     ),
     Scenario("liquidation", opens("/long ETH 100 50x"), _cross, _cross, _is_closed_once("liquidated"), price="2940"),
     Scenario("stops", WITH_BOTH, changes(STOPS), changes(STOPS), _has_stops_once),
+    Scenario("margin", OPENS, ADDS, ADDS, _has_moved_once("add_margin", 150)),
+    Scenario("margin withdrawn", OPENS, TAKES, TAKES, _has_moved_once("take_margin", 80)),
     Scenario("add margin", _with_margin, _cross, _cross, _has_margin_once, price="2757"),
 )

@@ -187,6 +187,7 @@ WITHDRAWALS: dict[str, tuple[Callable[[Trader, Market], object], str]] = {
     ),
     "leverage of the market": (lambda _, eth: Market.objects.filter(pk=eth.pk).update(max_leverage=19), "leverage"),
     "day": (lambda trader, _: set_limits(trader, max_daily_loss_pct=D("0.005")), "daily_loss"),
+    "disabled": (lambda trader, _: Trader.objects.filter(pk=trader.pk).update(is_active=False), "trader_disabled"),
     "unresolved": (
         lambda trader, eth: make_order(trader=trader, market=eth, state="UNKNOWN"),
         "previous_order_unresolved",

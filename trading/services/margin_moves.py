@@ -20,7 +20,7 @@ from trading.models.loading import with_market
 from trading.models.orders import K
 from trading.models.traders import Mode
 from trading.order_state import PENDING, TERMINAL, OrderState
-from trading.services import changing, days, decisions
+from trading.services import changing, days, decisions, placing
 from trading.services.orders import Origin
 from trading.transactions import joined
 from vanta import clock
@@ -81,6 +81,10 @@ def _order(
         raise PositionChanged(position_id=position.pk)
     decision = decide(case_of(position, amount_usd if kind == K.ADD_MARGIN else -amount_usd))
     order = changing.draft(position, kind, origin=origin, collateral_usd=amount_usd)
+    if kind == K.TAKE_MARGIN and not trader.is_active:
+        order.decision = decisions.as_json(decision)
+        placing.deny(order, ["trader_disabled"])
+        return order
     changing.conclude(order, decision)
     if order.state == OrderState.DENIED:
         days.lock_if_reached(order)

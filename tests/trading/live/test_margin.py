@@ -16,7 +16,7 @@ from tests.trading.live.world import LIVE, LiveTrader, claimed, fault, later, lo
 from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading import execution, invariants, venue_accounts
-from trading.models import Attempt, Order, Position, VenueAlarm
+from trading.models import Attempt, Delegate, Order, Position, VenueAlarm
 from trading.models.orders import K
 from trading.services import changing, decisions
 from trading.services.orders import Origin
@@ -178,6 +178,17 @@ def test_what_a_stop_holds_back_is_not_sent_again_but_made_unusable(
     sent = Attempt.objects.filter(intent__order=order).exclude(detail__has_key="void")
     assert sent.count() == (2 if ends == "FILLED" else 1)
     assert_moved(live, order, ["margin_deposit"] if ends == "FILLED" else [])
+
+
+def test_what_a_revoked_delegate_has_signed_is_made_unusable_without_its_key(live: LiveTrader) -> None:
+    order = move(live, live.opened())
+    fault(live.sandbox, "drop", service="blitz", when="before", count=1, match="/relays")
+    execution.drain(modes=LIVE)
+    live.delegate.end(Delegate.Status.REVOKED, "by_trader")
+    live.delegate.save(update_fields=Delegate.ENDING)
+    settle(order, within_s=30)
+    assert order.state == "EXPIRED"
+    assert_moved(live, order, [])
 
 
 def test_an_order_that_is_executed_late_loses_against_the_void_or_wins_but_never_both(

@@ -133,6 +133,8 @@ SETTLED, BELIEVED = 20, 300
         (0, 33, SETTLED, True, False),  # somebody paid in meanwhile
         (0, -50, SETTLED, True, None),  # they contradict each other
         (0, -50, BELIEVED, True, False),
+        (0, 0, BELIEVED - 1, False, None),  # nothing but the order's batch can have used it
+        (0, 0, BELIEVED, False, False),
         (None, -50, 0, True, True),  # the trade has ended, and the wallet paid
         (None, 0, SETTLED, True, False),
         (None, 0, SETTLED, False, None),

@@ -13,6 +13,7 @@ import structlog
 from risk.margin import Side
 from trading import alarms
 from trading.models import Account, Intent, Order, Position
+from trading.models.orders import MARGIN
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT
 from trading.venues.avantis import orders
@@ -151,7 +152,7 @@ def _closed(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Fille
     ]
     left = mine[0].collateral_usd if mine else ZERO
     if position.collateral_usd - left != order.collateral_usd:
-        return None
+        return Unknown("margin_in_flight", may_resubmit=False) if _margin_in_flight(position) else None
     if _others_in_flight(order):
         return Unknown("other_orders_in_flight", may_resubmit=False)
     if _ended_otherwise(order, intent):
@@ -230,6 +231,10 @@ def _never_executed(order: Order, intent: Intent, *, is_believed: bool) -> Outco
         alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, f"order {order.pk}", "its effect shows, its nonce is unused")
         return Unknown("effect_without_nonce", may_resubmit=False)
     return Expired()
+
+
+def _margin_in_flight(position: Position) -> bool:
+    return Order.objects.filter(position=position, kind__in=MARGIN, state__in=IN_FLIGHT).exists()
 
 
 def _others_in_flight(order: Order) -> bool:

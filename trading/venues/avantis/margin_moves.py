@@ -42,8 +42,9 @@ def has_moved(moved_usd: Decimal, seen: Witnesses, consumed: Consumed) -> bool |
     is_paid = seen.wallet_usd == -moved_usd
     if seen.trade_usd == moved_usd:
         return True
-    if seen.trade_usd == ZERO:
-        return False if is_settled and (not is_paid or is_believed) else None
+    if seen.trade_usd == ZERO:  # without a void only the order's own batch can have used the nonce: it shows late
+        is_void = consumed.is_void_possible and is_settled and not is_paid
+        return False if is_void or is_believed else None
     if is_paid:
         return True
     if seen.wallet_usd == ZERO and consumed.is_void_possible and is_settled:
