@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from feeds.consensus import MarkPrice, NoConsensus
-from risk import margin
+from risk import increases, margin
 from risk.margin import Side
 from risk.usage import Usage
 from risk.values import AccountSnapshot, CheckResult, Limits, MarketRules, OpeningRequest, TradingState
@@ -49,6 +49,10 @@ class Resulting:
     accrued_fees_usd: Decimal
 
     @property
+    def leverage(self) -> Decimal:
+        return self.notional_usd / self.collateral_usd
+
+    @property
     def liquidation_price(self) -> Decimal:
         """In USD, by this position's own collateral and accrued fees."""
         return margin.liquidation_price(
@@ -72,9 +76,10 @@ def resulting(order: OpeningRequest, mark: MarkPrice, worse_by: Decimal) -> Resu
     held = order.increases
     if held is None:
         return Resulting(order.side, fill, order.collateral_usd, order.notional_usd, ZERO)
-    entry = margin.average_entry_price((held.entry_price, held.notional_usd), (fill, order.notional_usd))
-    collateral = held.collateral_usd + order.collateral_usd
-    return Resulting(order.side, entry, collateral, held.notional_usd + order.notional_usd, held.accrued_fees_usd)
+    grown = increases.increased(
+        held, fill_price=fill, collateral_usd=order.collateral_usd, notional_usd=order.notional_usd
+    )
+    return Resulting(order.side, grown.entry_price, grown.collateral_usd, grown.notional_usd, grown.accrued_fees_usd)
 
 
 def at_most(code: str, measured: Decimal, limit: Decimal, detail: str = "") -> CheckResult:

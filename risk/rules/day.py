@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from risk.rules.case import Case, at_most
-from risk.rules.exposure import worst_loss_usd
+from risk.rules.exposure import added_loss_usd
 from risk.values import AccountSnapshot, CheckResult, Limits
 from vanta.money import ZERO
 
@@ -38,8 +38,11 @@ def budget_usd(case: Case) -> Decimal:
 
 
 def daily_loss(case: Case) -> CheckResult | None:
-    """The day's loss with everything at its worst, this order too. With a stop it needs a price."""
-    loss = worst_loss_usd(case)
+    """The day's loss with everything at its worst, this order too. With a stop it needs a price.
+
+    What the position that is increased can lose is in what is at risk already: what the order adds to it counts here.
+    """
+    loss = added_loss_usd(case)
     if loss is None:
         return None
     return at_most("daily_loss", at_risk_usd(case.account) + loss, limit_usd(case.account, case.limits))

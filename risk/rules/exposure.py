@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from feeds.consensus import MarkPrice
-from risk import margin
+from risk import increases, margin
 from risk.rules.case import Case, at_most, resulting
 from risk.rules.venue import adverse_move
 from risk.values import CheckResult
@@ -11,15 +11,26 @@ from vanta.money import ZERO
 
 
 def leverage(case: Case) -> CheckResult:
-    """Within the pair's envelope and the policy's cap; the detail is the Upside market where only the pair is short."""
+    """Within the pair's envelope and the policy's cap; the detail is the Upside market where only the pair is short.
+
+    Of an increase both count: what is ordered, and what the whole position then has.
+    """
     order, market = case.order, case.market
     if order.leverage < market.min_leverage:
         return CheckResult("leverage", False, order.leverage, market.min_leverage, "minimum")
-    result = at_most("leverage", order.leverage, min(case.limits.max_leverage, market.max_leverage))
-    beyond_pair_only = market.max_leverage < order.leverage <= case.limits.max_leverage
+    measured = max(order.leverage, _resulting_leverage(case))
+    result = at_most("leverage", measured, min(case.limits.max_leverage, market.max_leverage))
+    beyond_pair_only = market.max_leverage < measured <= case.limits.max_leverage
     return CheckResult(
         result.code, result.passed, result.measured, result.limit, market.upside_symbol if beyond_pair_only else ""
     )
+
+
+def _resulting_leverage(case: Case) -> Decimal:
+    order, held = case.order, case.order.increases
+    if held is None:
+        return order.leverage
+    return (held.notional_usd + order.notional_usd) / (held.collateral_usd + order.collateral_usd)
 
 
 def position_size(case: Case) -> CheckResult:
@@ -67,6 +78,28 @@ def worst_loss_usd(case: Case) -> Decimal | None:
         open_fee_usd=open_fee_usd(case),
         close_fee_rate=ZERO if case.market.is_upside else case.market.close_fee_rate,
         accrued_fees_usd=position.accrued_fees_usd,
+    )
+
+
+def added_loss_usd(case: Case) -> Decimal | None:
+    """What the order adds to the worst loss of all that is open: of an increase less than its whole position's W."""
+    order, held = case.order, case.order.increases
+    if held is None:
+        return worst_loss_usd(case)
+    if order.stop_price is None:
+        return order.collateral_usd
+    if not isinstance(case.mark, MarkPrice):
+        return None
+    exit_rate = case.market.spread_rate + order.slippage_rate
+    return increases.added_loss(
+        held,
+        fill_price=margin.fill_price_with_spread(side=order.side, price=case.mark.price, spread_rate=exit_rate),
+        collateral_usd=order.collateral_usd,
+        notional_usd=order.notional_usd,
+        stop_price=order.stop_price if adverse_move(order.side, case.mark, order.stop_price) > ZERO else None,
+        exit_rate=exit_rate,
+        open_fee_usd=open_fee_usd(case),
+        close_fee_rate=ZERO if case.market.is_upside else case.market.close_fee_rate,
     )
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from feeds.consensus import MarkPrice
 from risk.margin import Side
-from risk.rules.case import Case, at_least, at_most
+from risk.rules.case import Case, at_least, at_most, resulting
 from risk.values import CheckResult, MarketRules, TradingState
 from vanta.money import ONE, ZERO
 
@@ -94,9 +94,11 @@ def stop_side(case: Case) -> CheckResult | None:
 
 def stop_reach(case: Case) -> CheckResult | None:
     """Loss at the stop, as a fraction of the collateral, is no more than the venue takes."""
-    if case.market.max_stop_loss_rate is None or case.order.stop_price is None or not isinstance(case.mark, MarkPrice):
+    stop = case.order.stop_price
+    if case.market.max_stop_loss_rate is None or stop is None or not isinstance(case.mark, MarkPrice):
         return None
-    loss_rate = adverse_move(case.order.side, case.mark, case.order.stop_price) * case.order.leverage
+    base, leverage = _base(case, case.mark)
+    loss_rate = case.order.side.sign * (base - stop) / base * leverage
     return at_most("stop_too_far", loss_rate, case.market.max_stop_loss_rate)
 
 
@@ -107,7 +109,8 @@ def stop_room(case: Case) -> CheckResult | None:
     move = adverse_move(case.order.side, case.mark, case.order.stop_price)
     if move <= ZERO:
         return None
-    return at_least("stop_too_close", move * case.order.leverage, least_stop_rate(case.market, case.order.leverage))
+    _, leverage = _base(case, case.mark)
+    return at_least("stop_too_close", move * leverage, least_stop_rate(case.market, leverage))
 
 
 def least_stop_rate(market: MarketRules, leverage: Decimal) -> Decimal:
@@ -119,7 +122,16 @@ def least_stop_rate(market: MarketRules, leverage: Decimal) -> Decimal:
 def furthest_stop(case: Case, mark: MarkPrice) -> Decimal | None:
     """The furthest stop, exact, that the venue takes; None where it takes any."""
     rate = case.market.max_stop_loss_rate
-    return None if rate is None else mark.price * (ONE - case.order.side.sign * rate / case.order.leverage)
+    base, leverage = _base(case, mark)
+    return None if rate is None else base * (ONE - case.order.side.sign * rate / leverage)
+
+
+def _base(case: Case, mark: MarkPrice) -> tuple[Decimal, Decimal]:
+    """What a stop's loss is measured from, and at which leverage: the mark; of an increase the resulting position."""
+    if case.order.increases is None:
+        return mark.price, case.order.leverage
+    position = resulting(case.order, mark, case.market.spread_rate)
+    return position.entry_price, position.leverage
 
 
 def take_profit_side(case: Case) -> CheckResult | None:
@@ -130,9 +142,14 @@ def take_profit_side(case: Case) -> CheckResult | None:
 
 
 def take_profit_reach(case: Case) -> CheckResult | None:
-    """Gain at the take-profit, as a fraction of the collateral, is no more than the venue pays."""
+    """Gain at the take-profit, as a fraction of the collateral, is no more than the venue pays.
+
+    Not asked of an increase: it sends none, and the venue's own cap on gains may be a position's take-profit.
+    """
     target = case.order.take_profit_price
     if case.market.max_gain_rate is None or target is None or not isinstance(case.mark, MarkPrice):
+        return None
+    if case.order.increases is not None:
         return None
     gain_rate = -adverse_move(case.order.side, case.mark, target) * case.order.leverage
     return at_most("take_profit_too_far", gain_rate, case.market.max_gain_rate)
