@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import structlog
 from django.db import connection
 from psycopg2.extras import execute_values
 
+from trading import increases
 from trading.limits import bindings_of
 from trading.models import Account, Fill, LedgerEntry, LedgerTransaction, Order, Position, Trader
+from trading.models.loading import with_market
 from trading.models.traders import Mode
 from trading.venues.base import Filled
 from vanta import clock, tracing
@@ -18,6 +21,16 @@ from vanta.money import ZERO
 A = LedgerEntry.Account
 K = LedgerTransaction.Kind
 LIQUIDATION = "liquidation"
+GROWN = (
+    "collateral_usd",
+    "leverage",
+    "entry_price",
+    "liquidation_price",
+    "accrued_usd",
+    "accrued_until",
+    "watched_from",
+)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -35,6 +48,13 @@ class Booking:
         if self.filled.trade:
             return self.filled.trade.collateral_usd
         return self.order.collateral_usd if self.filled.closed_usd is None else self.filled.closed_usd
+
+    @property
+    def notional_usd(self) -> Decimal:
+        """The same times its leverage; of an increase not the whole position's."""
+        if self.order.kind != Order.Kind.INCREASE:
+            return self.collateral_usd * self.position.leverage
+        return self.collateral_usd * (self.filled.trade.leverage if self.filled.trade else self.order.leverage)
 
 
 def book_openings(bookings: Sequence[Booking]) -> None:
@@ -63,15 +83,29 @@ def book_openings(bookings: Sequence[Booking]) -> None:
             for booking in bookings
         ]
     )
-    movements = []
     for booking, position in zip(bookings, positions, strict=True):
         booking.order.position = booking.position = position
         booking.left_usd = position.collateral_usd
-        collateral, fee = booking.collateral_usd, booking.filled.fee_usd
-        movements.append((K.OPEN, {A.FREE: -collateral - fee, A.COLLATERAL: collateral, A.FEES: fee}))
     _set_positions([booking.order for booking in bookings])
     _create_fills(bookings)
-    _book(bookings, movements)
+    _book(bookings, [_put_in(booking) for booking in bookings])
+
+
+def book_increases(bookings: Sequence[Booking]) -> None:
+    """Put what increases added into their positions, and take collateral and fee from the free balances.
+
+    A LIVE position that ended in our books meanwhile is open again: its closing was of what it held before.
+    """
+    for booking in bookings:
+        booking.position = _grow_position(booking)
+        booking.left_usd = booking.position.collateral_usd
+    _create_fills(bookings)
+    _book(bookings, [_put_in(booking) for booking in bookings])
+
+
+def _put_in(booking: Booking) -> tuple[K, dict[A, Decimal]]:
+    collateral, fee = booking.collateral_usd, booking.filled.fee_usd
+    return K.OPEN, {A.FREE: -collateral - fee, A.COLLATERAL: collateral, A.FEES: fee}
 
 
 def book_closings(bookings: Sequence[Booking]) -> None:
@@ -158,6 +192,28 @@ def _reduce_position(booking: Booking) -> Position:
     return position
 
 
+def _grow_position(booking: Booking) -> Position:
+    """Where the venue tells what its trade is now, the row becomes that, unless something else happened meanwhile."""
+    filled = booking.filled
+    position = with_market(Position.objects.filter(orders=booking.order)).select_for_update(of=("self",)).get()
+    if position.status != Position.Status.OPEN:
+        log.warning("position_grew_after_its_end", position_id=position.pk, order_id=booking.order.pk)
+        position.status, position.closed_at, position.ended_by = Position.Status.OPEN, None, ""
+    increases.grow(
+        position,
+        price=filled.price,
+        collateral_usd=booking.collateral_usd,
+        notional_usd=booking.notional_usd,
+        at=filled.executed_at,
+    )
+    if filled.grown is not None and filled.grown.collateral_usd == position.collateral_usd:
+        position.leverage, position.entry_price = filled.grown.leverage, filled.grown.entry_price
+        position.liquidation_price = increases.liquidation_price(position)
+    position.save(update_fields=[*GROWN, "status", "closed_at", "ended_by"])
+    booking.order.position = position
+    return position
+
+
 def _buffers_of(trader_ids: set[int]) -> dict[int, Decimal]:
     """The share of the distance to liquidation that each trader's limits keep free."""
     bindings = bindings_of(Trader.objects.filter(pk__in=trader_ids))
@@ -183,7 +239,7 @@ def _create_fills(bookings: Sequence[Booking]) -> None:
                 venue_fill_id=booking.filled.venue_fill_id,
                 price=booking.filled.price,
                 collateral_usd=booking.collateral_usd,
-                notional_usd=booking.collateral_usd * booking.position.leverage,
+                notional_usd=booking.notional_usd,
                 fee_usd=booking.filled.fee_usd,
                 accrued_usd=booking.filled.accrued_usd,
                 pnl_usd=booking.filled.pnl_usd,

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Count
 
 from trading.models import Order, Trader
+from trading.models.orders import OPENINGS
 
 _DENIALS = """
     SELECT trader_id, code, count(*), max(decided_at)
@@ -58,7 +59,7 @@ def denied_orders_since(since: dt.datetime) -> int:
 def most_active_since(since: dt.datetime, most: int) -> Sequence[Activity]:
     """The accounts with the most openings decided on, the most active first."""
     rows = (
-        Order.objects.filter(kind=Order.Kind.OPEN, decided_at__gte=since)
+        Order.objects.filter(kind__in=OPENINGS, decided_at__gte=since)
         .values_list("trader_id", "mode")
         .annotate(openings=Count("pk"))
         .order_by("-openings", "trader_id", "mode")[:most]

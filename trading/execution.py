@@ -21,10 +21,10 @@ from trading.errors import KeyUnavailable
 from trading.history import transition_all
 from trading.keys.active import active_delegate
 from trading.models import Attempt, Intent, Order, Trader
-from trading.models.loading import with_market
+from trading.models.loading import lock_traders, with_market
 from trading.models.orders import CHANGES, MARGIN, OPENINGS, REDUCES, K
 from trading.models.traders import Mode
-from trading.order_state import IN_FLIGHT, OrderState
+from trading.order_state import IN_FLIGHT, PENDING, OrderState
 from trading.settlement import settle
 from trading.venues.base import CannotPrepare, Outcome, Unknown
 from trading.venues.registry import VENUES
@@ -132,6 +132,28 @@ def _margin_on_paper() -> QuerySet[Order]:
     return Order.objects.filter(position_id=OuterRef("position_id"), kind__in=MARGIN, state__in=IN_FLIGHT)
 
 
+def _apart(due: QuerySet[Order]) -> QuerySet[Order]:
+    """Without paper increases and closings that would meet: each was priced for the position as it was.
+
+    A closing that was approved goes first; one that comes while an increase is on its way waits for it, which is never
+    long: the paper venue keeps no increase waiting. Needs the locks on the traders of `due`'s increases: closings are
+    approved under them.
+    """
+    on_position = Order.objects.filter(position_id=OuterRef("position_id"))
+    closing = on_position.filter(kind=K.CLOSE, state__in=PENDING)
+    growing = on_position.filter(kind=K.INCREASE, state__in=IN_FLIGHT)
+    is_fresh = Q(decided_at__gte=_oldest_approval())
+    meets = Q(Exists(closing), is_fresh, kind=K.INCREASE) | Q(Exists(growing), kind=K.CLOSE)
+    return due.exclude(meets & Q(mode=Mode.DRY))
+
+
+def _lock_growing(due: QuerySet[Order]) -> QuerySet[Order]:
+    """Lock the traders of increases, before any order; those of others that have come since are left out."""
+    growing = list(due.filter(kind=K.INCREASE).order_by("id").values_list("trader_id", flat=True)[:BATCH])
+    lock_traders(growing)
+    return due.exclude(~Q(trader__in=growing), kind=K.INCREASE)
+
+
 def _oldest_approval() -> dt.datetime:
     return clock.now() - dt.timedelta(seconds=settings.INTENT_VALID_S)
 
@@ -143,7 +165,7 @@ def _claim(due: QuerySet[Order], *, is_live: bool) -> list[Order]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LIVE_TURNS])
     orders = list(
-        with_market(due, "position")
+        with_market(_apart(_lock_growing(due)), "position")
         .defer("decision")
         .select_for_update(of=("self",), skip_locked=True)
         .order_by("id")[:BATCH]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from risk.rate_limits import LOOK_BACK_MS, Account, Opening, Openings
 from trading.models import Order
+from trading.models.orders import OPENINGS
 from trading.order_state import OrderState
 from vanta import clock
 
@@ -34,7 +35,7 @@ def approved_lately(accounts: Sequence[Account], also: Iterable[Order] = ()) -> 
             trader__in={account.trader_id for account in accounts},
             created_at__gt=since - OLDEST_DRAFT,
             decided_at__gt=since,  # drafts that ended undecided have none
-            kind=Order.Kind.OPEN,
+            kind__in=OPENINGS,
         )
         .exclude(state__in=[OrderState.DRAFT, OrderState.DENIED])
         .only("trader", "mode", "decided_at", "collateral_usd", "leverage")

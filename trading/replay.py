@@ -17,6 +17,7 @@ from risk.usage import DAY_MS, WINDOWS, Window, limit_units, units
 from risk.values import Limits
 from trading.limits import Triple, bindings
 from trading.models import Order
+from trading.models.orders import OPENINGS
 from trading.order_state import OrderState
 from vanta.money import USDC_QUANTUM, ZERO
 
@@ -127,7 +128,7 @@ class _Then:
 
 
 def _decided(trader_ids: Iterable[int], since: dt.datetime) -> Iterator[Order]:
-    orders = Order.objects.filter(trader__in=list(trader_ids), kind=Order.Kind.OPEN, decided_at__gte=since)
+    orders = Order.objects.filter(trader__in=list(trader_ids), kind__in=OPENINGS, decided_at__gte=since)
     rows = orders.exclude(state=OrderState.DRAFT).select_related("market", "trader").defer("market__venue_params")
     return rows.order_by("decided_at", "pk").iterator(chunk_size=1000)
 

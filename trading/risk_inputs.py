@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from feeds import selectors as feeds
 from feeds.models import Market
@@ -18,6 +18,7 @@ from risk.stop_changes import is_looser
 from risk.values import EquityThen, Limits, Losses, Protections
 from trading import valuation
 from trading.day_openings import AccountKey, Funds, day_openings, funds
+from trading.increases import position_of
 from trading.limits import bindings_of
 from trading.models import DayOpening, Order, Position, Trader
 from trading.models.loading import with_market
@@ -62,6 +63,7 @@ class Desk:
         self._limits: dict[int, Limits] = {}
         self._positions: dict[AccountKey, list[Position]] = defaultdict(list)
         self._pending: dict[AccountKey, list[Order]] = defaultdict(list)
+        self._ending: set[int] = set()
 
     @classmethod
     def read(cls, orders: Sequence[Order]) -> Self:
@@ -71,6 +73,7 @@ class Desk:
         protections = {pk: each.protections for pk, each in limits.items()}
         desk = cls.of(set(traders), also={order.market.symbol for order in orders}, protections=protections)
         desk._limits = limits
+        desk._ending = _ending({order.position_id for order in orders if order.kind == K.INCREASE})
         return desk
 
     @classmethod
@@ -110,6 +113,11 @@ class Desk:
     def limits(self, order: Order) -> Limits:
         """What binds the trader of one of the orders that the desk was read for."""
         return self._limits[order.trader_id]
+
+    def is_gone(self, order: Order) -> bool:
+        """Whether an increase's position has ended, or is being closed whole."""
+        held = self.holdings(order).positions
+        return order.kind == K.INCREASE and (position_of(order, held) is None or order.position_id in self._ending)
 
     def reserve(self, order: Order) -> None:
         """Count an order that claims balance, or lets a position lose more, as pending from now on."""
@@ -193,7 +201,7 @@ def _exposure(held: Holdings, market: Market | None) -> Exposure:
     return Exposure(
         positions_notional_usd=sum((position.notional_usd for position in here), ZERO),
         pending_notional_usd=sum((order.collateral_usd * order.leverage for order in pending_here), ZERO),
-        position_count=len(here) + len(pending_here),
+        position_count=len(here) + sum(order.kind == K.OPEN for order in pending_here),
         has_unresolved_order=any(order.state == OrderState.UNKNOWN for order in all_pending),
     )
 
@@ -210,6 +218,15 @@ def _day(held: Holdings, pnls: Sequence[Decimal]) -> Day:
         pending_usd=sum((order.worst_loss_usd for order in held.pending), ZERO),
         is_locked=opening.locked_at is not None,
     )
+
+
+def _ending(position_ids: Collection[int | None]) -> set[int]:
+    """Those of some positions that closings under way take out whole."""
+    if not position_ids:
+        return set()
+    closings = Order.objects.filter(position__in=position_ids, kind=K.CLOSE, state__in=PENDING)
+    sums = closings.values_list("position_id", "position__collateral_usd").annotate(taken=Sum("collateral_usd"))
+    return {pk for pk, held, taken in sums if taken >= held}
 
 
 def reserved(order: Order) -> Decimal:

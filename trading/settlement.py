@@ -53,7 +53,7 @@ def _settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
 
 
 def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
-    """All of `orders` are openings, or all closings, in one state."""
+    """All of `orders` are openings, all increases, or all closings, in one state."""
     details = {
         pk: {
             "price": outcome.price,
@@ -68,8 +68,7 @@ def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     bookings = [Booking(order, outcome) for order in filled if isinstance(outcome := outcomes[order.pk], Filled)]
     if not bookings:
         return
-    book = bookkeeping.book_openings if filled[0].kind == Order.Kind.OPEN else bookkeeping.book_closings
-    book(bookings)
+    _BOOKS[Order.Kind(filled[0].kind)](bookings)
     shadows.write(bookings)
     receipts.owe(bookings)
     outbox.owe_order_cards(filled)
@@ -147,6 +146,11 @@ def _keep_unknown(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> N
     outbox.owe_order_cards(transition_all(fresh, OrderState.UNKNOWN, details, next_check_at=due))
 
 
+_BOOKS: dict[Order.Kind, Callable[[Sequence[Booking]], None]] = {
+    Order.Kind.OPEN: bookkeeping.book_openings,
+    Order.Kind.INCREASE: bookkeeping.book_increases,
+    Order.Kind.CLOSE: bookkeeping.book_closings,
+}
 _SETTLERS: dict[type[Outcome], Callable[[Sequence[Order], Mapping[int, Outcome]], None]] = {
     Filled: _fill,
     Changed: _change,

@@ -12,6 +12,7 @@ from risk import margin
 from risk.margin import Side
 from trading.bookkeeping import Booking
 from trading.models import Fill, Order, ShadowFill
+from trading.models.orders import OPENINGS
 from trading.models.traders import Mode
 from trading.venues import avantis
 from vanta.money import ZERO, quantize_price, quantize_usdc
@@ -37,7 +38,7 @@ def write(bookings: Sequence[Booking]) -> None:
 
 def _shadow(booking: Booking, fill: Fill, mark: Decimal) -> ShadowFill:
     order, market, side = booking.order, booking.order.market, Side(booking.order.side)
-    is_opening = order.kind == Order.Kind.OPEN
+    is_opening = order.kind in OPENINGS
     price = quantize_price(
         margin.fill_price_with_spread(side=side, price=mark, spread_rate=market.spread_rate, opening=is_opening)
     )
@@ -47,9 +48,10 @@ def _shadow(booking: Booking, fill: Fill, mark: Decimal) -> ShadowFill:
     if is_opening:
         notional = order.collateral_usd * order.leverage
         shadow.fee_usd = quantize_usdc(notional * market.open_fee_rate, rounding=ROUND_DOWN)
-        shadow.liquidation_price = avantis.liquidation_price(
-            side=side, entry_price=price, collateral_usd=order.collateral_usd, leverage=order.leverage
-        )
+        if order.kind == Order.Kind.OPEN:
+            shadow.liquidation_price = avantis.liquidation_price(
+                side=side, entry_price=price, collateral_usd=order.collateral_usd, leverage=order.leverage
+            )
         return shadow
     pnl = avantis.close_pnl(
         market=market,

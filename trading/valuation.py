@@ -9,8 +9,9 @@ from django.conf import settings
 from feeds import selectors as feeds
 from feeds.consensus import MarkPrice, NoConsensus
 from feeds.models import Market
-from risk import margin
+from risk import increases, margin
 from risk.margin import ProfitTier, Side
+from risk.values import OpenPosition
 from trading.models import Order, Position
 from vanta.money import HUNDRED, ONE, ZERO, quantize_price, quantize_usdc
 
@@ -125,12 +126,28 @@ def gain_at_risk(position: Position, pnl_usd: Decimal) -> Decimal:
     return max(pnl_usd - kept, ZERO)
 
 
-def opening_worst_loss(order: Order, price: Decimal) -> Decimal:
-    """W of an opening filled at the worse side of `price`; all collateral without a stop. Rounded up."""
+def opening_worst_loss(order: Order, price: Decimal, held: OpenPosition | None = None) -> Decimal:
+    """W of an opening filled at the worse side of `price`; all collateral without a stop. Rounded up.
+
+    Of an increase of `held`, what it adds to that position's W.
+    """
     market, side = order.market, Side(order.side)
     notional = order.collateral_usd * order.leverage
     slippage = settings.MAX_SLIPPAGE_PCT
     entry = margin.fill_price_with_spread(side=side, price=price, spread_rate=market.spread_rate + slippage)
+    open_fee = margin.open_fee(notional_usd=notional, rate=market.open_fee_rate)
+    if held is not None:
+        added = increases.added_loss(
+            held,
+            fill_price=entry,
+            collateral_usd=order.collateral_usd,
+            notional_usd=notional,
+            stop_price=order.stop_loss,
+            exit_rate=market.spread_rate + slippage,
+            open_fee_usd=open_fee,
+            close_fee_rate=market.close_fee_rate,
+        )
+        return quantize_usdc(added, rounding=ROUND_CEILING)
     return quantize_usdc(
         margin.worst_loss(
             side=side,
@@ -140,7 +157,7 @@ def opening_worst_loss(order: Order, price: Decimal) -> Decimal:
             stop_price=order.stop_loss,
             spread_rate=market.spread_rate,
             slippage_rate=slippage,
-            open_fee_usd=margin.open_fee(notional_usd=notional, rate=market.open_fee_rate),
+            open_fee_usd=open_fee,
             close_fee_rate=market.close_fee_rate,
         ),
         rounding=ROUND_CEILING,

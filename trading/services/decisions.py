@@ -16,7 +16,8 @@ from risk.execution_mode import ExecutionMode
 from risk.limits import NAMES, value_of
 from risk.margin import Side
 from risk.usage import Usage
-from trading import risk_inputs
+from risk.values import OpenPosition
+from trading import increases, risk_inputs, valuation
 from trading.allowance import allowance_left
 from trading.keys.active import active_delegate
 from trading.models import Attempt, Delegate, Order, Receipt
@@ -30,8 +31,8 @@ REFUSALS = 3
 REFUSED_FOR = dt.timedelta(hours=1)
 
 
-def opening_request(order: Order) -> OpeningRequest:
-    """The order as the checks take it."""
+def opening_request(order: Order, increases: OpenPosition | None = None) -> OpeningRequest:
+    """The order as the checks take it, with the position that it increases."""
     return OpeningRequest(
         market=order.market.symbol,
         side=Side(order.side),
@@ -40,6 +41,7 @@ def opening_request(order: Order) -> OpeningRequest:
         stop_price=order.stop_loss,
         take_profit_price=order.take_profit,
         slippage_rate=settings.MAX_SLIPPAGE_PCT,
+        increases=increases,
     )
 
 
@@ -50,6 +52,7 @@ class Weighed:
     order: Order
     case: Case
     decision: RiskDecision
+    obstacle: str = ""  # that no check knows of
 
     @property
     def mark(self) -> MarkPrice | NoConsensus:
@@ -58,7 +61,14 @@ class Weighed:
     @property
     def would_open(self) -> bool:
         """Whether nothing but a rate limit can refuse it now."""
-        return self.decision.approved and self.order.trader.is_active
+        return self.decision.approved and not self.obstacle
+
+    @property
+    def worst_loss_usd(self) -> Decimal:
+        """What is to be reserved against the trader's risk; as it was where there is no price."""
+        if isinstance(self.mark, NoConsensus):
+            return self.order.worst_loss_usd
+        return valuation.opening_worst_loss(self.order, self.mark.price, self.case.order.increases)
 
     def decided(self, usage: Usage) -> RiskDecision:
         """The decision with the rate limits in it."""
@@ -71,11 +81,14 @@ def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState, *
     `is_draft`: nobody was asked yet whether it is meant.
     """
     held = desk.holdings(order)
+    increased = increases.adds_to(order, held.positions, held.pending)
+    if increased is not None:
+        increases.take_levels(order, held.positions)
     account = risk_inputs.account_snapshot(held, order.market)
     if order.mode == Mode.LIVE:
         account = replace(account, live=live_terms(order, is_draft=is_draft))
     case = Case(
-        order=opening_request(order),
+        order=opening_request(order, increased),
         account=account,
         market=risk_inputs.market_rules(order.market, Side(order.side), clock.now(), order.leverage),
         mark=held.marks[order.market.symbol],
@@ -83,7 +96,13 @@ def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState, *
         trading_state=state,
         now_ms=clock.now_ms(),
     )
-    return Weighed(order, case, checks.decide(case))
+    return Weighed(order, case, checks.decide(case), _obstacle(order, desk))
+
+
+def _obstacle(order: Order, desk: Desk) -> str:
+    if not order.trader.is_active:
+        return "trader_disabled"
+    return "position_closed" if desk.is_gone(order) else ""
 
 
 def live_terms(order: Order, *, is_draft: bool) -> LiveTerms:

@@ -68,13 +68,20 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
         valid_until=clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S),
     )
     order.worst_loss_usd = valuation.opening_worst_loss(order, quoted_price)
+    return propose(order)
+
+
+def propose(order: Order) -> Order:
+    """Store a new opening or increase as a draft, or as a denied order where the checks already refuse it."""
     weighed = decisions.weigh_opening(order, Desk.read([order]), trading_state.current(), is_draft=True)
+    if order.kind == Order.Kind.INCREASE:
+        order.worst_loss_usd = weighed.worst_loss_usd
     decision = weighed.decided(admission.preview(weighed))
     order.decision = decisions.as_json(decision, weighed.mark, weighed.case.limits)
     order.save()
     record_draft(order)
-    if not trader.is_active:
-        placing.deny(order, ["trader_disabled"])
+    if weighed.obstacle:
+        placing.deny(order, [weighed.obstacle])
     elif not decision.approved:
         placing.deny(order, decision.codes)
         days.lock_if_reached(order)

@@ -7,6 +7,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import structlog
 from django.conf import settings
@@ -14,7 +15,6 @@ from django.conf import settings
 from feeds.consensus import MarkPrice, NoConsensus
 from risk import trading_state
 from risk.rate_limits import Verdict
-from trading import valuation
 from trading.day_openings import write_down
 from trading.errors import DraftGone, LiveNotConfirmed, OrderNotFound, PricesUnreachable
 from trading.history import move_each, transition
@@ -36,6 +36,7 @@ FEEDS_RETURN_WITHIN_S = 15  # after a restart of Redis; every process has to con
 DECIDED = (
     *("decision", "reason", "quoted_price", "worst_loss_usd"),
     *("card_message_id", "trace_id", "live_confirmed_at", "decided_at", "next_check_at"),
+    *("stop_loss", "take_profit"),
 )
 
 
@@ -174,17 +175,17 @@ class _Batch:
             raise PricesUnreachable(order_id=order.pk)
         if isinstance(mark, MarkPrice):
             if has_drifted(order, mark):
-                _quote_anew(order, mark)
+                _quote_anew(order, mark, weighed.worst_loss_usd)
                 return order
             order.quoted_price = mark.price  # slippage counts from the price that the decision was made on
-            order.worst_loss_usd = valuation.opening_worst_loss(order, mark.price)
+            order.worst_loss_usd = weighed.worst_loss_usd
         return weighed
 
     def _conclude(self, weighed: Weighed, verdict: Verdict) -> None:
         order, decision = weighed.order, weighed.decided(verdict.usage)
         order.decision = decisions.as_json(decision, weighed.mark, weighed.case.limits)
-        if not order.trader.is_active:
-            self._end(order, OrderState.DENIED, "trader_disabled")
+        if weighed.obstacle:
+            self._end(order, OrderState.DENIED, weighed.obstacle)
         elif decision.approved:
             self._end(order, OrderState.APPROVED)
         else:
@@ -222,12 +223,13 @@ def _is_coming_back(mark: NoConsensus, confirmation: Confirmation) -> bool:
     return mark.reason == "no_fresh_quote" and (is_late or redis.has_just_started(FEEDS_RETURN_WITHIN_S))
 
 
-def _quote_anew(order: Order, mark: MarkPrice) -> None:
+def _quote_anew(order: Order, mark: MarkPrice, worst_loss_usd: Decimal) -> None:
     order.quoted_price = mark.price
     order.quote_number += 1
     order.valid_until = clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S)
-    order.worst_loss_usd = valuation.opening_worst_loss(order, mark.price)
-    order.save(update_fields=["quoted_price", "quote_number", "valid_until", "worst_loss_usd", "card_message_id"])
+    order.worst_loss_usd = worst_loss_usd
+    columns = ("quoted_price", "quote_number", "valid_until", "worst_loss_usd", "card_message_id")
+    order.save(update_fields=[*columns, "stop_loss", "take_profit"])
     log.info("draft_quoted_anew", order_id=order.pk, price=mark.price)
 
 

@@ -12,11 +12,11 @@ from feeds.models import Market
 from risk.margin import Side
 from trading import outbox
 from trading.errors import NoOpenPosition, PositionChanged
-from trading.evaluation import Evaluated
+from trading.evaluation import LIQUIDATION, Evaluated
 from trading.history import record_draft, transition_all
 from trading.models import Order, Position, Trader
 from trading.models.loading import lock_traders, with_market
-from trading.models.orders import MARGIN
+from trading.models.orders import MARGIN, OPENINGS
 from trading.order_state import IN_FLIGHT, PENDING, OrderState
 from trading.selectors import closings_of
 from trading.services import decisions, placing
@@ -67,12 +67,12 @@ def close(
 
 @joined
 def stop_unopened(*, trader: Trader, market: Market | None) -> Unopened:
-    """Cancel the trader's openings in a market (all markets: None) that are approved and have not left yet.
+    """Cancel the trader's openings and increases in a market (None: all) that are approved and have not left yet.
 
     Whoever closes everything does not expect a position a moment later.
     """
     lock_traders([trader.pk])
-    openings = Order.objects.filter(trader=trader, kind=Order.Kind.OPEN)
+    openings = Order.objects.filter(trader=trader, kind__in=OPENINGS)
     if market is not None:
         openings = openings.filter(market=market)
     waiting = list(with_market(openings).filter(state=OrderState.APPROVED).select_for_update(of=("self",)))
@@ -92,7 +92,7 @@ def _close_one(
     left = position.collateral_usd - _being_closed(position)
     wanted = max(quantize_usdc(position.collateral_usd * min(share, ONE), rounding=ROUND_DOWN), USDC_QUANTUM)
     collateral = min(wanted, left)
-    if collateral <= ZERO:
+    if collateral <= ZERO or (evaluated is None and reason == LIQUIDATION and _is_being_increased(position)):
         return None
     order = Order.objects.create(
         trader=trader,
@@ -116,10 +116,12 @@ def _close_one(
     record_draft(order)
     decision = decisions.decide_reduction(position.market, Side(position.side))
     order.decision = decisions.as_json(decision)
-    if decision.approved:
-        placing.approve(order)
-    else:
+    if not decision.approved:
         placing.deny(order, decision.codes)
+        return order
+    placing.approve(order)
+    if collateral == left:
+        _withdraw_increases(position)
     return order
 
 
@@ -128,6 +130,18 @@ def _stop_margin(position: Position) -> None:
     moves = Order.objects.filter(position=position, kind__in=MARGIN, state=OrderState.APPROVED)
     stopped = transition_all(list(moves.select_for_update()), OrderState.CANCELED, reason="overtaken_by_closing")
     outbox.owe_order_cards(stopped)
+
+
+def _withdraw_increases(position: Position) -> None:
+    """What is closed whole is not added to: increases that have not left are canceled."""
+    approved = Order.objects.filter(position=position, kind=Order.Kind.INCREASE, state=OrderState.APPROVED)
+    waiting = list(with_market(approved).select_for_update(of=("self",)))
+    outbox.owe_order_cards(transition_all(waiting, OrderState.CANCELED, reason="canceled_by_close"))
+
+
+def _is_being_increased(position: Position) -> bool:
+    """Whether its liquidation price is about to move away: then what a mark has crossed is looked at again."""
+    return Order.objects.filter(position=position, kind=Order.Kind.INCREASE, state__in=IN_FLIGHT).exists()
 
 
 def _being_closed(position: Position) -> Decimal:

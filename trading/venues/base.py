@@ -30,11 +30,21 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class Grown:
+    """What an increased trade is at a venue that keeps trades of its own: all of it, not what was added."""
+
+    collateral_usd: Decimal
+    leverage: Decimal
+    entry_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
     """The venue executed the order. Amounts in USDC; `pnl_usd` is gross, `payout_usd` what came back (closing only).
 
-    `detail` is what else the order's history should say of it. Without a `trade` an opening holds what was ordered;
-    without `closed_usd` a closing took all that was ordered out of the collateral.
+    `detail` is what else the order's history should say of it. Without a `trade` an opening holds what was ordered, and
+    an increase added it; without `closed_usd` a closing took all that was ordered out of the collateral. An increase's
+    `trade` is the part that was added, `grown` the whole that came of it, where the venue tells.
     """
 
     venue_fill_id: str
@@ -47,6 +57,7 @@ class Filled:
     payout_usd: Decimal = Decimal(0)
     closed_usd: Decimal | None = None
     trade: "Trade | None" = None
+    grown: "Grown | None" = None
     detail: dict[str, Any] = field(default_factory=dict)
 
 

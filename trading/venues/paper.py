@@ -17,9 +17,9 @@ from feeds.models import Market
 from risk import margin
 from risk.margin import Side
 from trading.models import Intent, Order, PaperExecution
-from trading.models.orders import CHANGES
+from trading.models.orders import CHANGES, OPENINGS, K
 from trading.valuation import accrued_at
-from trading.venues import avantis, paper_changes
+from trading.venues import avantis, paper_changes, paper_increases
 from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown, Waiting
 from vanta import clock
 from vanta.money import ZERO, quantize_price, quantize_usdc
@@ -48,6 +48,8 @@ class PaperVenue:
         }
         if order.kind in CHANGES:
             payload |= paper_changes.wish(order)
+        elif order.kind == K.INCREASE:
+            payload["position"] = order.position_id
         elif order.position is not None:
             accrued = accrued_at(order.position, order.market, order.evaluated_at or clock.now())
             closed = min(order.collateral_usd, order.position.collateral_usd)
@@ -107,13 +109,16 @@ def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.date
     """Whether an order waits for its price to come back, until the deadline.
 
     An opening was approved at a trusted price a moment ago; Redis or the feeds have been away since and will be back,
-    and it is never filled at a price too far off. A closing waits only where there never was any price, stops never.
+    and it is never filled at a price too far off. A closing waits only where there never was any price, stops never;
+    an increase never: closings of its position wait for it.
     """
     if isinstance(mark, MarkPrice) or now > intent.deadline or intent.payload["kind"] == Order.Kind.STOPS:
         return False
     if intent.payload["kind"] in CHANGES:
         return False
-    if intent.payload["kind"] == Order.Kind.OPEN:
+    if intent.payload["kind"] == K.INCREASE:
+        return False
+    if intent.payload["kind"] == K.OPEN:
         return mark.reason in ("no_quotes", "no_fresh_quote")
     return feeds.closing_price(intent.payload["market"], mark) is None
 
@@ -130,8 +135,11 @@ def _execute(intent: Intent, market: Market, mark: MarkPrice | NoConsensus, now:
         return {"rejected": "deadline_passed"}
     if wish["kind"] in CHANGES:
         return paper_changes.execute(wish, market, None if isinstance(mark, NoConsensus) else mark.price)
-    if wish["kind"] == Order.Kind.OPEN:
-        return {"rejected": "no_price"} if isinstance(mark, NoConsensus) else _open(wish, market, mark.price)
+    if wish["kind"] in OPENINGS:
+        refusal = paper_increases.refusal(wish, market, now) if wish["kind"] == K.INCREASE else ""
+        if refusal or isinstance(mark, NoConsensus):
+            return {"rejected": refusal or "no_price"}
+        return _open(wish, market, mark.price)
     if "evaluated_price" in wish:
         told = {"price_basis": "missed", "evaluated_at": wish["evaluated_at"]}
         return {**_close(wish, market, Decimal(wish["evaluated_price"])), **told}
