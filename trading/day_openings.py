@@ -158,28 +158,41 @@ def _moved_since(trader_ids: Collection[int], begin: dt.datetime) -> dict[tuple[
 
 
 def _positions_at(trader_ids: Collection[int], begin: dt.datetime) -> list[Position]:
-    """Positions as they were then, never to be saved: with what closings took out since, without the margin added."""
+    """Positions as they were then, never to be saved: with what closings took out since, without what was put in."""
     open_then = Position.objects.filter(
         Q(closed_at__isnull=True) | Q(closed_at__gte=begin), trader__in=trader_ids, opened_at__lt=begin
     )
     positions = list(with_market(open_then))
-    closings = Fill.objects.filter(position__in=positions, order__kind=Order.Kind.CLOSE, at__gte=begin)
-    taken = {
-        position_id: amounts
-        for position_id, *amounts in closings.values_list("position_id").annotate(
-            collateral=Sum("collateral_usd"), notional=Sum("notional_usd"), accrued=Sum("accrued_usd")
-        )
-    }
+    fills: dict[int, list[Fill]] = defaultdict(list)
+    for fill in Fill.objects.filter(position__in=positions, at__gte=begin).select_related("order").order_by("-pk"):
+        fills[fill.position_id].append(fill)
     added = _margin_since(trader_ids, begin)
     for position in positions:
-        collateral, notional, accrued = taken.get(position.pk, (ZERO, ZERO, ZERO))
-        notional += position.notional_usd
-        position.collateral_usd += collateral
-        if position.pk in added:  # the notional stayed as it was: the leverage fell
+        notional = position.notional_usd
+        for fill in fills[position.pk]:  # the last first
+            notional = _without(position, fill, notional)
+        if position.pk in added or any(fill.order.kind == Order.Kind.INCREASE for fill in fills[position.pk]):
             position.collateral_usd -= added[position.pk]
             position.leverage = notional / position.collateral_usd
-        position.accrued_usd += accrued - _accrued_since(position, begin)
+        position.accrued_usd += sum((fill.accrued_usd for fill in fills[position.pk]), ZERO)
+        position.accrued_usd -= _accrued_since(position, begin)
     return positions
+
+
+def _without(position: Position, fill: Fill, notional_usd: Decimal) -> Decimal:
+    """Undo a fill in a position that had this notional after it; answers the notional before.
+
+    A closing took a part of everything and left the entry price as it was; an increase moved it.
+    """
+    if fill.order.kind == Order.Kind.CLOSE:
+        position.collateral_usd += fill.collateral_usd
+        return notional_usd + fill.notional_usd
+    before = notional_usd - fill.notional_usd
+    coins = notional_usd / position.entry_price - fill.notional_usd / fill.price
+    position.collateral_usd -= fill.collateral_usd
+    if coins > ZERO and before > ZERO:
+        position.entry_price = before / coins
+    return before
 
 
 def _margin_since(trader_ids: Collection[int], begin: dt.datetime) -> dict[int, Decimal]:
