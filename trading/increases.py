@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from copy import copy
 from decimal import ROUND_DOWN, Decimal
 
 from django.conf import settings
@@ -66,6 +67,24 @@ def with_order(held: OpenPosition, order: Order, price: Decimal, *, is_worst: bo
         collateral_usd=order.collateral_usd,
         notional_usd=order.collateral_usd * order.leverage,
     )
+
+
+def outlook(order: Order, position: Position, *, is_worst: bool = False) -> Position:
+    """The position as it would be after the order's fill at its quoted price; never to be saved."""
+    grown = with_order(as_held(position), order, order.quoted_price, is_worst=is_worst)
+    after = copy(position)
+    after.collateral_usd, after.entry_price = grown.collateral_usd, grown.entry_price
+    after.leverage = grown.notional_usd / grown.collateral_usd
+    after.liquidation_price = liquidation_price(after)
+    return after
+
+
+def worst_loss_after(order: Order, position: Position) -> Decimal:
+    """What the position could lose with the order filled at its worst."""
+    after = outlook(order, position, is_worst=True)
+    fee = margin.open_fee(notional_usd=order.collateral_usd * order.leverage, rate=order.market.open_fee_rate)
+    costs = fee if after.stop_loss is not None else ZERO
+    return min(valuation.position_worst_loss(after) + costs, after.collateral_usd)
 
 
 def usual_leverage(position: Position) -> Decimal:

@@ -9,11 +9,11 @@ from risk import margin
 from risk.margin import Side
 from trading.evaluation import STOPPED_OUT
 from trading.models import Fill, Order, Position
-from trading.models.orders import CHANGES
+from trading.models.orders import CHANGES, K
 from trading.order_state import OrderState
 from trading.protection_usage import protection_usage
 from trading.selectors import closings_of
-from trading.telegram import change_cards, denial_words, messages, protection_words, time_words
+from trading.telegram import change_cards, denial_words, increase_cards, messages, protection_words, time_words
 from vanta import clock
 from vanta.money import ONE, format_number, format_percent, format_price, format_usd
 
@@ -58,6 +58,9 @@ def _name(symbol: str) -> str:
 
 def preview(order: Order) -> Payload:
     """The card to confirm: what it costs, where it dies, what it can lose."""
+    if order.kind == K.INCREASE:
+        lines = [heading(order), "", *increase_cards.preview(order), *_share_of_the_day(order)]
+        return _to_confirm(order, lines)
     market, side = order.market, Side(order.side)
     notional = order.collateral_usd * order.leverage
     entry = margin.fill_price_with_spread(side=side, price=order.quoted_price, spread_rate=market.spread_rate)
@@ -80,6 +83,10 @@ def preview(order: Order) -> Payload:
     ]
     if order.take_profit is not None:
         lines.append(f"Take-profit  {format_price(order.take_profit)}")
+    return _to_confirm(order, lines)
+
+
+def _to_confirm(order: Order, lines: list[str]) -> Payload:
     seconds = max(0, round((order.valid_until - clock.now()).total_seconds()))
     lines += ["", f"<i>Order #{order.pk} · valid {seconds} s</i>"]
     # A yes counts for the quote that it was given to: an older card's button says an older number.
@@ -95,7 +102,7 @@ def real_money(order: Order) -> Payload:
         heading(order),
         "",
         f"<b>{format_usd(order.collateral_usd)}</b> USDC of your wallet, {format_usd(notional)} of notional.",
-        _stop(order),
+        increase_cards.loss(order) if order.kind == K.INCREASE else _stop(order),
         "",
         "Send it to the venue?",
     ]
@@ -163,7 +170,7 @@ def order_card(order: Order) -> Payload:
 
 def _denied_buttons(order: Order) -> list[list[tuple[str, str]]]:
     """Where the venue offers the wanted leverage on the Upside pair, a button for it."""
-    if order.state != OrderState.DENIED:
+    if order.state != OrderState.DENIED or order.kind != K.OPEN:
         return []
     others = [
         d["detail"] for d in order.decision.get("denials", []) if d["code"] == "leverage" and "/" in d.get("detail", "")
@@ -186,6 +193,9 @@ def _filled(order: Order) -> Payload:
         return text(f"{_ICONS[OrderState.FILLED]}  ·  order #{order.pk}")
     if order.kind == Order.Kind.CLOSE:
         return _closed(order, fill, position)
+    if order.kind == K.INCREASE:
+        head, *rows = increase_cards.filled(order, fill, position)
+        return text("\n".join([head, heading(order), "", *rows]), *position_buttons(position))
     lines = [
         f"{_ICONS[OrderState.FILLED]}  ·  order #{order.pk}",
         heading(order),

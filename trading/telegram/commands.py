@@ -20,6 +20,7 @@ from trading.telegram import (
     admin_commands,
     cards,
     chart_commands,
+    increase_commands,
     levels,
     margin_commands,
     market_commands,
@@ -75,16 +76,9 @@ def _open(context: Context, side: Side, words: Words) -> None:
     market = feeds.find_market(typed.market)
     mark = feeds.mark_prices([market.symbol])[market.symbol]
     if isinstance(mark, NoConsensus):
-        context.reply_text(_why_no_price(market, mark))
+        context.reply_text(messages.why_no_price(market, mark))
         return
     _draft(context, _wish(typed, market, side, mark), mark.price)
-
-
-def _why_no_price(market: Market, mark: NoConsensus) -> str:
-    """A market outside its hours has no price either, and that is all that is to be said."""
-    if not market.is_open_at(clock.now()):
-        return f"⏸ {messages.closed(market.next_open_at)}"
-    return messages.no_price(market.symbol, mark.reason)
 
 
 def _wish(typed: OpeningText, market: Market, side: Side, mark: MarkPrice) -> OpeningWish:
@@ -221,6 +215,7 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "chart": chart_commands.chart,
     "long": long,
     "short": short,
+    "increase": increase_commands.increase,
     "positions": positions,
     "close": close,
     "sl": stop_commands.stop_loss,
@@ -241,6 +236,7 @@ EXAMPLES = {
     "tp": stop_commands.EXAMPLES["tp"],
     "margin": margin_commands.EXAMPLE,
     "cancel": "<code>/cancel 12</code>",
+    "increase": messages.INCREASE_EXAMPLE,
     "settings": settings_commands.EXAMPLE,
     "why": "<code>/why 12</code>",
     "risk": risk_commands.EXAMPLE,

@@ -113,6 +113,7 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "invalid_slippage": lambda _: "The slippage allowance is not a fraction; an admin has to look at the settings.",
     "invalid_snapshot": lambda _: "Your account or this market cannot be read right now. Please tell an admin.",
     **live_words.DENIALS,
+    "position_closed": lambda _: "That position has ended, or is being closed. /positions shows what is open.",
     "trader_disabled": lambda _: "An admin has disabled openings for you. Closing works.",
 }
 

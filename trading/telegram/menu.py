@@ -5,6 +5,7 @@ from trading import outbox
 MENU = {
     "long": "open a position that gains when the price rises",
     "short": "open one that gains when it falls",
+    "increase": "add to an open position",
     "positions": "what is open, with its profit and buttons to close it",
     "close": "close all or a part of a position",
     "sl": "set, move or remove (off) the stop of an open position",

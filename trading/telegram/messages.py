@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape, unescape
 from typing import Any
 
+from feeds.consensus import NoConsensus
+from feeds.models import Market
 from risk.trading_state import TradingState
 from trading.telegram import limit_words, live_words, price_words
 from trading.telegram.parsing import Mistake
 from trading.telegram.time_words import age, moment
+from vanta import clock
 
 OPENING_EXAMPLE = "<code>/long ETH 100 10x sl=2900</code>"
 CLOSING_EXAMPLE = "<code>/close ETH 50%</code>"
+INCREASE_EXAMPLE = "<code>/increase ETH 50</code>"
 MAX_QUOTED = 60
 
 _MISTAKES: dict[str, str] = {
@@ -44,6 +48,7 @@ _MISTAKES: dict[str, str] = {
     "missing_cap": "How much may be added to one position? An amount in USDC is missing.",
     "missing_level": "Which level? Write a price (<code>2900</code>), a move from the entry (<code>2%</code>), "
     "an amount (<code>$50</code>), or <code>off</code>.",
+    "level_stays": "The position keeps its stop and take-profit; leave them out here.",
     "level_not_a_price": "With these numbers the level is not a price above zero.",
 }
 
@@ -103,6 +108,13 @@ def no_price(symbol: str, reason: str) -> str:
     )
 
 
+def why_no_price(market: Market, mark: NoConsensus) -> str:
+    """A market outside its hours has no price either, and that is all that is to be said."""
+    if not market.is_open_at(clock.now()):
+        return f"⏸ {closed(market.next_open_at)}"
+    return no_price(market.symbol, mark.reason)
+
+
 def no_history(symbol: str, resolution: str) -> str:
     return (
         f"🕯 The price history of {escape(symbol)} is still being gathered: "
@@ -144,6 +156,9 @@ _REASONS = {
     "canceled_by_trader": "You canceled it. Nothing was sent.",
     "slippage_exceeded": "The price moved further than you allowed. Nothing was opened.",
     "no_price": "There was no price to trust. Nothing was changed.",
+    "position_closed": "Its position had ended before. Nothing was changed.",
+    "prices_unwatched": "Prices that passed while Vanta was away are still being held against this position. "
+    "Nothing was added; try again in a few minutes.",
     "deadline_passed": "It reached the venue too late. Nothing was changed.",
     "never_executed": "It is proven that the venue never executed it. A new order is safe.",
     "position_closed": "The position had ended before. Nothing was changed.",

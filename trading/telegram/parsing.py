@@ -82,6 +82,19 @@ class OpeningText:
     take_profit: Level | None
 
 
+@dataclass(frozen=True, slots=True)
+class IncreaseText:
+    """What `/increase ETH 50 5x` says; `target` is a market, or a position's number after a `#`."""
+
+    target: str
+    collateral_usd: Decimal
+    leverage: Decimal | None
+
+    @property
+    def position_id(self) -> int | None:
+        return parse_order_id(self.target) if self.target.startswith("#") else None
+
+
 def parse_command(text: str) -> Command | None:
     """The command in a message; None where it is not one."""
     words = text.split()
@@ -133,6 +146,26 @@ class _Opening:
 
 def parse_opening(words: tuple[str, ...]) -> OpeningText:
     """The market, then collateral, leverage, sl= and tp= in any order. Raises Mistake, which says what was clear."""
+    opening = _read_opening(words)
+    if opening.collateral is None or opening.leverage is None:
+        missing = "missing_collateral" if opening.collateral is None else "missing_leverage"
+        raise Mistake(missing, understood=opening.understood)
+    return OpeningText(
+        opening.market, opening.collateral, opening.leverage, opening.levels.get("sl"), opening.levels.get("tp")
+    )
+
+
+def parse_increase(words: tuple[str, ...]) -> IncreaseText:
+    """The market or the position, then collateral and perhaps leverage, in any order. Raises Mistake."""
+    opening = _read_opening(words)
+    if opening.levels:
+        raise Mistake("level_stays", understood=opening.understood)
+    if opening.collateral is None:
+        raise Mistake("missing_collateral", understood=opening.understood)
+    return IncreaseText(opening.market, opening.collateral, opening.leverage)
+
+
+def _read_opening(words: tuple[str, ...]) -> _Opening:
     if not words:
         raise Mistake("missing_market")
     if _AMOUNT.match(words[0]) or _LEVERAGE.match(words[0]):
@@ -146,12 +179,7 @@ def parse_opening(words: tuple[str, ...]) -> OpeningText:
             first = first or mistake
     if first is not None:
         raise Mistake(first.problem, first.shown, opening.understood)
-    if opening.collateral is None or opening.leverage is None:
-        missing = "missing_collateral" if opening.collateral is None else "missing_leverage"
-        raise Mistake(missing, understood=opening.understood)
-    return OpeningText(
-        opening.market, opening.collateral, opening.leverage, opening.levels.get("sl"), opening.levels.get("tp")
-    )
+    return opening
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from trading.telegram import (
     cards,
     chart_commands,
     commands,
+    increase_commands,
     margin_commands,
     market_commands,
     settings_commands,
@@ -154,7 +155,8 @@ def choose_buffer_action(context: Context, argument: str) -> None:
 
 def upside(context: Context, argument: str) -> None:
     """Preview a denied order on the Upside pair of its market."""
-    order = Order.objects.select_related("market").filter(pk=parse_order_id(argument), trader=context.trader).first()
+    openings = Order.objects.select_related("market").filter(kind=Order.Kind.OPEN, trader=context.trader)
+    order = openings.filter(pk=parse_order_id(argument)).first()
     if order is None:
         context.toast(NOT_YOURS, alert=True)
         return
@@ -177,6 +179,7 @@ HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "margin_for": margin_commands.tap_preview,
     "buffer": choose_buffer_action,
     "upside": upside,
+    "increase": increase_commands.tap,
     "positions": show_positions,
     "markets": market_commands.turn_markets,
     "chart": chart_commands.tap,
