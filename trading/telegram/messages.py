@@ -161,7 +161,6 @@ _REASONS = {
     "Nothing was added; try again in a few minutes.",
     "deadline_passed": "It reached the venue too late. Nothing was changed.",
     "never_executed": "It is proven that the venue never executed it. A new order is safe.",
-    "position_closed": "The position had ended before. Nothing was changed.",
     "overtaken_by_closing": "Your closing came first. No margin was moved.",
     "leverage_not_taken": "The venue does not take the leverage that would result. No margin was moved.",
     "loss_not_covered": "What would be left does not cover the position's loss. No margin was moved.",

@@ -1,7 +1,8 @@
 """What became of an intent that no event tells of: by its nonce, and then by its effect.
 
 A used nonce is not by itself a fill: a cancellation consumes it too. Openings of one trader in one market are
-serialised, so that a trade which nobody knows and which fits can only be this one's; closings name their trade.
+serialised, so that a trade which nobody knows and which fits can only be this one's; closings and increases name their
+trade, and nothing else that makes it larger is on its way beside an increase.
 """
 
 from collections.abc import Sequence
@@ -12,11 +13,9 @@ import structlog
 
 from risk.margin import Side
 from trading import alarms
-from trading.models import Account, Intent, Order, Position
-from trading.models.orders import MARGIN
-from trading.models.traders import Mode
-from trading.order_state import IN_FLIGHT
-from trading.venues.avantis import orders
+from trading.models import Intent, Order, Position
+from trading.models.orders import OPENINGS
+from trading.venues.avantis import evidence, increase_effects, orders
 from trading.venues.avantis.client import VenueUnreachable
 from trading.venues.avantis.compute import close_pnl
 from trading.venues.avantis.history import Execution, executions_of
@@ -64,25 +63,15 @@ def _effect(order: Order, intent: Intent) -> Filled | Unknown | None:
     trades = trades_of(intent.payload["trader"])
     if order.kind == Order.Kind.OPEN:  # a trade that is open says best what it holds; one that is gone, only history
         return _opened(order, intent, trades) or _from_history(order, intent)
+    if order.kind == Order.Kind.INCREASE:
+        return increase_effects.increased(order, intent, trades)
     return _from_history(order, intent) or _closed(order, intent, trades)
 
 
 def _from_history(order: Order, intent: Intent) -> Filled | None:
     """The fill that the venue's history lists for this intent."""
-    kept = intent.payload
-    wanted = orders.expected(kept["expected"])
-    for row in executions_of(kept["trader"]):
-        if intent.nonce != row.nonce and kept["digest"] != row.digest:
-            continue
-        if (row.trader.lower(), row.pair_index, row.is_long) != (
-            wanted.trader.lower(),
-            wanted.pair_index,
-            wanted.is_long,
-        ):
-            return None
-        detail = {"venue_event": "history", "venue_order_id": row.order_id, "transaction_hash": row.transaction_hash}
-        return listed_fill(order, intent.nonce, row, detail)
-    return None
+    row = evidence.listed(intent)
+    return listed_fill(order, intent.nonce, row, evidence.told_by(row)) if row is not None else None
 
 
 def listed_fill(order: Order, nonce: str, row: Execution, detail: dict[str, Any]) -> Filled:
@@ -145,19 +134,15 @@ def _closed(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Fille
     """
     wanted = orders.expected(intent.payload["expected"])
     position = Position.objects.get(orders=order)
-    mine = [
-        trade
-        for trade in trades
-        if (trade.pair_index, trade.index, trade.opened_at_s) == (wanted.pair_index, wanted.index, wanted.opened_at_s)
-    ]
-    left = mine[0].collateral_usd if mine else ZERO
+    trade = evidence.named(wanted, trades)
+    left = trade.collateral_usd if trade else ZERO
     if position.collateral_usd - left != order.collateral_usd:
-        return Unknown("margin_in_flight", may_resubmit=False) if _margin_in_flight(position) else None
-    if _others_in_flight(order):
+        return Unknown("margin_in_flight", may_resubmit=False) if evidence.margin_in_flight(position) else None
+    if evidence.others_in_flight(order):
         return Unknown("other_orders_in_flight", may_resubmit=False)
     if _ended_otherwise(order, intent):
         return None
-    moved = wallet_balance(intent.payload["trader"]) - _booked_balance(order)
+    moved = wallet_balance(intent.payload["trader"]) - evidence.booked_balance(order)
     least, most = _can_have_paid(order, position, Decimal(wanted.price) / TICKS)
     if not least - DUST <= moved <= most + DUST:
         detail = f"the wallet has {moved} USDC more than the books; the closing can have paid {least} to {most}"
@@ -214,8 +199,8 @@ def _no_effect(order: Order, intent: Intent) -> Outcome:
 
     What left the wallet must be explained as well: an opening that is gone again would show there.
     """
-    if order.kind == Order.Kind.OPEN:
-        missing = _booked_balance(order) - wallet_balance(intent.payload["trader"])
+    if order.kind in OPENINGS:
+        missing = evidence.booked_balance(order) - wallet_balance(intent.payload["trader"])
         if missing > DUST:
             return Unknown("balance_unexplained", may_resubmit=False)
     return Rejected("canceled_by_venue", {"venue_event": "no_effect"})
@@ -227,21 +212,7 @@ def _never_executed(order: Order, intent: Intent, *, is_believed: bool) -> Outco
     Five minutes later it is not: then somebody opened such a trade elsewhere. A closing's trade may have ended by
     itself meanwhile.
     """
-    if order.kind == Order.Kind.OPEN and not is_believed and _effect(order, intent) is not None:
+    if order.kind in OPENINGS and not is_believed and _effect(order, intent) is not None:
         alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, f"order {order.pk}", "its effect shows, its nonce is unused")
         return Unknown("effect_without_nonce", may_resubmit=False)
     return Expired()
-
-
-def _margin_in_flight(position: Position) -> bool:
-    return Order.objects.filter(position=position, kind__in=MARGIN, state__in=IN_FLIGHT).exists()
-
-
-def _others_in_flight(order: Order) -> bool:
-    live = Order.objects.filter(trader_id=order.trader_id, mode=Mode.LIVE, state__in=IN_FLIGHT)
-    return live.exclude(pk=order.pk).exists()
-
-
-def _booked_balance(order: Order) -> Decimal:
-    account = Account.objects.filter(trader_id=order.trader_id, mode=Mode.LIVE).first()
-    return account.free_balance_usd if account else ZERO

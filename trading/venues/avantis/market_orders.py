@@ -22,7 +22,7 @@ PATIENCE = dt.timedelta(seconds=5)  # with a venue that has taken an order and s
 
 
 class MarketOrders:
-    """Implements `Route`: openings and closings at the market."""
+    """Implements `Route`: openings, increases and closings at the market."""
 
     def prepare(self, order: Order, signing: Signing) -> Prepared:
         """The signed message. Raises CannotPrepare, MessageDiffers, WrongKey."""
@@ -95,16 +95,17 @@ class MarketOrders:
     def _judge(self, intent: Intent) -> Outcome:
         made = list(Attempt.objects.filter(intent=intent))
         events = VenueEvent.objects.filter(intent=intent)
+        wanted = orders.expected(intent.payload["expected"])
         verdict = verdicts.judge(
             [Submission(attempt.tracking_id, attempt.http_status) for attempt in made],
             [Event(event.tracking_id, event.seq, event.kind, event.payload) for event in events],
-            orders.expected(intent.payload["expected"]),
+            wanted,
         )
         order_name = f"order {intent.order_id}"
         if isinstance(verdict, Executed):
             if verdict.others:
                 alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, order_name, "the venue tells of several fills")
-            return orders.filled(attempts.order_of(intent), intent.nonce, dict(verdict.payload), verdict.kind)
+            return orders.filled(attempts.order_of(intent), intent.nonce, dict(verdict.payload), verdict.kind, wanted)
         if isinstance(verdict, Refused):
             return Rejected(verdict.reason, is_of_only_attempt=True)
         if isinstance(verdict, UnderWay):

@@ -29,6 +29,7 @@ class OrderType(IntEnum):
     CLOSE = 1
     OPEN_UPSIDE = 6
     CLOSE_UPSIDE = 7
+    INCREASE = 9  # of Upside positions too
 
 
 class MessageDiffers(TradingError):
@@ -115,7 +116,26 @@ class StopTerms:
     nonce: int
 
 
-MarketTerms = OpenTerms | CloseTerms
+@dataclass(frozen=True, slots=True)
+class IncreaseTerms:
+    """More of the trade at `index`. The message does not say which of the trades that were ever there it means."""
+
+    trader: str
+    pair_index: int
+    index: int
+    collateral: int
+    leverage: int
+    price: int
+    slippage_percent: int
+    deadline_ms: int
+    nonce: int
+
+    @property
+    def order_type(self) -> OrderType:
+        return OrderType.INCREASE
+
+
+MarketTerms = OpenTerms | CloseTerms | IncreaseTerms
 Terms = MarketTerms | StopTerms
 
 
@@ -178,6 +198,18 @@ def build(terms: Terms, domain: Domain) -> IntentPayload:
             nonce=terms.nonce,
             deadline_ms=terms.deadline_ms,
         )
+    if isinstance(terms, IncreaseTerms):
+        return builder.increase_position(
+            trader=terms.trader,
+            pair_index=terms.pair_index,
+            index=terms.index,
+            additional_collateral_usdc=Decimal(terms.collateral) / USDC,
+            leverage=Decimal(terms.leverage) / TICKS,
+            open_price=Decimal(terms.price) / TICKS,
+            slippage_percent=Decimal(terms.slippage_percent) / TICKS,
+            nonce=terms.nonce,
+            deadline_ms=terms.deadline_ms,
+        )
     return builder.close_trade(
         trader=terms.trader,
         pair_index=terms.pair_index,
@@ -229,6 +261,21 @@ def _message(terms: Terms) -> tuple[str, dict[str, Any]]:
             "_index": terms.index,
             "_newTp": terms.take_profit,
             "_newSl": terms.stop_loss,
+            "_deadline": terms.deadline_ms,
+            "_nonce": terms.nonce,
+        }
+    if isinstance(terms, IncreaseTerms):
+        added = {
+            "trader": terms.trader,
+            "pairIndex": terms.pair_index,
+            "index": terms.index,
+            "openPrice": terms.price,
+            "initialPosToken": terms.collateral,
+            "leverage": terms.leverage,
+        }
+        return structs.INCREASE, {
+            "_updateInfo": added,
+            "_slippageP": terms.slippage_percent,
             "_deadline": terms.deadline_ms,
             "_nonce": terms.nonce,
         }

@@ -10,11 +10,11 @@ from feeds import selectors as feeds
 from feeds.consensus import MarkPrice
 from risk.additions import LEVERAGE_QUANTUM
 from risk.margin import Side
-from trading.models import Order
+from trading.models import Order, Position
 from trading.venues.avantis.compute import close_pnl, liquidation_price
-from trading.venues.avantis.messages import TICKS, USDC, CloseTerms, MarketTerms, OpenTerms, units
-from trading.venues.avantis.verdicts import Expected, whole
-from trading.venues.base import CannotPrepare, Filled, Trade
+from trading.venues.avantis.messages import TICKS, USDC, CloseTerms, IncreaseTerms, MarketTerms, OpenTerms, units
+from trading.venues.avantis.verdicts import Expected, price_of, whole
+from trading.venues.base import CannotPrepare, Filled, Grown, Trade
 from vanta import clock
 from vanta.money import HUNDRED, ZERO, quantize_price, quantize_usdc
 
@@ -31,7 +31,8 @@ def terms_of(order: Order, wallet: str, deadline_ms: int) -> MarketTerms:
     nonce = new_nonce()
     if order.kind == Order.Kind.CLOSE:
         return _closing(order, wallet, deadline_ms, nonce)
-    slippage = (settings.MAX_SLIPPAGE_PCT + order.market.spread_rate) * HUNDRED
+    if order.kind == Order.Kind.INCREASE:
+        return _increase(order, wallet, deadline_ms, nonce)
     return OpenTerms(
         trader=wallet,
         pair_index=order.market.pair_index,
@@ -40,7 +41,7 @@ def terms_of(order: Order, wallet: str, deadline_ms: int) -> MarketTerms:
         collateral=units(order.collateral_usd, USDC),
         leverage=units(order.leverage, TICKS),
         price=units(order.quoted_price, TICKS),
-        slippage_percent=units(slippage, TICKS),
+        slippage_percent=_slippage(order),
         take_profit=units(order.take_profit or ZERO, TICKS),
         stop_loss=units(order.stop_loss or ZERO, TICKS),
         deadline_ms=deadline_ms,
@@ -48,16 +49,44 @@ def terms_of(order: Order, wallet: str, deadline_ms: int) -> MarketTerms:
     )
 
 
-def _closing(order: Order, wallet: str, deadline_ms: int, nonce: int) -> CloseTerms:
+def _slippage(order: Order) -> int:
+    """Of the price that was decided on, in the wire's percent."""
+    return units((settings.MAX_SLIPPAGE_PCT + order.market.spread_rate) * HUNDRED, TICKS)
+
+
+def _increase(order: Order, wallet: str, deadline_ms: int, nonce: int) -> IncreaseTerms:
+    index, _ = _name(order)
+    if order.position is None or order.position.status != Position.Status.OPEN:
+        raise CannotPrepare("position_closed", order_id=order.pk)
+    return IncreaseTerms(
+        trader=wallet,
+        pair_index=order.market.pair_index,
+        index=index,
+        collateral=units(order.collateral_usd, USDC),
+        leverage=units(order.leverage, TICKS),
+        price=units(order.quoted_price, TICKS),
+        slippage_percent=_slippage(order),
+        deadline_ms=deadline_ms,
+        nonce=nonce,
+    )
+
+
+def _name(order: Order) -> tuple[int, int]:
+    """Index and timestamp of the trade that an order is about. Raises CannotPrepare."""
     position = order.position
     if position is None or position.venue_index is None or position.venue_opened_at_s is None:
         raise CannotPrepare("position_not_at_venue", order_id=order.pk)
+    return position.venue_index, position.venue_opened_at_s
+
+
+def _closing(order: Order, wallet: str, deadline_ms: int, nonce: int) -> CloseTerms:
+    index, opened_at_s = _name(order)
     return CloseTerms(
         trader=wallet,
         pair_index=order.market.pair_index,
         is_upside=order.market.is_upside,
-        index=position.venue_index,
-        opened_at_s=position.venue_opened_at_s,
+        index=index,
+        opened_at_s=opened_at_s,
         collateral=units(order.collateral_usd, USDC),
         price=units(_closing_price(order), TICKS),
         deadline_ms=deadline_ms,
@@ -80,7 +109,11 @@ def _closing_price(order: Order) -> Decimal:
 
 def expectation(order: Order, terms: MarketTerms) -> dict[str, Any]:
     """What is kept beside the message, as JSON: how a fill of it looks."""
-    index, opened_at_s = (None, None) if isinstance(terms, OpenTerms) else (terms.index, terms.opened_at_s)
+    index, opened_at_s = (None, None) if isinstance(terms, OpenTerms) else _name(order)
+    held = {}
+    if isinstance(terms, IncreaseTerms) and order.position is not None:
+        collateral, leverage = units(order.position.collateral_usd, USDC), units(order.position.leverage, TICKS)
+        held = {"held_collateral": str(collateral), "held_leverage": str(leverage)}
     return {
         "trader": terms.trader,
         "pair_index": terms.pair_index,
@@ -90,18 +123,20 @@ def expectation(order: Order, terms: MarketTerms) -> dict[str, Any]:
         "price": str(terms.price),
         "index": index,
         "opened_at_s": opened_at_s,
+        **held,
     }
 
 
 def expected(kept: dict[str, Any]) -> Expected:
     """The same, read back."""
-    numbers = {name: int(kept[name]) for name in ("collateral", "leverage", "price")}
+    names = ("collateral", "leverage", "price", "held_collateral", "held_leverage")
+    numbers = {name: int(kept[name]) for name in names if name in kept}
     return Expected(**{**kept, **numbers})
 
 
-def filled(order: Order, nonce: str, payload: dict[str, Any], kind: str) -> Filled:
+def filled(order: Order, nonce: str, payload: dict[str, Any], kind: str, wanted: Expected) -> Filled:
     """What a fill event says, in Vanta's units. Only for payloads that `verdicts.differences` has nothing against."""
-    price = Decimal(whole(payload["price"]) or 0) / TICKS
+    price = quantize_price(Decimal(price_of(wanted, payload) or 0) / TICKS)
     detail = {
         "venue_order_id": str(payload.get("orderId", "")),
         "transaction_hash": str(payload.get("transactionHash", "")),
@@ -113,9 +148,14 @@ def filled(order: Order, nonce: str, payload: dict[str, Any], kind: str) -> Fill
         )
         return closing_fill(order, nonce, price, payout, detail, taken_usd=taken)
     stored = payload["t"]
+    collateral, leverage = Decimal(int(stored["initialPosToken"])) / USDC, wire_leverage(int(stored["leverage"]))
+    if order.kind == Order.Kind.INCREASE:
+        entry_price = Decimal(whole(stored.get("openPrice")) or 0) / TICKS
+        grown = Grown(collateral, leverage, entry_price) if entry_price else None
+        return increase_fill(order, nonce, price, wanted, grown, detail)
     trade = Trade(
-        collateral_usd=Decimal(int(stored["initialPosToken"])) / USDC,
-        leverage=wire_leverage(int(stored["leverage"])),
+        collateral_usd=collateral,
+        leverage=leverage,
         index=int(stored["index"]),
         opened_at_s=int(stored["timestamp"]),
     )
@@ -139,6 +179,36 @@ def opening_fill(order: Order, nonce: str, price: Decimal, trade: Trade, detail:
         fee_usd=missing if missing > ZERO else on_top,
         liquidation_price=liquidation,
         trade=trade,
+        detail=detail,
+    )
+
+
+def increase_fill(
+    order: Order, nonce: str, price: Decimal, wanted: Expected, grown: Grown | None, detail: dict[str, Any]
+) -> Filled:
+    """An increase after which the trade is `grown`: what that holds more than before was added, the rest was the fee.
+
+    Where nobody tells, or a closing took from the trade meanwhile, what was ordered was added but for the fee; account
+    reconciliation finds what is wrong with that.
+    """
+    held = Decimal(wanted.held_collateral or 0) / USDC
+    ordered = order.collateral_usd * order.leverage
+    on_top = quantize_usdc(ordered * order.market.open_fee_rate, rounding=ROUND_DOWN)
+    added, notional = order.collateral_usd - on_top, ordered
+    if grown is not None and ZERO < grown.collateral_usd - held <= order.collateral_usd:
+        added = grown.collateral_usd - held
+        more = grown.collateral_usd * grown.leverage - Decimal(wanted.held_size) / USDC / TICKS
+        notional = min(max(more, added), ordered)
+    else:
+        grown = None
+    missing = order.collateral_usd - added
+    return Filled(
+        venue_fill_id=f"live-{nonce}",
+        price=price,
+        executed_at=clock.now(),
+        fee_usd=missing if missing > ZERO else on_top,
+        trade=Trade(added, notional / added, wanted.index or 0, wanted.opened_at_s or 0),
+        grown=grown,
         detail=detail,
     )
 

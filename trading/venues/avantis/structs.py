@@ -16,6 +16,7 @@ Fields = tuple[tuple[str, str], ...]
 OPEN = "OpenTradeReq"
 CLOSE = "CloseTradeReq"
 STOPS = "UpdateTpSlReq"
+INCREASE = "IncreasePositionSizeReq"
 _TRADE: Fields = (
     ("trader", "address"),
     *((name, "uint256") for name in ("pairIndex", "index", "initialPosToken", "positionSizeUSDC", "openPrice")),
@@ -37,6 +38,14 @@ _STRUCTS: dict[str, Fields] = {
     STOPS: (
         ("trader", "address"),
         *((name, "uint256") for name in ("_pairIndex", "_index", "_newTp", "_newSl", "_deadline", "_nonce")),
+    ),
+    "UpdatePositionSize": (
+        ("trader", "address"),
+        *((name, "uint256") for name in ("pairIndex", "index", "openPrice", "initialPosToken", "leverage")),
+    ),
+    INCREASE: (
+        ("_updateInfo", "UpdatePositionSize"),
+        *((name, "uint256") for name in ("_slippageP", "_deadline", "_nonce")),
     ),
 }
 _DOMAIN: Fields = (

@@ -30,6 +30,7 @@ MARKET = MarketOrders()
 PASSTHROUGH = Passthrough({K.ADD_MARGIN: MarginMove(), K.TAKE_MARGIN: MarginMove()})
 ROUTES: dict[str, Route] = {
     K.OPEN: MARKET,
+    K.INCREASE: MARKET,
     K.CLOSE: MARKET,
     K.STOPS: PriceTriggers(),
     K.ADD_MARGIN: PASSTHROUGH,

@@ -15,6 +15,8 @@ FILLS = frozenset({"MarketOrderExecuted", "PositionSizeIncreased"})
 CANCELED = "MarketOrderCanceled"
 ERROR = "Error"
 NOBODY = "0x" + "0" * 40  # a stored trade that was deleted
+TICKS_PER_USDC = 10**4  # prices and leverage have 10 digits, USDC 6
+LEVERAGE_ROUNDS = 10**6  # our books keep four digits of a leverage, the wire ten
 IMPOSSIBLE = 2  # times the wanted price, or a part of it, that no fill can be at
 
 
@@ -38,7 +40,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a fill of this order looks like, in the wire's units; the trade that a closing takes from, else None."""
+    """What a fill of this order looks like, in the wire's units; the trade that it takes from or adds to, else None.
+
+    `held_collateral` and `held_leverage` are what an increase adds to, None for all else.
+    """
 
     trader: str
     pair_index: int
@@ -48,10 +53,21 @@ class Expected:
     price: int
     index: int | None = None
     opened_at_s: int | None = None
+    held_collateral: int | None = None
+    held_leverage: int | None = None
+
+    @property
+    def is_increase(self) -> bool:
+        return self.held_collateral is not None
 
     @property
     def is_closing(self) -> bool:
-        return self.index is not None
+        return self.index is not None and not self.is_increase
+
+    @property
+    def held_size(self) -> int:
+        """Collateral times leverage, both in the wire's units."""
+        return (self.held_collateral or 0) * (self.held_leverage or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +149,7 @@ def _identity(payload: Mapping[str, Any]) -> tuple[str, str]:
 def differences(expected: Expected, payload: Mapping[str, Any]) -> list[str]:
     """In what a fill differs from the order; an unreadable one differs in everything."""
     trade = payload.get("t")
-    price = whole(payload.get("price"))
+    price = price_of(expected, payload)
     if not isinstance(trade, Mapping) or price is None:
         return ["unreadable"]
     found = [] if _is_possible(price, expected.price) else ["price"]
@@ -142,7 +158,32 @@ def differences(expected: Expected, payload: Mapping[str, Any]) -> list[str]:
     found += [] if str(trade.get("trader", "")).lower() == expected.trader.lower() else ["trader"]
     found += [] if whole(trade.get("pairIndex")) == expected.pair_index else ["pair"]
     found += [] if trade.get("buy") is expected.is_long else ["side"]
+    if expected.is_increase:
+        return found + _unlike_increase(expected, trade, payload, price)
     return found + (_unlike_trade(expected, trade, payload) if expected.is_closing else _larger(expected, trade))
+
+
+def price_of(expected: Expected, payload: Mapping[str, Any]) -> int | None:
+    """The price of a fill. An increase that tells none (unverified) tells how many coins its notional bought."""
+    trade = payload.get("t")
+    if "price" in payload or not expected.is_increase or not isinstance(trade, Mapping):
+        return whole(payload.get("price"))
+    coins = whole(payload.get("coinExposureAdded"))
+    size = (whole(trade.get("initialPosToken")) or 0) * (whole(trade.get("leverage")) or 0) - expected.held_size
+    return size * TICKS_PER_USDC // coins if coins and size > 0 else None
+
+
+def _unlike_increase(expected: Expected, trade: Mapping[str, Any], payload: Mapping[str, Any], price: int) -> list[str]:
+    """An increase makes its own trade larger, by no more than was ordered; a closing may have made it smaller."""
+    is_same = (whole(trade.get("index")), whole(trade.get("timestamp"))) == (expected.index, expected.opened_at_s)
+    found = [] if is_same else ["trade"]
+    collateral, leverage = whole(trade.get("initialPosToken")), whole(trade.get("leverage"))
+    held, ordered = expected.held_collateral or 0, expected.collateral * expected.leverage
+    found += [] if collateral and collateral <= held + expected.collateral else ["collateral"]
+    most = expected.held_size + ordered + held * LEVERAGE_ROUNDS
+    found += [] if leverage and (collateral or 0) * leverage <= most else ["notional"]
+    coins = whole(payload.get("coinExposureAdded")) or 0
+    return found if coins * price * 100 <= ordered * TICKS_PER_USDC * 101 else [*found, "coins"]
 
 
 def _unlike_trade(expected: Expected, trade: Mapping[str, Any], payload: Mapping[str, Any]) -> list[str]:

@@ -172,7 +172,9 @@ def increase_position(world: World, cause: Cause, asked: Json, slippage_p: int) 
     check_slippage(asked["openPrice"], price, slippage_p, is_buying=position.is_long)
     exchange.take(position.trader, added)
     whole = position.notional + notional
-    position.open_price = (position.open_price * position.notional + price * notional) // whole
+    # Coins add up: the price is all of the notional over all of the coins.
+    apart = position.notional * price + notional * position.open_price
+    position.open_price = whole * position.open_price * price // apart
     position.collateral += added - open_fee(spec, notional)
     position.leverage = whole * PRICE_RAW // position.collateral
     return _filled(world, cause, "increase", position, price, added)
