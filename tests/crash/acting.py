@@ -147,6 +147,18 @@ def opens(text: str) -> Callable[[Stage], None]:
     return walk
 
 
+def increases(text: str) -> Callable[[Stage], None]:
+    """Type an increase of what was opened, and say that it is meant."""
+
+    def walk(stage: Stage) -> None:
+        types(stage, 11, text)
+        work()
+        confirm_what_was_typed(stage, 11)
+        work()
+
+    return walk
+
+
 def nothing(_stage: Stage) -> None:
     """Nobody outside repeats anything: what is left is in the tables."""
 

@@ -12,7 +12,19 @@ import httpx
 from django.conf import settings
 from eth_utils.address import to_checksum_address
 
-from tests.crash.acting import LIVE, SYMBOL, Scenario, Stage, changes, closes, moves_margin, opens, types, work
+from tests.crash.acting import (
+    LIVE,
+    SYMBOL,
+    Scenario,
+    Stage,
+    changes,
+    closes,
+    increases,
+    moves_margin,
+    opens,
+    types,
+    work,
+)
 from tests.trading.keys.rings import make_delegate
 from tests.waiting import wait_until
 from trading import reconciliation
@@ -163,6 +175,8 @@ RELAYER_FAULTS: dict[str, Fault] = {
     ", nothing applied": {"kind": "not_applied"},
 }
 OPEN_ONCE = _must_be(["open"], "open")
+INCREASES = increases("/increase ETH 50 4x")
+INCREASED_ONCE = _must_be(["open", "increase"], "open", Decimal("149.46"))  # 99.55 and 50 less 0.09
 CLOSED_ONCE = _must_be(["open", "close"], "closed")
 SCENARIOS = (
     *(
@@ -202,6 +216,16 @@ SCENARIOS = (
         )
         for said, text, effect, collateral in MARGIN
         for name, fault in RELAYER_FAULTS.items()
+    ),
+    *(
+        Scenario(
+            f"LIVE increase{name}",
+            _begins(_followed(OPENS, 1), fault),
+            _followed(INCREASES, 2),
+            INCREASES,
+            INCREASED_ONCE,
+        )
+        for name, fault in FAULTS.items()
     ),
     Scenario(
         "LIVE close half",

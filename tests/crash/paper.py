@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from tests.crash.acting import Scenario, Stage, changes, closes, moves_margin, nothing, opens, work
+from tests.crash.acting import Scenario, Stage, changes, closes, increases, moves_margin, nothing, opens, work
 from trading import guardian
 from trading.models import LedgerTransaction, Order, PaperExecution, Position, Trader
 from trading.models.traders import BufferAction
@@ -57,6 +57,12 @@ def _has_stops_once(stage: Stage) -> None:
     assert position.events.filter(kind="stops_changed").count() == 1
 
 
+def _is_increased_once(stage: Stage) -> None:
+    position = _position(stage)
+    assert (position.status, position.collateral_usd, position.leverage) == ("open", Decimal(150), Decimal(8)), position
+    assert (executions(stage, "open"), executions(stage, "increase")) == (1, 1)
+
+
 def _has_margin_once(stage: Stage) -> None:
     position = _position(stage)
     booked = LedgerTransaction.objects.filter(kind="margin", entries__trader=stage.trader).distinct().count()
@@ -80,8 +86,10 @@ WITH_BOTH = opens("/long ETH 100 10x sl=2900 tp=3300")
 ADDS, TAKES = moves_margin("/margin ETH +50"), moves_margin("/margin ETH -20")
 CLOSES, CLOSES_HALF = closes("/close ETH"), closes("/close ETH 50%")
 STOPS = "/sl ETH 2950"
+INCREASES = increases("/increase ETH 50 4x")
 SCENARIOS = (
     Scenario("open", nothing, WITH_BOTH, WITH_BOTH, _is_open_once),
+    Scenario("increase", OPENS, INCREASES, INCREASES, _is_increased_once),
     Scenario("close", OPENS, CLOSES, CLOSES, _is_closed_once("closed")),
     Scenario("close half", OPENS, CLOSES_HALF, CLOSES_HALF, _is_half_closed_once),
     Scenario("stop", opens("/long ETH 100 10x sl=2990"), _cross, _cross, _is_closed_once("closed"), price="2985"),

@@ -16,6 +16,7 @@ from trading.venues.avantis import messages
 from trading.venues.avantis.messages import (
     CloseTerms,
     Domain,
+    IncreaseTerms,
     MarketTerms,
     MessageDiffers,
     NotExact,
@@ -70,8 +71,19 @@ STOPS = StopTerms(
     deadline_ms=1_790_000_000_123,
     nonce=2**255 + 1,
 )
-BOTH = pytest.mark.parametrize("terms", [OPEN, CLOSE, replace(OPEN, is_upside=True)])
-EACH = pytest.mark.parametrize("terms", [OPEN, CLOSE, replace(OPEN, is_upside=True), STOPS])
+INCREASE = IncreaseTerms(
+    trader=TRADER,
+    pair_index=0,
+    index=3,
+    collateral=50_000_001,
+    leverage=100_000_000_000,
+    price=30_000_000_000_001,
+    slippage_percent=1_100_000_000,
+    deadline_ms=1_790_000_000_123,
+    nonce=2**256 - 3,
+)
+BOTH = pytest.mark.parametrize("terms", [OPEN, CLOSE, replace(OPEN, is_upside=True), INCREASE])
+EACH = pytest.mark.parametrize("terms", [OPEN, CLOSE, replace(OPEN, is_upside=True), INCREASE, STOPS])
 
 
 def changed(value: Any) -> Any:
@@ -91,7 +103,12 @@ def names(terms: Terms) -> list[str]:
 
 @pytest.mark.parametrize(
     ("terms", "name"),
-    [(terms, name) for terms in (OPEN, CLOSE, STOPS) for name in names(terms) if (terms, name) != (CLOSE, "is_upside")],
+    [
+        (terms, name)
+        for terms in (OPEN, CLOSE, INCREASE, STOPS)
+        for name in names(terms)
+        if (terms, name) != (CLOSE, "is_upside")
+    ],
 )
 def test_a_message_that_differs_in_one_term_is_found(terms: Terms, name: str) -> None:
     other = replace(terms, **{name: changed(getattr(terms, name))})

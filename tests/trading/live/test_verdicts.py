@@ -1,5 +1,6 @@
 """What events and answers prove about an intent, whatever their order and number. Pure."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,11 +18,20 @@ from trading.venues.avantis.verdicts import (
     UnderWay,
     Verdict,
     judge,
+    price_of,
 )
 
 TRADER = "0x" + "a1" * 20
 OPENING = Expected(TRADER, 0, True, collateral=100_000_000, leverage=100_000_000_000, price=30_000_000_000_000)
 CLOSING = Expected(TRADER, 0, True, 99_550_000, 100_000_000_000, 30_000_000_000_000, index=2, opened_at_s=1_790_000_000)
+
+INCREASE = replace(
+    CLOSING,
+    collateral=50_000_000,
+    price=30_000_000_000_000,
+    held_collateral=99_550_000,
+    held_leverage=100_000_000_000,
+)
 
 
 def fill(**changes: Any) -> dict[str, Any]:
@@ -132,6 +142,55 @@ def test_two_different_fills_of_one_order_are_counted() -> None:
     verdict = judge([ONE, Submission("two")], twice, OPENING)
     assert isinstance(verdict, Executed)
     assert verdict.others == 1
+
+
+def increase(**changes: Any) -> dict[str, Any]:
+    """What the venue tells of the increase: the whole trade, without a price where that is None."""
+    told_of = fill(**{"initialPosToken": "149325000", "leverage": "100150000000", **changes})
+    coins = changes.get("coinExposureAdded", "1666500000")  # 500 USDC at 3000.3
+    return {**{name: value for name, value in told_of.items() if value is not None}, "coinExposureAdded": coins}
+
+
+@pytest.mark.parametrize(
+    ("changes", "differing"),
+    [
+        ({}, None),
+        ({"price": None}, None),
+        ({"price": None, "coinExposureAdded": None}, "unreadable"),
+        ({"price": None, "coinExposureAdded": "0"}, "unreadable"),
+        ({"price": None, "coinExposureAdded": "16665"}, "price"),
+        ({"initialPosToken": "149550000", "leverage": "100000000000"}, None),
+        ({"initialPosToken": "149550001"}, "collateral"),
+        ({"initialPosToken": "0"}, "collateral"),
+        ({"initialPosToken": None}, "collateral"),
+        ({"leverage": "100160000000"}, "notional"),
+        ({"leverage": None}, "notional"),
+        ({"initialPosToken": "99550000", "leverage": "100000000000"}, None),  # a closing took as much meanwhile
+        ({"coinExposureAdded": "1690000000"}, "coins"),
+        ({"index": "3"}, "trade"),
+        ({"timestamp": "1790000001"}, "trade"),
+        ({"buy": False}, "side"),
+        ({"pairIndex": "1"}, "pair"),
+        ({"trader": "0x" + "0" * 40}, "trader"),
+        ({"price": "60000000000000"}, "price"),
+        ({"price": "-1"}, "unreadable"),
+    ],
+    ids=repr,
+)
+def test_an_increase_is_of_its_own_trade_and_no_more_than_was_ordered(
+    changes: dict[str, Any], differing: str | None
+) -> None:
+    verdict = judge([ONE], [told("PositionSizeIncreased", increase(**changes))], INCREASE)
+    if differing is None:
+        assert isinstance(verdict, Executed)
+    else:
+        assert isinstance(verdict, Disputed)
+        assert differing in verdict.differences
+
+
+def test_the_price_of_an_increase_follows_from_its_coins_where_none_is_told() -> None:
+    assert price_of(INCREASE, increase(price=None)) == pytest.approx(30_003_000_000_000, rel=1e-4)
+    assert price_of(INCREASE, {"coinExposureAdded": "1"}) is None
 
 
 KINDS = ("MarketOrderAccepted", "AttemptFailed", "MarketOrderInitiated", "MarketOrderCanceled", "Error", "Unheard")
