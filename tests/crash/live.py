@@ -22,6 +22,7 @@ from tests.crash.acting import (
     increases,
     moves_margin,
     opens,
+    set_price,
     types,
     work,
 )
@@ -82,6 +83,7 @@ def _begins(opening: Callable[[Stage], None] | None = None, fault: Fault | None 
     def begin(stage: Stage) -> None:
         _connect(stage)
         if opening:
+            set_price("3000")  # connecting may have taken longer than a price is fresh
             opening(stage)
         if fault:
             venue("POST", "faults", **{"service": "batched-market", "count": 1, **fault})
