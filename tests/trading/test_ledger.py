@@ -100,7 +100,8 @@ OPENINGS = st.tuples(
 CLOSINGS = st.tuples(st.just("close"), st.sampled_from(["0.25", "0.333333", "0.5", "1"]))
 PRICES = st.tuples(st.just("price"), st.sampled_from(["2000", "2700", "2950.123", "3000", "3050.5", "4000"]))
 WATCHES = st.tuples(st.just("watch"))
-STEPS = st.lists(st.one_of(OPENINGS, CLOSINGS, PRICES, WATCHES), min_size=3, max_size=12)
+INCREASES = st.tuples(st.just("increase"), st.sampled_from(["50", "99.999999"]), st.sampled_from(["2x", "33.33x", ""]))
+STEPS = st.lists(st.one_of(OPENINGS, INCREASES, CLOSINGS, PRICES, WATCHES), min_size=3, max_size=12)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -118,13 +119,21 @@ def test_after_any_sequence_of_trades_the_books_balance(
     assert account is None or account.free_balance_usd >= 0
 
 
+def _say(person: Person, text: str) -> None:
+    person.types(text)
+    drafted = person.orders[-1]
+    if drafted.state == "DRAFT":
+        person.taps(f"confirm:{drafted.pk}")
+
+
 def _do(person: Person, price: SetPrice, step: tuple[str, ...]) -> None:
     match step:
         case ("open", side, collateral, leverage):
-            person.types(f"/{side} ETH {collateral} {leverage}")
-            drafted = person.orders[-1]
-            if drafted.state == "DRAFT":
-                person.taps(f"confirm:{drafted.pk}")
+            _say(person, f"/{side} ETH {collateral} {leverage}")
+        case ("increase", collateral, leverage):
+            held = Position.objects.filter(trader__telegram_id=person.id, status="open").last()
+            if held is not None:
+                _say(person, f"/increase #{held.pk} {collateral} {leverage}")
         case ("close", share):
             for position in Position.objects.filter(trader__telegram_id=person.id, status="open"):
                 try:
