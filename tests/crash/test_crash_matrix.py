@@ -13,7 +13,7 @@ from tests.crash.drills import DRILLS, cells
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SHARE = 30
-SHORT = ("open", "stop", "LIVE open", "LIVE open, accept lost", "LIVE close")
+SHORT = ("open", "stop", "LIVE open", "LIVE open, accept lost", "LIVE close", "LIVE stops, answer lost")
 LIMIT_S = 300
 
 pytestmark = [pytest.mark.processes, pytest.mark.crash, pytest.mark.timeout(LIMIT_S + 10)]

@@ -6,8 +6,9 @@ from decimal import ROUND_FLOOR, Decimal
 from html import escape
 from typing import Any
 
-from trading.models import Attempt, Fill, Receipt, ShadowFill
+from trading.models import Attempt, Fill, Order, Receipt, ShadowFill
 from trading.models.orders import CHANGES
+from trading.order_state import OrderState
 from trading.selectors import OrderChain
 from trading.telegram import change_cards, messages
 from vanta.money import format_number, format_percent, format_price, format_usd
@@ -116,9 +117,7 @@ def why(chain: OrderChain) -> str:
             *_shadow(fill),
             *_on_chain(fill),
         ]
-    if order.kind in CHANGES:
-        told = change_cards.lines(order)[1:] if order.state == "FILLED" else change_cards.wish(order)
-        lines += ["", f"<b>{'Changed' if order.state == 'FILLED' else 'Wanted'}</b>", *told]
+    lines += _changed(order)
     lines += _checks(order.decision)
     sent = [row for row in chain.messages if row.telegram_message_id]
     if sent:
@@ -129,6 +128,14 @@ def why(chain: OrderChain) -> str:
 def _attempt(attempt: Attempt) -> str:
     """What was sent: the order's message, or the one that makes it unusable."""
     return f"attempt {attempt.number}" + (" to make it unusable" if Attempt.VOID in attempt.detail else "")
+
+
+def _changed(order: Order) -> list[str]:
+    """What an order wished to change of its position, and in the end has changed."""
+    if order.kind in CHANGES and order.state == OrderState.FILLED:
+        return ["", "<b>Changed</b>", *change_cards.lines(order)[1:]]
+    wish = change_cards.wish(order)
+    return ["", "<b>Wanted</b>", *wish] if wish else []
 
 
 def _answer(attempt: Attempt) -> str:
