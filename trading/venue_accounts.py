@@ -29,6 +29,7 @@ from vanta.money import ZERO
 log = structlog.get_logger(__name__)
 TradeName = tuple[int, int, int]  # pair, index, opened at
 BEHIND = dt.timedelta(minutes=2)  # that the venue may be, with a trade that was closed
+SAME_SIZE = Decimal("0.001")  # as a share of the notional
 BELIEVED_AFTER = dt.timedelta(minutes=5)  # of a trade's absence that nothing explains
 
 
@@ -112,7 +113,11 @@ def _bring_together(trader: Trader, told: Told) -> None:
     """Closings, openings, margin and triggers, then whatever the balance still differs by."""
     account, _ = Account.objects.get_or_create(trader=trader, mode=Mode.LIVE)
     held = {_name(position): position for position in _open(trader)}
-    smaller = [position for position in held.values() if _taken(position, told.trades) > ZERO]
+    smaller = [
+        position
+        for position in held.values()
+        if _taken(position, told.trades) > ZERO and not _is_as_large(position, told.trades.get(_name(position)))
+    ]
     for position in smaller:
         if _is_another(position, told.trades.get(_name(position))):
             raise BooksDisputed(position_id=position.pk)
@@ -174,7 +179,7 @@ def _reopen(position: Position, trade: VenueTrade) -> None:
     if _is_another(position, trade):
         raise BooksDisputed(position_id=position.pk)
     position.status, position.closed_at, position.ended_by = Position.Status.OPEN, None, ""
-    _add_margin(position, trade.collateral_usd)
+    _move_margin(position, trade.collateral_usd)
     position.save(update_fields=["status", "closed_at", "ended_by", "collateral_usd"])
     alarms.raise_alarm(alarms.Kind.BOOKS, f"position {position.pk}", "closed in our books, open at the venue")
     _follow(position, trade)
@@ -183,9 +188,9 @@ def _reopen(position: Position, trade: VenueTrade) -> None:
 def _follow(position: Position, trade: VenueTrade) -> None:
     """Take over what changed in an open trade without an order: margin, triggers, costs, liquidation price."""
     position.refresh_from_db()
-    added = trade.collateral_usd - position.collateral_usd
-    if added > ZERO:
-        _add_margin(position, added)
+    moved = trade.collateral_usd - position.collateral_usd
+    if moved:
+        _move_margin(position, moved)
     position.leverage, position.entry_price = trade.leverage, trade.entry_price
     position.liquidation_price = trade.liquidation_price or position.liquidation_price
     position.stop_loss, position.accrued_usd, position.accrued_until = trade.stop_loss, trade.accrued_usd, clock.now()
@@ -194,16 +199,16 @@ def _follow(position: Position, trade: VenueTrade) -> None:
     position.save()
 
 
-def _add_margin(position: Position, added_usd: Decimal) -> None:
-    """Book it; the row is the caller's to save."""
+def _move_margin(position: Position, moved_usd: Decimal) -> None:
+    """Book margin that came in, or went out where negative; the row is the caller's to save."""
     event = PositionEvent.objects.create(
         position=position,
-        kind=PositionEvent.Kind.MARGIN_ADDED,
-        detail={"amount_usd": str(added_usd), "where": "venue"},
+        kind=PositionEvent.Kind.MARGIN_ADDED if moved_usd > ZERO else PositionEvent.Kind.MARGIN_TAKEN,
+        detail={"amount_usd": str(moved_usd), "where": "venue"},
         trace_id=tracing.current_trace_id(),
     )
-    position.collateral_usd += added_usd
-    bookkeeping.book_margin(position, added_usd, reference=f"margin:{event.pk}")
+    position.collateral_usd += moved_usd
+    bookkeeping.book_margin(position, moved_usd, reference=f"margin:{event.pk}")
 
 
 def _book_difference(trader: Trader, difference_usd: Decimal) -> None:
@@ -250,6 +255,14 @@ def _name(position: Position) -> TradeName:
 
 def _by_name(trades: Sequence[VenueTrade]) -> dict[TradeName, VenueTrade]:
     return {(trade.pair_index, trade.index, trade.opened_at_s): trade for trade in trades}
+
+
+def _is_as_large(position: Position, trade: VenueTrade | None) -> bool:
+    """Whether a trade with less collateral is as large as before: margin was withdrawn then, nothing closed."""
+    if trade is None or trade.leverage == position.leverage:
+        return False
+    size = trade.collateral_usd * trade.leverage
+    return abs(size - position.notional_usd) <= position.notional_usd * SAME_SIZE
 
 
 def _taken(position: Position, trades: dict[TradeName, VenueTrade]) -> Decimal:
