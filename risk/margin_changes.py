@@ -166,6 +166,19 @@ def _books(case: MarginCase) -> CheckResult | None:
     return None if live is None else CheckResult("books_disputed", not live.is_disputed)
 
 
+def _chain(case: MarginCase) -> CheckResult | None:
+    live = case.account.live
+    return None if live is None else CheckResult("chain_disagrees", not live.is_chain_disputed)
+
+
+def _allowance(case: MarginCase) -> CheckResult | None:
+    """What the wallet lets the venue take covers the addition, and what is under way."""
+    live = case.account.live
+    if live is None or live.allowance_usd is None:
+        return None
+    return at_most("allowance", case.amount_usd + case.account.reserved_usd, live.allowance_usd)
+
+
 def _balance(case: MarginCase) -> CheckResult:
     return at_most("margin", case.amount_usd, case.account.available_usd)
 
@@ -253,10 +266,11 @@ ADDITION: tuple[Rule, ...] = (
     _nothing_under_way,
     _least_leverage,
     _balance,
+    _allowance,
     _raised_daily_loss,
 )
 WITHDRAWAL: tuple[Rule, ...] = (
-    *(_active, _open_market, _nothing_under_way, _nothing_unresolved, _delegate, _books),
+    *(_active, _open_market, _nothing_under_way, _nothing_unresolved, _delegate, _books, _chain),
     *(_price, _price_age, _price_uncertainty, _most_leverage),
     *(_account_risk, _daily_loss, _daily_loss_lock, _buffer, _stop_first),
 )

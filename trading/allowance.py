@@ -6,12 +6,14 @@ from django.db.models import F, Sum
 
 from trading.models import Delegate, Fill, Order
 from trading.models.delegates import UNLIMITED_USD
+from trading.models.orders import OPENINGS, K
 from trading.models.traders import Mode
+from trading.order_state import OrderState
 from vanta.money import ZERO
 
 
 def allowance_left(delegate: Delegate) -> Decimal | None:
-    """The lower of what venue and chain said, less what was opened since; what pending openings will take is in it.
+    """The lower of what venue and chain said, less what was put in since; what pending openings will take is in it.
 
     None where it was never read.
     """
@@ -25,8 +27,16 @@ def allowance_left(delegate: Delegate) -> Decimal | None:
     opened = Fill.objects.filter(
         order__trader=delegate.trader_id,
         order__mode=Mode.LIVE,
-        order__kind=Order.Kind.OPEN,
+        order__kind__in=OPENINGS,
         order__ended_at__gt=delegate.funds_read_at,
     )
     taken = opened.aggregate(taken=Sum(F("collateral_usd") + F("fee_usd")))["taken"] or ZERO
+    added = Order.objects.filter(
+        trader=delegate.trader_id,
+        mode=Mode.LIVE,
+        kind=K.ADD_MARGIN,
+        state=OrderState.FILLED,
+        ended_at__gt=delegate.funds_read_at,
+    )
+    taken += added.aggregate(taken=Sum("collateral_usd"))["taken"] or ZERO
     return max(allowed - taken, ZERO)

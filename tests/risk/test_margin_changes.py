@@ -18,6 +18,16 @@ from tests.risk.cases import ETH, LIMITS, NOW_MS, mark
 D = Decimal
 LONG = OpenPosition(Side.LONG, D(3000), D(100), D(1000))
 SHORT = replace(LONG, side=Side.SHORT)
+LIVE_TERMS = LiveTerms(
+    is_switched_on=False,
+    is_confirmed=False,
+    is_disputed=False,
+    is_refused=False,
+    is_chain_disputed=False,
+    allowance_usd=None,
+    delegate_hours_left=D(1),
+    max_notional_usd=D(0),
+)
 
 
 def case(amount: Any, **changes: Any) -> MarginCase:
@@ -83,13 +93,24 @@ def test_an_addition(amount: str, changes: dict[str, Any], codes: tuple[str, ...
 
 
 @pytest.mark.parametrize(
-    ("terms", "code"), [({"delegate_hours_left": None}, "no_delegate"), ({"is_disputed": True}, "books_disputed")]
+    ("terms", "code"),
+    [
+        ({"delegate_hours_left": None}, "no_delegate"),
+        ({"is_disputed": True}, "books_disputed"),
+        ({"is_chain_disputed": True}, "chain_disagrees"),
+    ],
 )
 def test_with_real_money_the_wallets_permission_and_the_books_are_asked_about(terms: dict[str, Any], code: str) -> None:
-    usual = LiveTerms(False, False, False, False, D(1), D(0))  # neither switch nor second tap: it follows the position
+    usual = LIVE_TERMS  # neither switch nor second tap: it follows the position
     account = replace(case(-50).account, live=replace(usual, **terms))
     assert evaluate_withdrawal(case(-50, account=replace(account, live=usual))).approved
     assert evaluate_withdrawal(case(-50, account=account)).codes == (code,)
+
+
+@pytest.mark.parametrize(("allowed", "codes"), [("50", ()), ("49.999999", ("allowance",))])
+def test_an_addition_is_no_more_than_the_wallet_lets_the_venue_take(allowed: str, codes: tuple[str, ...]) -> None:
+    account = replace(case(50).account, live=replace(LIVE_TERMS, allowance_usd=D(allowed)))
+    assert evaluate_addition(case(50, account=account)).codes == codes
 
 
 amounts = st.decimals(min_value="0.000001", max_value="20000", places=6)

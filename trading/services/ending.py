@@ -30,6 +30,10 @@ from vanta import audit, clock
 from vanta.money import quantize_usdc
 
 SHOWN_ROWS = 10
+BY_HAND = (
+    Order.Kind.OPEN,
+    Order.Kind.CLOSE,
+)  # the others change a trade that is there, which account reconciliation reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ def look(order_id: int) -> Known:
         raise EndRefused("not_live", order_id=order_id)
     if order.state != OrderState.UNKNOWN:
         raise EndRefused("not_unknown", order_id=order_id)
+    if order.kind not in BY_HAND:
+        raise EndRefused("not_by_hand", order_id=order_id)
     intent = Intent.objects.get(order=order)
     if clock.now().timestamp() <= intent.deadline.timestamp() + MARGIN_S:
         raise EndRefused("not_over", order_id=order_id)

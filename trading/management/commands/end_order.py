@@ -21,6 +21,7 @@ from vanta import clock
 WORDS = {
     "no_such_order": "There is no such order.",
     "not_live": "It is a DRY order: the paper venue's journal says what became of it, and reconciliation finds it.",
+    "not_by_hand": "It changes a position, which account reconciliation reads from the venue; it ends by its nonce.",
     "not_unknown": "It is not UNKNOWN: only an order whose fate nobody knows is ended by hand.",
     "not_over": "Its deadline and the margin after it are not over: it may still be executed.",
     "no_evidence": "Say how you know it (--evidence), and why it is not waited for any longer (--reason).",
