@@ -272,5 +272,6 @@ def test_everything_of_it_is_told_by_why(ada: Person, eth: Market) -> None:
     assert "<b>Wanted</b>\nStop  2,850.00  (now 2,900.00)" in words(ada.types(f"/why {order.pk}"))
     held(position)
     told = words(ada.types(f"/why {order.pk}"))
-    assert "<b>Changed</b>\nStop  <b>2,850.00</b>  (was 2,900.00)" in told
+    assert "Stop and take-profit set" in told
+    assert "Stop  <b>2,850.00</b>  (was 2,900.00)" in told
     assert "worst loss" in told

@@ -133,7 +133,7 @@ def _attempt(attempt: Attempt) -> str:
 def _changed(order: Order) -> list[str]:
     """What an order wished to change of its position, and in the end has changed."""
     if order.kind in CHANGES and order.state == OrderState.FILLED:
-        return ["", "<b>Changed</b>", *change_cards.lines(order)[1:]]
+        return ["", *change_cards.lines(order)]
     wish = change_cards.wish(order)
     return ["", "<b>Wanted</b>", *wish] if wish else []
 

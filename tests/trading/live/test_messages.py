@@ -14,21 +14,16 @@ from veranta_sdk.types import IntentPayload
 
 from trading.venues.avantis import messages
 from trading.venues.avantis.messages import (
-    CloseTerms,
     Domain,
-    IncreaseTerms,
-    MarketTerms,
     MessageDiffers,
     NotExact,
-    OpenTerms,
-    StopTerms,
-    Terms,
     WrongKey,
     build,
     differences,
     sign,
     units,
 )
+from trading.venues.avantis.terms import CloseTerms, IncreaseTerms, MarketTerms, OpenTerms, StopTerms, Terms
 from vanta.sandbox.veranta.addresses import CHAIN_ID, TRADING_ROUTER
 from vanta.sandbox.veranta.intents import read_intent, read_market_intent
 

@@ -6,8 +6,6 @@ digest are held against what the order says, written down here a second time. No
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import IntEnum
-from typing import Any
 
 from eth_account import Account
 from veranta_sdk.execution.local_intents import LocalIntentBuilder
@@ -16,20 +14,10 @@ from veranta_sdk.types import IntentPayload
 
 from trading.errors import TradingError
 from trading.venues.avantis import structs
+from trading.venues.avantis.terms import MARKET, MARKET_UPSIDE, IncreaseTerms, OpenTerms, StopTerms, Terms, message_of
 
 USDC = 10**6
 TICKS = 10**10  # of prices, leverage and percentages on the wire
-_MARKET, _MARKET_UPSIDE = 0, 3  # an opening's `_type`
-
-
-class OrderType(IntEnum):
-    """What the batched-market service calls the kinds of orders."""
-
-    OPEN = 0
-    CLOSE = 1
-    OPEN_UPSIDE = 6
-    CLOSE_UPSIDE = 7
-    INCREASE = 9  # of Upside positions too
 
 
 class MessageDiffers(TradingError):
@@ -60,83 +48,6 @@ class Domain:
 
     chain_id: int
     trading_router: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTerms:
-    """An opening in the wire's units: USDC 1e6; price, leverage and percent 1e10; 0 is no trigger."""
-
-    trader: str
-    pair_index: int
-    is_long: bool
-    is_upside: bool
-    collateral: int
-    leverage: int
-    price: int
-    slippage_percent: int
-    take_profit: int
-    stop_loss: int
-    deadline_ms: int
-    nonce: int
-
-    @property
-    def order_type(self) -> OrderType:
-        return OrderType.OPEN_UPSIDE if self.is_upside else OrderType.OPEN
-
-
-@dataclass(frozen=True, slots=True)
-class CloseTerms:
-    """A closing, in whole or in part, of the one trade that `index` and `opened_at_s` name."""
-
-    trader: str
-    pair_index: int
-    is_upside: bool
-    index: int
-    opened_at_s: int
-    collateral: int
-    price: int
-    deadline_ms: int
-    nonce: int
-
-    @property
-    def order_type(self) -> OrderType:
-        return OrderType.CLOSE_UPSIDE if self.is_upside else OrderType.CLOSE
-
-
-@dataclass(frozen=True, slots=True)
-class StopTerms:
-    """Both levels of the trade at `index`; 0 is none. The venue's message does not say which trade that is."""
-
-    trader: str
-    pair_index: int
-    index: int
-    take_profit: int
-    stop_loss: int
-    deadline_ms: int
-    nonce: int
-
-
-@dataclass(frozen=True, slots=True)
-class IncreaseTerms:
-    """More of the trade at `index`. The message does not say which of the trades that were ever there it means."""
-
-    trader: str
-    pair_index: int
-    index: int
-    collateral: int
-    leverage: int
-    price: int
-    slippage_percent: int
-    deadline_ms: int
-    nonce: int
-
-    @property
-    def order_type(self) -> OrderType:
-        return OrderType.INCREASE
-
-
-MarketTerms = OpenTerms | CloseTerms | IncreaseTerms
-Terms = MarketTerms | StopTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +92,7 @@ def build(terms: Terms, domain: Domain) -> IntentPayload:
             collateral_usdc=Decimal(terms.collateral) / USDC,
             leverage=Decimal(terms.leverage) / TICKS,
             open_price=Decimal(terms.price) / TICKS,
-            order_type=_MARKET_UPSIDE if terms.is_upside else _MARKET,
+            order_type=MARKET_UPSIDE if terms.is_upside else MARKET,
             tp=Decimal(terms.take_profit) / TICKS,
             sl=Decimal(terms.stop_loss) / TICKS,
             slippage_percent=Decimal(terms.slippage_percent) / TICKS,
@@ -224,7 +135,7 @@ def build(terms: Terms, domain: Domain) -> IntentPayload:
 
 def differences(terms: Terms, domain: Domain, payload: IntentPayload) -> list[str]:
     """Names of all that is not as the order says; empty where the message may be signed. Pure."""
-    kind, wanted = _message(terms)
+    kind, wanted = message_of(terms)
     expected = structs.domain(domain.chain_id, domain.trading_router)
     found = [f"message.{name}" for name in structs.unlike(kind, wanted, payload.message)]
     found += [] if payload.primary_type == kind else ["primary_type"]
@@ -239,63 +150,3 @@ def _unlike_encoded(kind: str, wanted: structs.Message, encoded: str) -> list[st
         return [f"encoded.{name}" for name in structs.unlike(kind, wanted, structs.decoded(kind, encoded))]
     except ValueError:
         return ["encoded"]
-
-
-def _message(terms: Terms) -> tuple[str, dict[str, Any]]:
-    """The message as the order wants it: its kind and its content."""
-    if isinstance(terms, CloseTerms):
-        return structs.CLOSE, {
-            "_trader": terms.trader,
-            "_pairIndex": terms.pair_index,
-            "_index": terms.index,
-            "_openTimestamp": terms.opened_at_s,
-            "_amount": terms.collateral,
-            "_wantedPrice": terms.price,
-            "_deadline": terms.deadline_ms,
-            "_nonce": terms.nonce,
-        }
-    if isinstance(terms, StopTerms):
-        return structs.STOPS, {
-            "trader": terms.trader,
-            "_pairIndex": terms.pair_index,
-            "_index": terms.index,
-            "_newTp": terms.take_profit,
-            "_newSl": terms.stop_loss,
-            "_deadline": terms.deadline_ms,
-            "_nonce": terms.nonce,
-        }
-    if isinstance(terms, IncreaseTerms):
-        added = {
-            "trader": terms.trader,
-            "pairIndex": terms.pair_index,
-            "index": terms.index,
-            "openPrice": terms.price,
-            "initialPosToken": terms.collateral,
-            "leverage": terms.leverage,
-        }
-        return structs.INCREASE, {
-            "_updateInfo": added,
-            "_slippageP": terms.slippage_percent,
-            "_deadline": terms.deadline_ms,
-            "_nonce": terms.nonce,
-        }
-    trade = {
-        "trader": terms.trader,
-        "pairIndex": terms.pair_index,
-        "index": 0,
-        "initialPosToken": 0,
-        "positionSizeUSDC": terms.collateral,
-        "openPrice": terms.price,
-        "buy": terms.is_long,
-        "leverage": terms.leverage,
-        "tp": terms.take_profit,
-        "sl": terms.stop_loss,
-        "timestamp": 0,
-    }
-    return structs.OPEN, {
-        "_t": trade,
-        "_type": _MARKET_UPSIDE if terms.is_upside else _MARKET,
-        "_slippageP": terms.slippage_percent,
-        "_deadline": terms.deadline_ms,
-        "_nonce": terms.nonce,
-    }

@@ -12,7 +12,8 @@ from risk.additions import LEVERAGE_QUANTUM
 from risk.margin import Side
 from trading.models import Order, Position
 from trading.venues.avantis.compute import close_pnl, liquidation_price
-from trading.venues.avantis.messages import TICKS, USDC, CloseTerms, IncreaseTerms, MarketTerms, OpenTerms, units
+from trading.venues.avantis.messages import TICKS, USDC, units
+from trading.venues.avantis.terms import CloseTerms, IncreaseTerms, MarketTerms, OpenTerms
 from trading.venues.avantis.verdicts import Expected, price_of, whole
 from trading.venues.base import CannotPrepare, Filled, Grown, Trade
 from vanta import clock

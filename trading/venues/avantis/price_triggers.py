@@ -15,9 +15,10 @@ from trading import alarms
 from trading.models import Attempt, Intent, Order
 from trading.venues.avantis import attempts, messages, orders, stop_effects
 from trading.venues.avantis.client import venue_client
-from trading.venues.avantis.messages import TICKS, StopTerms, units
+from trading.venues.avantis.messages import TICKS, units
 from trading.venues.avantis.routes import Signing
 from trading.venues.avantis.stop_effects import is_as_wanted
+from trading.venues.avantis.terms import StopTerms
 from trading.venues.avantis.trades import VenueTrade, read_trades
 from trading.venues.base import Accepted, CannotPrepare, Outcome, Prepared, Rejected, Unknown
 from vanta import clock
