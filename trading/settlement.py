@@ -68,7 +68,12 @@ def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     bookings = [Booking(order, outcome) for order in filled if isinstance(outcome := outcomes[order.pk], Filled)]
     if not bookings:
         return
-    _BOOKS[Order.Kind(filled[0].kind)](bookings)
+    if filled[0].kind == Order.Kind.OPEN:
+        bookkeeping.book_openings(bookings)
+    elif filled[0].kind == Order.Kind.INCREASE:
+        bookkeeping.book_increases(bookings)
+    else:
+        bookkeeping.book_closings(bookings)
     shadows.write(bookings)
     receipts.owe(bookings)
     outbox.owe_order_cards(filled)
@@ -146,11 +151,6 @@ def _keep_unknown(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> N
     outbox.owe_order_cards(transition_all(fresh, OrderState.UNKNOWN, details, next_check_at=due))
 
 
-_BOOKS: dict[Order.Kind, Callable[[Sequence[Booking]], None]] = {
-    Order.Kind.OPEN: bookkeeping.book_openings,
-    Order.Kind.INCREASE: bookkeeping.book_increases,
-    Order.Kind.CLOSE: bookkeeping.book_closings,
-}
 _SETTLERS: dict[type[Outcome], Callable[[Sequence[Order], Mapping[int, Outcome]], None]] = {
     Filled: _fill,
     Changed: _change,
