@@ -4,12 +4,14 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+from pytest_django import Settings
 
 from feeds.models import Market
 from tests.trading.conftest import SetPrice
 from tests.trading.increasing import again, approved, assert_agrees, ended, free
 from tests.trading.people import Person, words
 from tests.trading.pipeline import close, open_position
+from tests.trading.races import at_once
 from trading import (
     execution,
     guardian,
@@ -131,4 +133,28 @@ def test_a_late_answer_is_booked_from_the_journal_once(ada: Person, eth: Market)
     reconciliation.drain()
     reconciliation.drain()
     assert (again(position).collateral_usd, Fill.objects.filter(order=order).count()) == (D(150), 1)
+    assert_agrees()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_race_never_have_both_on_their_way(eth: Market, settings: Settings) -> None:
+    settings.PRICE_MAX_AGE_S = D(60)  # on a busy machine
+    people = [Person() for _ in range(6)]
+    positions = [open_position(person) for person in people]
+    for person in people:
+        approved(person)
+
+    def close_halves() -> None:
+        for person, position in zip(people, positions, strict=True):
+            close(person, position, D("0.5"))
+
+    at_once(close_halves, execution.drain, execution.drain)
+    execution.drain()
+    for position in positions:
+        lives = [
+            (events.get(to_state="SUBMITTING").pk, events.get(to_state="FILLED").pk)
+            for events in (order.events for order in Order.objects.filter(position=position).exclude(kind="open"))
+        ]
+        (_, first_ends), (second_begins, _) = sorted(lives)
+        assert first_ends < second_begins
     assert_agrees()
