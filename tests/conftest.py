@@ -25,7 +25,7 @@ from vanta.embedded.host import free_port
 services_key = pytest.StashKey[DevServices]()
 LONG = ("long", "crash", "browser", "processes")
 LONG_PROFILE = "long"  # pytest --hypothesis-profile=long: as many examples as minutes allow
-hypothesis.settings.register_profile(LONG_PROFILE, max_examples=300, print_blob=True)
+hypothesis.settings.register_profile(LONG_PROFILE, max_examples=150, print_blob=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

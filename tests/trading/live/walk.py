@@ -59,13 +59,13 @@ class Walk(RuleBasedStateMachine):
         self._travel = self._at(Walk.ahead_s)
         self.sandbox.control.delete("/control/faults")
         trading_state.change(TradingState.ACTIVE, **ACTOR)
-        self.reconnect()
+        self._reconnect("anew")
         self.set_price("ETH/USD", str(PRICE))
         self.live = LiveTrader(self.sandbox)
         set_limits(self.live.trader, **WIDE)
         self.known_breaches = set(invariants.breaches())
 
-    @initialize(begins_with=st.integers(0, 2), side=st.sampled_from(Side))
+    @initialize(begins_with=st.integers(1, 2), side=st.sampled_from(Side))
     def holds(self, begins_with: int, side: Side) -> None:
         """So many openings, of which the first is filled."""
         for _ in range(begins_with):
@@ -100,40 +100,30 @@ class Walk(RuleBasedStateMachine):
         except TradingError:
             return  # all of it is being closed already
 
-    @rule()
-    def looks(self) -> None:
-        look()
+    @rule(how=st.sampled_from(("once", "once", "twice at once", "on the accounts", "anew")))
+    def looks(self, how: str) -> None:
+        """One turn of the signing worker, of two, of the one that asks for accounts, or of one that has just begun."""
+        if how == "on the accounts":
+            venue_accounts.reconcile_all()
+        elif how == "twice at once":
+            at_once(look, look)
+        else:
+            self._reconnect(how)
+            look()
 
-    @rule()
-    def looks_twice_at_once(self) -> None:
-        at_once(look, look)
-
-    @rule()
-    def brings_accounts_together(self) -> None:
-        venue_accounts.reconcile_all()
-
-    @rule()
-    def dies_before_it_sends(self) -> None:
-        execution.claim(reductions_only=False, modes=LIVE)
-
-    @rule(keeps_answer=st.booleans())
-    def dies_when_it_has_sent(self, keeps_answer: bool) -> None:
+    @rule(when=st.sampled_from(("before it sends", "when it has sent", "when the answer is kept")))
+    def dies(self, when: str) -> None:
+        """A worker that has claimed what is due, and does not come to book it."""
         claimed = execution.claim(reductions_only=False, modes=LIVE)
-        if not claimed:
+        if not claimed or when == "before it sends":
             return
         intents = [order.intent for order in claimed]
-        if keeps_answer:
+        if when == "when the answer is kept":
             VENUES["LIVE"].submit(intents)
             return
         venue = "trading.venues.avantis.market_orders."
         with patch(venue + "_keep_first", side_effect=OSError), patch(venue + "_keep_answer"):
             VENUES["LIVE"].submit(intents)
-
-    @rule()
-    def reconnect(self) -> None:
-        """The signing worker begins anew."""
-        client.close_client()
-        identity.forget()
 
     @rule(broken=st.sampled_from(faults.EVERY), count=st.sampled_from((1, 1, 2, None)))
     def breaks(self, broken: faults.Fault, count: int | None) -> None:
@@ -153,20 +143,19 @@ class Walk(RuleBasedStateMachine):
     def trading_is(self, state: TradingState) -> None:
         trading_state.change(state, **ACTOR)
 
-    @rule(number=st.integers(0, 3), share=st.sampled_from(SHARES))
-    def is_closed_in_the_venues_own_app(self, number: int, share: Decimal) -> None:
+    @rule(
+        what=st.sampled_from(("close", "liquidate", "tp", "sl")),
+        number=st.integers(0, 3),
+        share=st.sampled_from(SHARES),
+    )
+    def ends_at_the_venue(self, what: str, number: int, share: Decimal) -> None:
+        """By its owner in the venue's own app, in part too, or by the venue; where there is no such trigger, not."""
         for trade in self._one_of_the_venues(number):
-            collateral = D(trade["collateral"]) / 10**6 * share
-            self._at_venue("close", number, collateral=str(collateral.quantize(D("0.000001"))))
-
-    @rule(number=st.integers(0, 3))
-    def is_liquidated(self, number: int) -> None:
-        self._at_venue("liquidate", number)
-
-    @rule(number=st.integers(0, 3), what=st.sampled_from(("tp", "sl")))
-    def is_triggered(self, number: int, what: str) -> None:
-        """Nothing happens where there is no such trigger."""
-        self._at_venue("trigger", number, what=what)
+            named = {"trader": self.live.wallet, "pairIndex": int(trade["pairIndex"]), "index": int(trade["index"])}
+            if what == "close":
+                named["collateral"] = str((D(trade["collateral"]) / 10**6 * share).quantize(D("0.000001")))
+            act = "trigger" if what in ("tp", "sl") else what
+            self.sandbox.post(f"/control/venue/{act}", **named, what=what)
 
     @invariant()
     def orders_are_as_the_journal_says(self) -> None:
@@ -246,15 +235,15 @@ class Walk(RuleBasedStateMachine):
         found: list[dict[str, Any]] = self.live.state["positions"]
         return found
 
+    def _reconnect(self, how: str) -> None:
+        if how == "anew":
+            client.close_client()
+            identity.forget()
+
     def _one_of_the_venues(self, number: int) -> list[dict[str, Any]]:
         """None or one of its open trades."""
         known = self.at_venue
         return [known[number % len(known)]] if known else []
-
-    def _at_venue(self, act: str, number: int, **terms: str) -> None:
-        for trade in self._one_of_the_venues(number):
-            named = {"trader": self.live.wallet, "pairIndex": int(trade["pairIndex"]), "index": int(trade["index"])}
-            self.sandbox.post(f"/control/venue/{act}", **named, **terms)
 
     def _journal(self) -> dict[str, list[dict[str, Any]]]:
         told: dict[str, list[dict[str, Any]]] = self.sandbox.get(
