@@ -26,7 +26,7 @@ from trading.models.orders import CHANGES, MARGIN, OPENINGS, REDUCES, K
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, PENDING, OrderState
 from trading.settlement import settle
-from trading.venues.base import CannotPrepare, Outcome, Unknown
+from trading.venues.base import CannotPrepare, NotYet, Outcome, Unknown
 from trading.venues.registry import VENUES
 from vanta import clock
 
@@ -85,6 +85,9 @@ def _claim_apart(order_id: int, *, is_live: bool) -> list[Order]:
         raise
     except CannotPrepare as error:
         _withdraw(order_id, error.reason)
+        return []
+    except NotYet as error:
+        log.info("order_waits", order_id=order_id, reason=str(error))
         return []
     except KeyUnavailable as error:
         alarms.raise_alarm(alarms.Kind.KEY, f"order {order_id}", str(error))

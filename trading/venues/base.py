@@ -135,6 +135,13 @@ class CannotPrepare(TradingError):
         self.reason = reason
 
 
+class NotYet(TradingError):
+    """There can be no message for this order at the moment: it is asked for again at the next look."""
+
+    code = "not_yet"
+    retryable = True
+
+
 class Venue(Protocol):
     """A place that executes orders, each intent once at most, however often it is submitted."""
 
@@ -143,7 +150,7 @@ class Venue(Protocol):
         ...
 
     def prepare(self, order: Order) -> Prepared:
-        """The exact message for this order; nothing leaves the process. Raises CannotPrepare."""
+        """The exact message for this order; nothing leaves the process. Raises CannotPrepare, NotYet."""
         ...
 
     def submit(self, intents: Sequence[Intent], *, start_by: float | None = None) -> dict[str, Outcome]:

@@ -17,7 +17,7 @@ from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading import execution, invariants, venue_accounts
 from trading.history import transition
-from trading.models import Attempt, Delegate, Order, Position, VenueAlarm
+from trading.models import Attempt, Delegate, Intent, Order, Position, VenueAlarm
 from trading.models.orders import K
 from trading.order_state import OrderState
 from trading.services import changing, decisions
@@ -247,10 +247,18 @@ def test_a_closing_does_not_wait_for_a_move_and_what_is_left_of_it_is_booked(liv
     assert invariants.breaches() == []
 
 
-def test_without_the_feeds_signed_price_nothing_is_signed(live: LiveTrader) -> None:
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_without_the_feeds_signed_price_an_order_waits_its_time_unsigned(live: LiveTrader, comes_back: bool) -> None:
     order = move(live, live.opened())
     price_updates._fetched.clear()
     fault(live.sandbox, "status", service="feed", status=500)
     look()
     order.refresh_from_db()
+    assert (order.state, Intent.objects.filter(order=order).exists()) == ("APPROVED", False)
+    if comes_back:
+        live.sandbox.control.delete("/control/faults")
+        assert settle(order).state == "FILLED"
+        return
+    with later(live.sandbox, 46):
+        settle(order)
     assert (order.state, order.reason, effects(live)) == ("CANCELED", "no_price_update", [])

@@ -1,10 +1,13 @@
 """Margin into and out of a trade at the venue: the router's call, and what it did, by the trade and by the wallet."""
 
+import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
 import structlog
+from django.conf import settings
 
+from trading.errors import TradingError
 from trading.models import Account, Intent, Order, Position
 from trading.models.orders import K
 from trading.models.traders import Mode
@@ -14,7 +17,7 @@ from trading.venues.avantis.client import VenueUnreachable
 from trading.venues.avantis.messages import USDC, units
 from trading.venues.avantis.passthrough import Consumed
 from trading.venues.avantis.trades import VenueTrade, trades_of, wallet_balance
-from trading.venues.base import CannotPrepare, Changed, Expired, Outcome, Rejected, Unknown
+from trading.venues.base import CannotPrepare, Changed, Expired, NotYet, Outcome, Rejected, Unknown
 from vanta import clock
 from vanta.money import ZERO
 
@@ -56,13 +59,13 @@ class MarginMove:
     """Implements `Action` for orders that add or withdraw margin."""
 
     def call(self, order: Order) -> Call:
-        """The router's call. Raises CannotPrepare, NotExact."""
+        """The router's call. Raises CannotPrepare, NotExact, NotYet."""
         position = order.position
         if position is None or position.venue_index is None:
             raise CannotPrepare("position_not_at_venue", order_id=order.pk)
         prices = price_updates.newest(order.market.pair_index)
         if prices is None:
-            raise CannotPrepare("no_price_update", order_id=order.pk)
+            raise _no_price(order)
         arguments = {
             "pairIndex": order.market.pair_index,
             "index": position.venue_index,
@@ -97,6 +100,14 @@ class MarginMove:
             liquidation_price=(trade.liquidation_price or None) if trade and is_shown else None,
             detail={"venue_event": "position" if is_shown else "wallet", "transaction_hash": consumed.transaction_hash},
         )
+
+
+def _no_price(order: Order) -> TradingError:
+    """The feed's answer is waited for as long as anybody expects the order to leave."""
+    waited = clock.now() - (order.decided_at or order.created_at)
+    if waited < dt.timedelta(seconds=settings.INTENT_VALID_S):
+        return NotYet(reason="no_price_update")
+    return CannotPrepare("no_price_update", order_id=order.pk)
 
 
 def _trade_of(position: Position, order: Order, wallet: str) -> VenueTrade | None:

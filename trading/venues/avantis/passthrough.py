@@ -53,7 +53,7 @@ class Action(Protocol):
     """What one kind of order is on this route."""
 
     def call(self, order: Order) -> Call:
-        """The router's call for an order. Raises CannotPrepare, NotExact."""
+        """The router's call for an order. Raises CannotPrepare, NotExact, NotYet."""
         ...
 
     def outcome(self, order: Order, intent: Intent, consumed: Consumed) -> Outcome:

@@ -10,7 +10,7 @@ from trading.venues.avantis.client import VenueUnreachable, venue_client
 from vanta import clock
 
 log = structlog.get_logger(__name__)
-FRESH_S = 2.0
+FRESH_S = 4.0
 LONGEST_HEX = 20_000
 
 
