@@ -106,9 +106,9 @@ class Passthrough:
     def ask(self, intents: Sequence[Intent]) -> None:
         """Store what the relayer says of every request that it has not finished with."""
         waiting = {a.tracking_id: a for a in Attempt.objects.filter(intent__in=intents) if a.tracking_id}
-        over = VenueEvent.objects.filter(intent__in=intents).values_list("tracking_id", flat=True)
+        over = set(VenueEvent.objects.filter(intent__in=intents).values_list("tracking_id", flat=True))
         names = {request_id: _event_id(attempt) for request_id, attempt in waiting.items()}
-        asked = [request_id for request_id, name in names.items() if name not in set(over)]
+        asked = [request_id for request_id, name in names.items() if name not in over]
         told = relayer.hear(asked) if asked else {}
         VenueEvent.objects.bulk_create(
             [
