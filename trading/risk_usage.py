@@ -10,6 +10,7 @@ from risk.rules import day
 from trading import risk_inputs
 from trading.limits import binding_of
 from trading.models import Trader
+from trading.models.orders import OPENINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ def risk_usage(trader: Trader, mode: str) -> RiskUsage:
     for position in held.positions:
         sizes[position.market.symbol] += position.notional_usd
     for order in held.pending:
+        if order.kind not in OPENINGS:
+            continue
         sizes[order.market.symbol] += order.collateral_usd * order.leverage
     return RiskUsage(
         mode=mode,

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from feeds.consensus import Exclusion, MarkPrice, NoConsensus
 from feeds.models import Market
@@ -21,8 +22,9 @@ from trading import increases, risk_inputs, valuation
 from trading.allowance import allowance_left
 from trading.keys.active import active_delegate
 from trading.models import Attempt, Delegate, Order, Receipt
-from trading.models.orders import CHANGES
+from trading.models.orders import CHANGES, K
 from trading.models.traders import Mode
+from trading.order_state import PENDING
 from trading.risk_inputs import Desk
 from vanta import clock
 
@@ -102,7 +104,15 @@ def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState, *
 def _obstacle(order: Order, desk: Desk) -> str:
     if not order.trader.is_active:
         return "trader_disabled"
-    return "position_closed" if desk.is_gone(order) else ""
+    if desk.is_gone(order):
+        return "position_closed"
+    return "order_under_way" if order.kind == K.INCREASE and _is_loosening(order) else ""
+
+
+def _is_loosening(order: Order) -> bool:
+    """Whether more is about to be at risk of the position than the increase is weighed with."""
+    loosening = Q(kind=K.TAKE_MARGIN) | Q(kind=K.STOPS, loosens=True)
+    return Order.objects.filter(loosening, position=order.position_id, state__in=PENDING).exists()
 
 
 def live_terms(order: Order, *, is_draft: bool) -> LiveTerms:

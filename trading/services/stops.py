@@ -78,13 +78,21 @@ def change_stops(
         take_profit=wanted.take_profit,
         loosens=stop_changes.loosens(case, change),
     )
-    if order.loosens and not position.trader.is_active:
-        placing.deny(order, ["trader_disabled"])
+    if order.loosens and (obstacle := _obstacle(position)):
+        placing.deny(order, [obstacle])
         return order
     changing.conclude(order, stop_changes.decide(case, change))
     if order.state == OrderState.DENIED:
         days.lock_if_reached(order)
     return order
+
+
+def _obstacle(position: Position) -> str:
+    """What keeps a stop from being loosened that no check knows of: the position is weighed as it is, without these."""
+    if not position.trader.is_active:
+        return "trader_disabled"
+    growing = Order.objects.filter(position=position, kind__in=[K.INCREASE, K.TAKE_MARGIN], state__in=PENDING)
+    return "order_under_way" if growing.exists() else ""
 
 
 def _stops(row: Order | Position) -> Stops:
