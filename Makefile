@@ -30,7 +30,7 @@ smoke: install ## start everything from the locked requirements alone, until it 
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && VANTA_STATE_DIR="$$state" $(BIN)/python manage.py up --until-ready
 
 test: install-dev install-evm ## the whole test suite, against real PostgreSQL, Redis and workers
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: install-dev ## lint, types, layers, Django's checks, migrations in step with the models
 	$(BIN)/ruff check .

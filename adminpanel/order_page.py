@@ -187,7 +187,7 @@ def _fills(fills: Sequence[Fill]) -> Table:
         "rollover and funding",
         "realised PnL",
         "on paper",
-        "on the chain",
+        "chain",
     ]
     return {"title": "Fills", "headers": headers, "rows": rows}
 

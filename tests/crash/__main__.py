@@ -79,7 +79,7 @@ def main() -> int:
         names = asked.scenarios or known[0]
         recorded = _play_all(lanes, [{"scenario": name} for name in names])
         kills = [cell for told in recorded for cell in _cells(told)]
-        cells = [*kills, *drills.cells(recorded)][asked.offset :: asked.share]
+        cells = [cell for group in (kills, *drills.by_drill(recorded)) for cell in group[asked.offset :: asked.share]]
         played = _play_all(lanes, cells)
     matrix = report.matrix(recorded, played, seconds=time.monotonic() - began)
     Path(asked.out).parent.mkdir(parents=True, exist_ok=True)

@@ -69,3 +69,9 @@ def cells(recorded: Sequence[Cell]) -> Iterator[Cell]:
             for step in sorted(around | set(range(number, len(labels), EVERY))):
                 cell = {"scenario": told["scenario"], "step": step, "label": labels[step], "when": "before"}
                 yield {**cell, "drill": name}
+
+
+def by_drill(recorded: Sequence[Cell]) -> list[list[Cell]]:
+    """The same, each drill's apart: whatever share is played, every drill has a part in it."""
+    known = list(cells(recorded))
+    return [[cell for cell in known if cell["drill"] == name] for name in DRILLS]

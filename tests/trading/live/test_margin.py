@@ -12,7 +12,7 @@ from pytest_django import Settings
 from risk import trading_state
 from risk.trading_state import TradingState
 from tests.trading.conftest import SetPrice
-from tests.trading.live.world import LIVE, LiveTrader, claimed, fault, later, look, settle
+from tests.trading.live.world import LIVE, LiveTrader, claimed, fault, later, look, make_due, settle
 from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading import execution, invariants, venue_accounts
@@ -166,6 +166,13 @@ def test_what_the_venue_reverts_is_rejected_once_it_can_never_be_executed(live: 
     assert_moved(live, order, [])
 
 
+def is_sent(order: Order) -> bool:
+    """Carry out what is due; an order waits until the feed has signed a price."""
+    make_due()
+    execution.drain(modes=LIVE)
+    return Attempt.objects.filter(intent__order=order).exclude(finished_at=None).exists()
+
+
 @pytest.mark.parametrize(
     ("kind", "state", "ends"),
     [
@@ -179,7 +186,7 @@ def test_what_a_stop_holds_back_is_not_sent_again_but_made_unusable(
 ) -> None:
     order = move(live, live.opened(), kind)
     fault(live.sandbox, "drop", service="blitz", when="before", count=1, match="/relays")
-    execution.drain(modes=LIVE)
+    wait_until(lambda: is_sent(order), 10, "it is sent")
     trading_state.change(state, actor="test", reason="a test")
     settle(order, within_s=30)
     assert order.state == ends
@@ -191,7 +198,7 @@ def test_what_a_stop_holds_back_is_not_sent_again_but_made_unusable(
 def test_what_a_revoked_delegate_has_signed_is_made_unusable_without_its_key(live: LiveTrader) -> None:
     order = move(live, live.opened())
     fault(live.sandbox, "drop", service="blitz", when="before", count=1, match="/relays")
-    execution.drain(modes=LIVE)
+    wait_until(lambda: is_sent(order), 10, "it is sent")
     live.delegate.end(Delegate.Status.REVOKED, "by_trader")
     live.delegate.save(update_fields=Delegate.ENDING)
     settle(order, within_s=30)
@@ -221,7 +228,7 @@ def test_a_worker_killed_between_claim_and_submission_leaves_what_is_sent_later(
 def test_two_at_once_have_nonces_of_their_own_and_wait_for_each_other_on_one_position(live: LiveTrader) -> None:
     first, second = live.opened(), live.opened()
     moves = [move(live, first, amount=10), move(live, second, amount=20), move(live, first, amount=30)]
-    execution.drain(modes=LIVE)
+    wait_until(lambda: is_sent(moves[1]), 10, "both are sent")
     assert [Order.objects.get(pk=order.pk).state for order in moves] == ["ACCEPTED", "ACCEPTED", "APPROVED"]
     for order in moves:
         assert settle(order).state == "FILLED"
@@ -234,7 +241,7 @@ def test_a_closing_does_not_wait_for_a_move_and_what_is_left_of_it_is_booked(liv
     position = live.opened()
     order = move(live, position, K.TAKE_MARGIN)
     fault(live.sandbox, "frozen", service="rpc")
-    execution.drain(modes=LIVE)
+    wait_until(lambda: is_sent(order), 10, "it is sent")
     wait_until(lambda: effects(live) == ["margin_withdraw"], 5, "it is executed")
     closing = settle(live.close(position))
     live.sandbox.control.delete("/control/faults")
