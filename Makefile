@@ -18,7 +18,7 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --universal --python-
 lock_hash = $(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())" $(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help run smoke test check bench soak crash-matrix walk lock shell clean install install-dev install-evm python
+.PHONY: help run smoke test check bench soak crash-matrix rare walk lock shell clean install install-dev install-evm python
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ smoke: install ## start everything from the locked requirements alone, until it 
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && VANTA_STATE_DIR="$$state" $(BIN)/python manage.py up --until-ready
 
 test: install-dev install-evm ## the whole test suite, against real PostgreSQL, Redis and workers
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install-dev ## lint, types, layers, Django's checks, migrations in step with the models
 	$(BIN)/ruff check .
@@ -49,6 +49,9 @@ soak: install-dev ## ten minutes of 112 markets: processor, memory, age of the p
 crash-matrix: install-dev ## kill an order's path at every write and network call, and drill it; then 500 LIVE orders in a storm; writes .bench/
 	$(BIN)/python -m tests.crash
 	$(BIN)/python -m tests.crash.storm
+
+rare: install-dev ## the cases that the test suite leaves out, because others of their kind show the same
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m rare
 
 walk: install-dev ## walk at random through commands, faults, deaths and time at the sandbox's venue, for minutes
 	$(BIN)/python -m pytest tests/trading/live/test_random_walk.py --hypothesis-profile=long --timeout=0

@@ -5,6 +5,7 @@ import re
 import statistics
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ def python_files(*folders: str) -> Iterator[Path]:
         yield from (path for path in sorted((CHECKOUT / folder).rglob("*.py")) if "migrations" not in path.parts)
 
 
+@cache
 def sources(*folders: str) -> list[Source]:
+    """Read and parsed once for all rules."""
     return [Source(path.relative_to(CHECKOUT).as_posix(), path.read_text()) for path in python_files(*folders)]
 
 

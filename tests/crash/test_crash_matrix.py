@@ -12,7 +12,7 @@ from tests.crash import report
 from tests.crash.drills import DRILLS, cells
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SHARE = 30
+SHARE = 50
 SHORT = ("open", "stop", "LIVE open", "LIVE open, accept lost", "LIVE close", "LIVE stops, answer lost")
 LIMIT_S = 300
 

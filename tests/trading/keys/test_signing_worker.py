@@ -38,7 +38,12 @@ def blitz(stack: Stack, kind: str, **details: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [("hang", {"seconds": 3, "when": "after"}), ("hang", {"seconds": 3}), ("drop", {"when": "after"})]
+    "fault",
+    [
+        ("hang", {"seconds": 3, "when": "after"}),
+        pytest.param(("hang", {"seconds": 3}), marks=pytest.mark.rare),
+        pytest.param(("drop", {"when": "after"}), marks=pytest.mark.rare),
+    ],
 )
 def test_a_worker_that_is_killed_while_it_submits_goes_on_with_the_same_bytes(
     stack: Stack, fault: tuple[str, dict[str, object]]
