@@ -113,6 +113,8 @@ def _ask(case: MarginCase, rules: tuple[Rule, ...]) -> tuple[CheckResult, ...]:
     sound = _is_an_amount(case)
     if not sound.passed:
         return (sound,)
+    if case.leverage is None:
+        return (CheckResult("all_of_the_margin", False, -case.amount_usd, case.position.collateral_usd),)
     return tuple(answer for rule in rules if (answer := rule(case)) is not None)
 
 
@@ -190,8 +192,7 @@ def _least_leverage(case: MarginCase) -> CheckResult:
 
 def _most_leverage(case: MarginCase) -> CheckResult:
     most = min(case.limits.max_leverage, case.market.max_leverage)
-    leverage = case.leverage
-    return CheckResult("leverage", False, limit=most) if leverage is None else at_most("leverage", leverage, most)
+    return at_most("leverage", case.leverage or ZERO, most)
 
 
 def _raised_daily_loss(case: MarginCase) -> CheckResult | None:

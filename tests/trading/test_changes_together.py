@@ -6,7 +6,7 @@ import pytest
 
 from feeds.models import Market
 from tests.trading.increasing import approved
-from tests.trading.people import Person
+from tests.trading.people import Person, words
 from tests.trading.pipeline import open_position
 from trading.models import Order, Position
 from trading.risk_inputs import account_snapshot, holdings
@@ -66,3 +66,12 @@ def test_what_changes_a_position_is_no_size_and_only_added_margin_is_reserved(ad
     margin(ada, position, 10)
     assert account_snapshot(holdings(ada.trader, "DRY"), eth).reserved_usd == 10
     assert risk_usage(ada.trader, "DRY").sizes == sizes
+
+
+def test_the_list_of_orders_says_of_each_what_it_wanted(ada: Person, eth: Market) -> None:
+    position = open_position(ada, "/long ETH 100 10x sl=2900")
+    stop(ada, position, 2950)
+    margin(ada, position, 10)
+    told = words(ada.types("/orders"))
+    for part in ("open long ETH 100.00 at 10x", "stops long ETH sl 2,950.00 tp none", "add margin long ETH 10.00"):
+        assert part in told

@@ -118,3 +118,10 @@ def test_amounts_have_a_sign(word: str, amount: Any) -> None:
 def test_what_is_no_amount_with_a_sign_is_a_mistake(word: str) -> None:
     with pytest.raises(Mistake):
         margin_commands.parse_move(word)
+
+
+def test_more_than_there_is_is_told_in_one_sentence_with_what_would_pass(ada: Person, eth: Market) -> None:
+    open_position(ada)
+    (told,) = words(ada.types("/margin ETH -500")).split("•")[1:]
+    assert told.splitlines()[0].strip() == "The position has 100.00 USDC of margin; not all of it can be withdrawn."
+    assert "At most" in told

@@ -54,6 +54,7 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "market_close_only": lambda _: "The venue only takes closings in this market.",
     "market_closed": lambda n: closed(n.get("detail", "")),
     "previous_order_unresolved": lambda _: "What became of your last order here is not known yet. Closing works.",
+    "all_of_the_margin": lambda n: f"The position has {_usd(n, 'limit')} of margin; not all of it can be withdrawn.",
     "order_under_way": lambda _: "Another order about this position is under way. Try again in a moment.",
     "price_unavailable": lambda n: _no_price_to_trust(str(n.get("detail", ""))),
     "price_stale": lambda n: f"The price is {n.get('measured')} s old; {n.get('limit')} s is the limit.",

@@ -5,12 +5,13 @@ from decimal import Decimal
 from html import escape
 
 from trading.models import Order, Trader
+from trading.models.orders import MARGIN, K
 from trading.order_state import OrderState
 from trading.selectors import Balance, SystemStatus
 from trading.telegram import messages
 from trading.telegram.cards import Payload, text
 from trading.telegram.menu import ADMIN_MENU, MENU
-from vanta.money import format_number, format_usd
+from vanta.money import format_number, format_price, format_usd
 
 _DOTS = {
     OrderState.FILLED: "✅",
@@ -84,14 +85,23 @@ def order_list(orders: Sequence[Order]) -> Payload:
     for order in orders:
         dot = _DOTS.get(OrderState(order.state), "⏳")
         name = escape(order.market.symbol.removesuffix("/USD"))
-        leverage = format_number(order.leverage.normalize())
         kind = order.kind.replace("_", " ")
         lines.append(
-            f"{dot} #{order.pk} {kind} {order.side} {name} {format_usd(order.collateral_usd)} at {leverage}x "
+            f"{dot} #{order.pk} {kind} {order.side} {name} {_wanted(order)} "
             f"· {order.state.replace('_', ' ').lower()} · {order.created_at:%d %b %H:%M:%S}"
         )
     lines += ["", f"<code>/why {orders[0].pk}</code> shows everything that happened to one."]
     return text("\n".join(lines))
+
+
+def _wanted(order: Order) -> str:
+    """`100.00 at 10x`; of stops the levels, of margin the amount."""
+    if order.kind == K.STOPS:
+        stop, profit = (format_price(level) if level else "none" for level in (order.stop_loss, order.take_profit))
+        return f"sl {stop} tp {profit}"
+    if order.kind in MARGIN:
+        return format_usd(order.collateral_usd)
+    return f"{format_usd(order.collateral_usd)} at {format_number(order.leverage.normalize())}x"
 
 
 def status(now: SystemStatus) -> str:

@@ -48,6 +48,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
     "delegate_expires_soon": ("hours left for the wallet's permission", _count, "≥"),
     "headroom": ("notional, room at the venue", format_usd, "≤"),
     "margin": ("collateral and fee", format_usd, "≤"),
+    "all_of_the_margin": ("withdrawn of the position's margin", format_usd, "<"),
     "allowance": ("USDC the wallet must allow", format_usd, "≤"),
     "account_risk": ("worst loss", format_usd, "≤"),
     "daily_loss": ("the day at its worst", format_usd, "≤"),
