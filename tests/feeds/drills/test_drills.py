@@ -23,7 +23,7 @@ from trading.services.orders import OpeningWish, Origin
 from vanta import clock, redis
 
 pytestmark = [pytest.mark.processes, pytest.mark.crash]
-FRESH_S = 3.0  # no mark is older than this while its primary source answers, on a machine with other work too
+FRESH_S = 2.0  # no mark is older than this while its primary source answers
 TAKES_OVER_WITHIN_S = 10
 BACK_WITHIN_S = 5
 
