@@ -9,13 +9,11 @@ import structlog
 from django.db import connection
 from psycopg2.extras import execute_values
 
-from trading import increases
+from trading import balances, increases, placements
 from trading.limits import bindings_of
-from trading.models import Account, Fill, LedgerEntry, LedgerTransaction, Order, Position, Trader
+from trading.models import Fill, LedgerEntry, LedgerTransaction, Order, Position, Trader
 from trading.models.loading import with_market
-from trading.models.traders import Mode
 from trading.venues.base import Filled
-from vanta import clock, tracing
 from vanta.money import ZERO
 
 A = LedgerEntry.Account
@@ -35,10 +33,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Booking:
-    """A fill that is to be booked for its order; `position` is what it opened or closes."""
+    """A fill that is to be booked for its order; `position` is what it opened or closes.
+
+    `escrow_usd` is what the venue held for it until now.
+    """
 
     order: Order
     filled: Filled
+    escrow_usd: Decimal = ZERO
     position: Position = field(init=False)
     left_usd: Decimal = field(init=False)
 
@@ -58,7 +60,8 @@ class Booking:
 
 
 def book_openings(bookings: Sequence[Booking]) -> None:
-    """Create the positions of filled openings and take collateral and fee from the free balances."""
+    """Create the positions of filled openings and take collateral and fee from the free balances, or what was held."""
+    escrows = placements.held_for([booking.order for booking in bookings])
     buffers = _buffers_of({booking.order.trader_id for booking in bookings})
     positions = Position.objects.bulk_create(
         [
@@ -86,6 +89,7 @@ def book_openings(bookings: Sequence[Booking]) -> None:
     for booking, position in zip(bookings, positions, strict=True):
         booking.order.position = booking.position = position
         booking.left_usd = position.collateral_usd
+        booking.escrow_usd = escrows.get(booking.order.pk, ZERO)
     _set_positions([booking.order for booking in bookings])
     _create_fills(bookings)
     _book(bookings, [_put_in(booking) for booking in bookings])
@@ -105,7 +109,9 @@ def book_increases(bookings: Sequence[Booking]) -> None:
 
 def _put_in(booking: Booking) -> tuple[K, dict[A, Decimal]]:
     collateral, fee = booking.collateral_usd, booking.filled.fee_usd
-    return K.OPEN, {A.FREE: -collateral - fee, A.COLLATERAL: collateral, A.FEES: fee}
+    escrow = booking.escrow_usd
+    free = escrow - collateral - fee
+    return K.OPEN, {A.FREE: free, A.ESCROW: -escrow, A.COLLATERAL: collateral, A.FEES: fee}
 
 
 def book_closings(bookings: Sequence[Booking]) -> None:
@@ -129,47 +135,6 @@ def book_closings(bookings: Sequence[Booking]) -> None:
         )
     _create_fills(bookings)
     _book(bookings, movements)
-
-
-def book_margin(position: Position, amount_usd: Decimal, *, reference: str, order: Order | None = None) -> None:
-    """Move free balance into the collateral of an open position, or back where negative; the row is the caller's."""
-    trace_id = order.trace_id if order else tracing.current_trace_id()
-    transaction = LedgerTransaction.objects.create(kind=K.MARGIN, reference=reference, trace_id=trace_id, order=order)
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(
-            transaction=transaction,
-            trader_id=position.trader_id,
-            mode=position.mode,
-            account=account,
-            amount_usd=amount,
-        )
-        for account, amount in ((A.FREE, -amount_usd), (A.COLLATERAL, amount_usd))
-    )
-    changes = {(position.trader_id, position.mode): -amount_usd}
-    _cover_shortfall(changes)
-    _change_balances(changes)
-
-
-def book_transfer(trader: Trader, mode: str, amount_usd: Decimal, *, kind: K, reference: str) -> None:
-    """Money that came from outside, or went there (a negative amount), in the caller's transaction."""
-    booked = LedgerTransaction.objects.create(kind=kind, reference=reference, trace_id=tracing.current_trace_id())
-    LedgerEntry.objects.bulk_create(
-        LedgerEntry(transaction=booked, trader=trader, mode=mode, account=account, amount_usd=amount)
-        for account, amount in ((A.FREE, amount_usd), (A.DEPOSITS, -amount_usd))
-    )
-    _change_balances({(trader.pk, mode): amount_usd})
-
-
-def _cover_shortfall(changes: dict[tuple[int, str], Decimal]) -> None:
-    """What a LIVE fill took was there, whatever our books knew: what they lack came from outside, unseen."""
-    for (trader_id, mode), amount in changes.items():
-        if mode != Mode.LIVE:
-            continue
-        account, _ = Account.objects.get_or_create(trader_id=trader_id, mode=mode)
-        missing = -(account.free_balance_usd + amount)
-        if missing > ZERO:
-            reference = f"shortfall:{trader_id}:{clock.now_ms()}"
-            book_transfer(account.trader, mode, missing, kind=K.DEPOSIT, reference=reference)
 
 
 def _reduce_position(booking: Booking) -> Position:
@@ -278,16 +243,5 @@ def _book(bookings: Sequence[Booking], movements: Sequence[tuple[K, dict[A, Deci
             if amount
         ]
     LedgerEntry.objects.bulk_create(entries)
-    _cover_shortfall(changes)
-    _change_balances(changes)
-
-
-def _change_balances(changes: dict[tuple[int, str], Decimal]) -> None:
-    """Ordered by trader, so that two batches never wait for each other in a circle."""
-    with connection.cursor() as cursor:
-        for (trader_id, mode), amount in sorted(changes.items()):
-            cursor.execute(
-                "UPDATE trading_account SET free_balance_usd = free_balance_usd + %s "
-                "WHERE trader_id = %s AND mode = %s",
-                [amount, trader_id, mode],
-            )
+    balances.cover_shortfall(changes)
+    balances.change(changes)

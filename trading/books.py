@@ -79,6 +79,35 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "escrow_is_the_ledgers",
+        "What is held for a trader's resting orders is what the ledger says.",
+        ACCOUNTS,
+        """
+        SELECT 'trader ' || trader_id || ' ' || mode,
+               'resting orders ' || coalesce(o.amount, 0) || ', ledger ' || coalesce(l.amount, 0)
+        FROM (SELECT o.trader_id, o.mode, sum(p.escrow_usd) AS amount
+              FROM trading_order o JOIN trading_placement p ON p.order_id = o.id
+              WHERE o.state = 'RESTING' AND [[(o.trader_id, o.mode)]] GROUP BY o.trader_id, o.mode) o
+        FULL JOIN (SELECT trader_id, mode, sum(amount_usd) AS amount FROM trading_ledgerentry
+                   WHERE account = 'escrow' AND [[(trader_id, mode)]] GROUP BY trader_id, mode
+        ) l USING (trader_id, mode)
+        WHERE coalesce(o.amount, 0) <> coalesce(l.amount, 0)
+        """,
+    ),
+    Invariant(
+        "resting_orders_have_a_place",
+        "Every order that rests has its place at the venue, and a cancel that is done has ended another order.",
+        ORDERS,
+        """
+        SELECT 'order ' || o.id, o.kind || ' ' || o.state || coalesce(' of an order that is ' || c.state, ' nowhere')
+        FROM trading_order o LEFT JOIN trading_placement p ON p.order_id = o.id
+        LEFT JOIN trading_order c ON c.id = o.cancels_id
+        WHERE ((o.state = 'RESTING' AND p.id IS NULL)
+               OR (o.kind = 'cancel' AND o.state = 'FILLED' AND c.state <> 'CANCELED'))
+          AND [[o.id]]
+        """,
+    ),
+    Invariant(
         "position_is_its_fills",
         "A position holds what its openings put in and its closings have not taken out, and the margin added.",
         POSITIONS,
@@ -137,6 +166,7 @@ INVARIANTS = (
           AND NOT EXISTS (SELECT 1 FROM trading_intent i WHERE i.order_id = o.id)
           AND NOT EXISTS (SELECT 1 FROM trading_fill f
                           WHERE f.order_id = o.id AND starts_with(f.venue_fill_id, 'elsewhere-'))
+          AND NOT EXISTS (SELECT 1 FROM trading_placement p WHERE p.order_id = o.id AND p.is_adopted)
           AND [[o.id]]
         """,
     ),
@@ -172,7 +202,8 @@ INVARIANTS = (
                CASE WHEN x.result ? 'fee_usd' THEN 'executed' ELSE 'not executed' END
         FROM trading_order o
         JOIN trading_intent i ON i.order_id = o.id
-        LEFT JOIN trading_paperexecution x ON x.nonce = i.nonce
+        LEFT JOIN trading_paperexecution x
+            ON x.nonce = i.nonce || CASE o.order_type WHEN 'market' THEN '' ELSE '-end' END
         WHERE o.mode = 'DRY' AND o.kind IN ('open', 'increase', 'close')
           AND o.ended_at IS NOT NULL AND o.ended_at < now() - interval '60 seconds'
           AND (o.state = 'FILLED') IS DISTINCT FROM coalesce(x.result ? 'fee_usd', false)

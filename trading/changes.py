@@ -8,7 +8,7 @@ from typing import Any
 from risk import margin
 from risk.additions import LEVERAGE_QUANTUM
 from risk.margin import Side
-from trading import bookkeeping
+from trading import balances
 from trading.models import Order, Position, PositionEvent
 from trading.models.orders import K
 from trading.venues.base import Changed
@@ -79,7 +79,7 @@ def apply(
         at=changed.executed_at,
     )
     if changed.moved_usd:
-        bookkeeping.book_margin(position, changed.moved_usd, reference=f"margin:{event.pk}", order=order)
+        balances.book_margin(position, changed.moved_usd, reference=f"margin:{event.pk}", order=order)
 
 
 def _move(position: Position, changed: Changed) -> None:

@@ -33,26 +33,28 @@ _USD: "DecimalField[Decimal, Decimal]" = DecimalField(max_digits=24, decimal_pla
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """An account's free balance, and all deposits less withdrawals that it ever had."""
+    """An account's free balance, all deposits less withdrawals that it ever had, and what rests."""
 
     free_usd: Decimal = ZERO
     deposited_usd: Decimal = ZERO
+    escrow_usd: Decimal = ZERO
 
 
 def funds(trader_ids: Collection[int]) -> dict[AccountKey, Funds]:
     """Of every account of these traders; in one statement, so that the balance holds exactly these deposits."""
-    booked = (
-        LedgerEntry.objects.filter(trader=OuterRef("trader"), mode=OuterRef("mode"), account=A.DEPOSITS)
-        .values("mode")
-        .annotate(total=-Sum("amount_usd"))
-        .values("total")
-    )
     rows = (
         Account.objects.filter(trader__in=trader_ids)
-        .annotate(deposited_usd=Coalesce(Subquery(booked, output_field=_USD), ZERO, output_field=_USD))
-        .values_list("trader_id", "mode", "free_balance_usd", "deposited_usd")
+        .annotate(deposited_usd=-_booked(A.DEPOSITS), escrow_usd=_booked(A.ESCROW))
+        .values_list("trader_id", "mode", "free_balance_usd", "deposited_usd", "escrow_usd")
     )
-    return {(trader_id, mode): Funds(free, deposited) for trader_id, mode, free, deposited in rows}
+    return {(trader_id, mode): Funds(*amounts) for trader_id, mode, *amounts in rows}
+
+
+def _booked(account: LedgerEntry.Account) -> Coalesce:
+    """The sum of all that an `Account`'s trader has had booked there."""
+    entries = LedgerEntry.objects.filter(trader=OuterRef("trader"), mode=OuterRef("mode"), account=account)
+    total = entries.values("mode").annotate(total=Sum("amount_usd")).values("total")
+    return Coalesce(Subquery(total, output_field=_USD), ZERO, output_field=_USD)
 
 
 def day_openings(
@@ -123,8 +125,9 @@ def _opening(
         return moved.get((*account, name), ZERO)
 
     free = now_held.free_usd - since(A.FREE)
+    escrow = now_held.escrow_usd - since(A.ESCROW)
     deposited = now_held.deposited_usd
-    if free <= ZERO and not positions:
+    if free <= ZERO and not positions and not escrow:
         free = -since(A.DEPOSITS)
     else:
         deposited += since(A.DEPOSITS)  # deposits flow out of that account: they are negative there
@@ -141,7 +144,7 @@ def _opening(
         mode=account[1],
         day=day,
         free_usd=free,
-        collateral_usd=sum((position.collateral_usd for position in positions), ZERO),
+        collateral_usd=sum((position.collateral_usd for position in positions), escrow),
         unrealised_usd=quantize_usdc(unrealised),
         deposited_usd=deposited,
         prices={symbol: str(prices[symbol]) for symbol in symbols},
@@ -150,7 +153,9 @@ def _opening(
 
 def _moved_since(trader_ids: Collection[int], begin: dt.datetime) -> dict[tuple[int, str, str], Decimal]:
     sums = (
-        LedgerEntry.objects.filter(trader__in=trader_ids, transaction__at__gte=begin, account__in=[A.FREE, A.DEPOSITS])
+        LedgerEntry.objects.filter(
+            trader__in=trader_ids, transaction__at__gte=begin, account__in=[A.FREE, A.DEPOSITS, A.ESCROW]
+        )
         .values_list("trader_id", "mode", "account")
         .annotate(total=Sum("amount_usd"))
     )

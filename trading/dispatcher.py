@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 
 import structlog
 from django.db import close_old_connections, connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from trading import execution, reconciliation
 from trading.models import Delegate, Order, OutboxMessage, TelegramUpdate
 from trading.models.traders import Mode
-from trading.order_state import IN_FLIGHT, OrderState
+from trading.order_state import OrderState
+from trading.services import canceling
 from trading.telegram import updates
 from vanta import clock, heartbeat, redis, tracing, wake
 
@@ -30,7 +31,9 @@ def due_kinds() -> list[str]:
     settled = clock.now() - GRACE
     waiting = OutboxMessage.objects.filter(status="pending", next_attempt_at__lte=settled)
     waiting_before = OutboxMessage.objects.filter(status="pending", chat_id=OuterRef("chat_id"), pk__lt=OuterRef("pk"))
-    orders = Order.objects.filter(state__in=[OrderState.APPROVED, *IN_FLIGHT], next_check_at__lte=settled)
+    orders = Order.objects.filter(
+        Q(state=OrderState.APPROVED) | reconciliation.AT_THE_VENUE, next_check_at__lte=settled
+    )
     due: dict[str, Sequence[Rows]] = {
         "updates": [TelegramUpdate.objects.filter(status="new", received_at__lte=settled)],
         "orders": [orders.filter(mode=Mode.DRY)],
@@ -46,6 +49,7 @@ def due_kinds() -> list[str]:
 def dispatch_once() -> None:
     """One look: wake a worker for whatever is due; without a broker, do what cannot wait here."""
     with tracing.bind_trace(""):
+        canceling.cancel_unwanted()
         kinds = due_kinds()
         reached = [wake.publish(kind) for kind in kinds]
         if kinds and not all(reached):

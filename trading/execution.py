@@ -114,15 +114,15 @@ def _in_turn(due: QuerySet[Order]) -> QuerySet[Order]:
     """Without LIVE openings that another one of their trader and market is before, and changes with one of theirs.
 
     What no event tells of is found again by its effect: two that look alike must not be made at once. A message about
-    stops or margin names a place, not a trade, which an opening may be given once the trade has ended: nothing opens
-    there while such a message lives, and margin waits for openings. What waited too long is let through, to be expired;
-    a closing never waits.
+    stops or margin, and a cancel, names a place, not what is there, and an opening may be given the place: nothing
+    opens there while such a message lives, and margin waits for openings. What waited too long is let through, to be
+    expired; a closing never waits, nor a cancel.
     """
     before = Order.objects.filter(
         Q(state__in=IN_FLIGHT) | Q(state=OrderState.APPROVED, pk__lt=OuterRef("pk")), mode=Mode.LIVE
     )
     here = before.filter(trader_id=OuterRef("trader_id"), market_id=OuterRef("market_id"))
-    openings, in_market = here.filter(kind__in=OPENINGS), here.filter(kind__in=[*OPENINGS, *CHANGES])
+    openings, in_market = here.filter(kind__in=OPENINGS), here.filter(kind__in=[*OPENINGS, *CHANGES, K.CANCEL])
     on_position = before.filter(position_id=OuterRef("position_id"))
     is_fresh = Q(decided_at__gte=_oldest_approval()) | REDUCES
     overtaken = Q(Exists(in_market), kind__in=OPENINGS) | Q(Exists(on_position), kind__in=[K.INCREASE, *CHANGES])
@@ -200,7 +200,12 @@ def _end_the_late(orders: Sequence[Order]) -> list[Order]:
 
 
 def may_leave(order: Order, state: TradingState) -> bool:
-    """Whether an order may be submitted in this trading state; LIVE openings while system and trader are LIVE."""
+    """Whether an order may be submitted in this trading state; LIVE openings while system and trader are LIVE.
+
+    No state keeps a cancel back.
+    """
+    if order.kind == K.CANCEL:
+        return True
     if state == TradingState.ACTIVE:
         return not _is_live_opening(order) or _is_live(order)
     return state == TradingState.REDUCING and order.reduces

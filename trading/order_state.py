@@ -44,6 +44,8 @@ TERMINAL = frozenset(state for state, following in TRANSITIONS.items() if not fo
 PENDING = frozenset({S.APPROVED, S.SUBMITTING, S.ACCEPTED, S.RESTING, S.PARTIALLY_FILLED, S.UNKNOWN})
 # On their way to the venue: what became of them has to be found out, never guessed.
 IN_FLIGHT = frozenset({S.SUBMITTING, S.ACCEPTED, S.UNKNOWN})
+# With the venue, whether or not anybody knows: it may act on these at any time.
+AT_VENUE = IN_FLIGHT | {S.RESTING}
 
 
 def require_transition(current: OrderState, following: OrderState) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from risk import trading_state
 from trading import alarms, elsewhere, execution
 from trading.models import Attempt, Intent, Order, Position
 from trading.models.loading import lock_traders, with_market
-from trading.order_state import IN_FLIGHT
+from trading.models.traders import Mode
+from trading.order_state import IN_FLIGHT, OrderState
 from trading.settlement import settle
 from trading.venues.avantis.history import executions_of
 from trading.venues.base import Filled, Outcome, Trade, Unknown
@@ -20,6 +21,8 @@ from trading.venues.registry import VENUES
 from vanta import clock, tracing
 
 log = structlog.get_logger(__name__)
+# What rests on paper is the guardian's to look at; at the venue anything may happen to it at any time.
+AT_THE_VENUE = Q(state__in=IN_FLIGHT) | Q(state=OrderState.RESTING, mode=Mode.LIVE)
 LEASE = dt.timedelta(seconds=6)
 BATCH = 25
 LASTING = dt.timedelta(minutes=2)
@@ -27,7 +30,10 @@ BELIEVED_AFTER = dt.timedelta(minutes=5)  # of a trade's end that nothing explai
 
 
 def drain(*, modes: Sequence[str] = execution.PAPER) -> int:
-    """Look once at every order in flight whose time has come; each is looked at by one process at a time."""
+    """Look once at every order in flight, or resting at the venue, whose time has come.
+
+    Each is looked at by one process at a time.
+    """
     count, begun = 0, clock.now()
     while orders := _claim_due(modes, begun):
         _ask(orders)
@@ -56,7 +62,7 @@ def _reconcile_apart(order: Order) -> None:
 
 @transaction.atomic
 def _claim_due(modes: Sequence[str], at: dt.datetime) -> list[Order]:
-    due = Order.objects.filter(state__in=IN_FLIGHT, next_check_at__lte=at, mode__in=modes)
+    due = Order.objects.filter(AT_THE_VENUE, next_check_at__lte=at, mode__in=modes)
     orders = list(
         with_market(due, "position").select_for_update(of=("self",), skip_locked=True).order_by("next_check_at")[:BATCH]
     )

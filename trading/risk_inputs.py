@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
@@ -98,7 +98,7 @@ class Desk:
         counted = Q(kind__in=[*OPENINGS, K.ADD_MARGIN]) | Q(kind=K.STOPS, loosens=True)
         counted |= Q(kind=K.TAKE_MARGIN, state=OrderState.UNKNOWN)
         claims = Order.objects.filter(counted, trader__in=trader_ids, state__in=PENDING)
-        for order in with_market(claims).order_by("pk").defer("decision") if trader_ids else []:
+        for order in with_market(claims, "placement").order_by("pk").defer("decision") if trader_ids else []:
             desk.reserve(order)
         desk._funds = funds(trader_ids)
         desk._openings = day_openings(trader_ids, desk._funds, clock.now())
@@ -167,7 +167,7 @@ def account_snapshot(held: Holdings, market: Market | None = None) -> AccountSna
     return AccountSnapshot(
         free_usd=held.free_usd,
         reserved_usd=sum((reserved(order) for order in held.pending), ZERO),
-        collateral_usd=sum((position.collateral_usd for position in held.positions), ZERO),
+        collateral_usd=sum((position.collateral_usd for position in held.positions), ZERO) + escrowed(held.pending),
         unrealised_pnl_usd=sum(pnls, ZERO),
         exposure=_exposure(held, market),
         day=_day(held, pnls),
@@ -230,14 +230,21 @@ def _ending(position_ids: Collection[int | None]) -> set[int]:
 
 
 def reserved(order: Order) -> Decimal:
-    """What a pending order will take from the free balance: its collateral and, where it opens, its open fee."""
+    """What a pending order will take from the free balance: its collateral and, where it opens, its open fee.
+
+    Of one that rests the venue has the collateral already.
+    """
     if order.kind in (K.STOPS, K.TAKE_MARGIN):
         return ZERO
     if order.kind not in OPENINGS:
         return order.collateral_usd
-    return order.collateral_usd + margin.open_fee(
-        notional_usd=order.collateral_usd * order.leverage, rate=order.market.open_fee_rate
-    )
+    fee = margin.open_fee(notional_usd=order.collateral_usd * order.leverage, rate=order.market.open_fee_rate)
+    return fee if order.state == OrderState.RESTING else order.collateral_usd + fee
+
+
+def escrowed(pending: Iterable[Order]) -> Decimal:
+    """What the venue holds for the orders that rest; part of the equity like the collateral of positions."""
+    return sum((order.placement.escrow_usd for order in pending if order.state == OrderState.RESTING), ZERO)
 
 
 def market_rules(market: Market, side: Side, now: dt.datetime, leverage: Decimal = ONE) -> MarketRules:

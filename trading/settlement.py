@@ -3,18 +3,30 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 from django.db import transaction
 
-from trading import bookkeeping, changes, outbox, receipts, shadows
+from trading import bookkeeping, changes, outbox, placements, receipts, shadows
 from trading.bookkeeping import Booking
 from trading.changes import Change
 from trading.history import transition_all
 from trading.models import Attempt, Order
 from trading.models.loading import lock_traders, with_market
-from trading.order_state import IN_FLIGHT, OrderState
-from trading.venues.base import Accepted, Changed, Expired, Filled, Outcome, Rejected, Unknown, Waiting
+from trading.order_state import AT_VENUE, OrderState
+from trading.venues.base import (
+    Accepted,
+    Canceled,
+    Changed,
+    Expired,
+    Filled,
+    Outcome,
+    Rejected,
+    Resting,
+    Unknown,
+    Waiting,
+)
 from vanta import clock, metrics, tracing
 
 log = structlog.get_logger(__name__)
@@ -31,9 +43,7 @@ def settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
             log.exception("settlement_failed", order_id=orders[0].pk, error=str(error))
             return  # its evidence is stored: reconciliation settles it
         log.warning("settlement_split", orders=len(orders), error=type(error).__name__)
-        still = with_market(
-            Order.objects.filter(pk__in=[order.pk for order in orders], state__in=IN_FLIGHT), "position"
-        )
+        still = with_market(Order.objects.filter(pk__in=[order.pk for order in orders], state__in=AT_VENUE), "position")
         for order in still:
             settle([order], outcomes)
 
@@ -94,6 +104,47 @@ def _change(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
         _log_fill(order)
 
 
+def _rest(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    """The venue holds them: what it took is booked once, and each is looked at again while it rests."""
+    due = clock.now() + RECHECK
+    held = {pk: outcome for pk, outcome in outcomes.items() if isinstance(outcome, Resting)}
+    fresh = [order for order in orders if order.state != OrderState.RESTING]
+    details = {pk: {"escrow_usd": str(each.escrow_usd), **each.detail} for pk, each in held.items()}
+    placed = transition_all(fresh, OrderState.RESTING, details, next_check_at=due)
+    placements.book(placed, held)
+    outbox.owe_order_cards(placed)
+    known = [order.pk for order in orders if order not in fresh]
+    Order.objects.filter(pk__in=known).update(next_check_at=due)
+
+
+def _cancel(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    """A resting order was taken back: by its cancel, which is done then, or without one."""
+    for order in orders:
+        outcome = outcomes[order.pk]
+        detail = outcome.detail if isinstance(outcome, Canceled) else {}
+        reason = outcome.reason if isinstance(outcome, Canceled) else ""
+        if order.kind != Order.Kind.CANCEL:
+            _take_back(order, reason, detail)
+            continue
+        target = placements.resting_target(order)
+        if target is None:
+            moved = transition_all([order], OrderState.REJECTED, {order.pk: detail}, reason="not_resting")
+        else:
+            _take_back(target, order.reason or "canceled_by_trader", {"cancel": order.pk, **detail})
+            moved = transition_all([order], OrderState.FILLED, {order.pk: detail})
+        outbox.owe_order_cards(moved)
+
+
+def _take_back(order: Order, reason: str, detail: Mapping[str, Any]) -> None:
+    """Of one that never rested, nothing is held."""
+    was_resting = order.state == OrderState.RESTING
+    canceled = transition_all([order], OrderState.CANCELED, {order.pk: detail}, reason=reason)
+    if was_resting:
+        placements.release(canceled)
+    outbox.owe_order_cards(canceled)
+    log.info("order_canceled", order_id=order.pk, code=reason)
+
+
 def _log_fill(order: Order) -> None:
     seconds = (clock.now() - (order.decided_at or order.created_at)).total_seconds()
     metrics.fill_seconds.observe(seconds)
@@ -141,10 +192,11 @@ def _look_again(orders: Sequence[Order], _outcomes: Mapping[int, Outcome]) -> No
 
 
 def _keep_unknown(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
+    """What rests goes on resting until something else is proven."""
     due = clock.now() + RECHECK
-    known_unknown = [order for order in orders if order.state == OrderState.UNKNOWN]
-    Order.objects.filter(pk__in=[order.pk for order in known_unknown]).update(next_check_at=due)
-    fresh = [order for order in orders if order.state != OrderState.UNKNOWN]
+    as_before = [order for order in orders if order.state in (OrderState.UNKNOWN, OrderState.RESTING)]
+    Order.objects.filter(pk__in=[order.pk for order in as_before]).update(next_check_at=due)
+    fresh = [order for order in orders if order not in as_before]
     details = {
         order.pk: {"reason": outcome.reason} for order in fresh if isinstance(outcome := outcomes[order.pk], Unknown)
     }
@@ -154,6 +206,8 @@ def _keep_unknown(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> N
 _SETTLERS: dict[type[Outcome], Callable[[Sequence[Order], Mapping[int, Outcome]], None]] = {
     Filled: _fill,
     Changed: _change,
+    Resting: _rest,
+    Canceled: _cancel,
     Rejected: _reject,
     Expired: _expire,
     Unknown: _keep_unknown,

@@ -13,7 +13,7 @@ import structlog
 from django.db import transaction
 
 from feeds.models import Market
-from trading import alarms, bookkeeping, elsewhere
+from trading import alarms, balances, elsewhere
 from trading.errors import TradingError
 from trading.keys.active import active_delegate, wallet_in_use
 from trading.models import Account, Delegate, LedgerTransaction, Order, Position, PositionEvent, Trader
@@ -208,7 +208,7 @@ def _move_margin(position: Position, moved_usd: Decimal) -> None:
         trace_id=tracing.current_trace_id(),
     )
     position.collateral_usd += moved_usd
-    bookkeeping.book_margin(position, moved_usd, reference=f"margin:{event.pk}")
+    balances.book_margin(position, moved_usd, reference=f"margin:{event.pk}")
 
 
 def _book_difference(trader: Trader, difference_usd: Decimal) -> None:
@@ -217,7 +217,7 @@ def _book_difference(trader: Trader, difference_usd: Decimal) -> None:
         return
     kind = LedgerTransaction.Kind.DEPOSIT if difference_usd > ZERO else LedgerTransaction.Kind.WITHDRAWAL
     reference = f"{kind}:{trader.pk}:{Mode.LIVE}:{_last_booking(trader)}-{clock.now_ms()}"
-    bookkeeping.book_transfer(trader, Mode.LIVE, difference_usd, kind=kind, reference=reference)
+    balances.book_transfer(trader, Mode.LIVE, difference_usd, kind=kind, reference=reference)
     log.info("wallet_moved", trader_id=trader.pk, amount_usd=difference_usd)
 
 

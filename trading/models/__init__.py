@@ -7,6 +7,7 @@ from trading.models.ledger import LedgerEntry, LedgerTransaction
 from trading.models.messages import OutboxMessage, TelegramUpdate
 from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
 from trading.models.paper import PaperExecution
+from trading.models.placements import Placement
 from trading.models.positions import Position, PositionEvent
 from trading.models.receipts import Receipt
 from trading.models.traders import Account, Trader
@@ -31,6 +32,7 @@ __all__ = [
     "OrderEvent",
     "OutboxMessage",
     "PaperExecution",
+    "Placement",
     "Position",
     "PositionEvent",
     "Receipt",

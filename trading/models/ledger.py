@@ -18,6 +18,7 @@ class LedgerTransaction(models.Model):
         CLOSE = "close"
         LIQUIDATION = "liquidation"
         MARGIN = "margin"
+        ESCROW = "escrow", "escrow of a resting order"
 
     kind = models.CharField(max_length=12, choices=Kind.choices)
     order = models.ForeignKey(
@@ -41,6 +42,7 @@ class LedgerEntry(models.Model):
     class Account(models.TextChoices):
         FREE = "free", "free balance"
         COLLATERAL = "collateral", "collateral of open positions"
+        ESCROW = "escrow", "held by the venue for resting orders"
         FEES = "fees", "fees paid to the venue"
         ACCRUED = "accrued", "rollover and funding paid to the venue"
         PNL = "pnl", "the venue's side of realised PnL"

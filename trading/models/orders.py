@@ -22,7 +22,9 @@ class Order(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """Openings, increases and closings are trades and end in a fill; the others change an open position."""
+        """Openings, increases and closings are trades and end in a fill; cancels end another order, and the others
+        change an open position.
+        """
 
         OPEN = "open"
         INCREASE = "increase"
@@ -30,20 +32,33 @@ class Order(models.Model):
         STOPS = "stops", "stop and take-profit"
         ADD_MARGIN = "add_margin"
         TAKE_MARGIN = "take_margin"
+        CANCEL = "cancel"
+
+    class Type(models.TextChoices):
+        """When an opening is executed: at once, or when the price is there; until then it rests at the venue."""
+
+        MARKET = "market"
+        LIMIT = "limit"
+        STOP_LIMIT = "stop_limit", "stop-limit"
 
     trader = models.ForeignKey(Trader, on_delete=models.PROTECT, related_name="orders")
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="orders")
     position = models.ForeignKey(Position, null=True, blank=True, on_delete=models.PROTECT, related_name="orders")
     mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
     kind = models.CharField(max_length=11, choices=Kind.choices)
+    order_type = models.CharField(max_length=10, choices=Type.choices, default=Type.MARKET)
     side = models.CharField(max_length=5, choices=SIDES)
     state = models.CharField(max_length=16, choices=STATES, default=OrderState.DRAFT)
     collateral_usd = usd(
         help_text="Posted or added; of a closing the part of the position's that is taken out; of stops all of it."
     )
     leverage = leverage()
+    limit_price = optional_price(help_text="Of a limit order the worst price, of a stop-limit order also the trigger.")
     stop_loss = optional_price()
     take_profit = optional_price()
+    cancels = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="cancels_of", help_text="Of a cancel."
+    )
     loosens = models.BooleanField(default=False, help_text="Of stops: more can be lost with them than before.")
     quoted_price = price(help_text="The mark price that the preview showed.")
     quote_number = models.PositiveSmallIntegerField(default=1, help_text="Only the newest quote can be confirmed.")
@@ -69,7 +84,18 @@ class Order(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(collateral_usd__gt=0), name="order_collateral_positive"),
             models.CheckConstraint(condition=Q(leverage__gte=1), name="order_leverage_at_least_one"),
-            models.CheckConstraint(condition=Q(kind="open") | Q(position__isnull=False), name="closing_names_position"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["open", "cancel"]) | Q(position__isnull=False), name="closing_names_position"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="cancel", cancels__isnull=False) | (~Q(kind="cancel") & Q(cancels__isnull=True)),
+                name="only_cancels_cancel",
+            ),
+            models.CheckConstraint(
+                condition=Q(order_type="market", limit_price__isnull=True)
+                | Q(order_type__in=["limit", "stop_limit"], limit_price__gt=0, kind="open"),
+                name="only_openings_have_limits",
+            ),
             models.CheckConstraint(
                 condition=Q(evaluated_price__isnull=True, evaluated_at__isnull=True)
                 | Q(evaluated_price__gt=0, evaluated_at__isnull=False, kind="close", mode="DRY"),
@@ -85,6 +111,14 @@ class Order(models.Model):
                 condition=Q(kind__in=["increase", "stops", "add_margin", "take_margin"]),
                 name="one_change_an_update",
             ),
+            models.UniqueConstraint(
+                fields=["update_id", "cancels"], condition=Q(kind="cancel"), name="one_cancel_an_update"
+            ),
+            models.UniqueConstraint(
+                fields=["cancels"],
+                condition=Q(kind="cancel", state__in=sorted(PENDING)),
+                name="one_cancel_at_a_time",
+            ),
         ]
         indexes = [
             models.Index(
@@ -93,6 +127,11 @@ class Order(models.Model):
                 name="order_due",
             ),
             models.Index(fields=["trader", "mode"], condition=Q(state__in=sorted(PENDING)), name="order_pending"),
+            models.Index(
+                fields=["market", "side", "order_type", "limit_price"],
+                condition=Q(state=OrderState.RESTING),
+                name="order_resting",
+            ),
             models.Index(fields=["trader", "-created_at"], name="order_history"),
             models.Index(fields=["decided_at"], condition=Q(decided_at__isnull=False), name="order_decided"),
             models.Index(fields=["ended_at"], condition=Q(evaluated_at__isnull=False), name="order_evaluated"),
@@ -102,9 +141,19 @@ class Order(models.Model):
         return f"#{self.pk} {self.kind} {self.side} {self.state}"
 
     @property
+    def rests(self) -> bool:
+        """Whether it waits at the venue until the price is there."""
+        return self.order_type != self.Type.MARKET
+
+    @property
+    def waits_below(self) -> bool:
+        """Of one that rests: whether it is executed at its price or below; else at its price or above."""
+        return (self.side == Side.LONG) == (self.order_type == self.Type.LIMIT)
+
+    @property
     def reduces(self) -> bool:
         """Whether nothing more can be lost by it: what `REDUCING` lets through, and no limit denies."""
-        return self.kind in (self.Kind.CLOSE, self.Kind.ADD_MARGIN) or (
+        return self.kind in (self.Kind.CLOSE, self.Kind.ADD_MARGIN, self.Kind.CANCEL) or (
             self.kind == self.Kind.STOPS and not self.loosens
         )
 
@@ -113,7 +162,9 @@ K = Order.Kind
 OPENINGS = (K.OPEN, K.INCREASE)  # more of a market than before
 MARGIN = (K.ADD_MARGIN, K.TAKE_MARGIN)  # between the free balance and an open position
 CHANGES = (K.STOPS, K.ADD_MARGIN, K.TAKE_MARGIN)  # of an open position; no fill comes of them
-REDUCES = Q(kind__in=[K.CLOSE, K.ADD_MARGIN]) | Q(kind=K.STOPS, loosens=False)  # `Order.reduces`, asked of the rows
+REDUCES = Q(kind__in=[K.CLOSE, K.ADD_MARGIN, K.CANCEL]) | Q(
+    kind=K.STOPS, loosens=False
+)  # `Order.reduces`, asked of the rows
 
 
 class OrderEvent(models.Model):

@@ -79,6 +79,29 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Resting:
+    """The venue holds the order, and `escrow_usd` for it, until the price is there. `index` is its place there."""
+
+    placed_at: dt.datetime
+    escrow_usd: Decimal
+    index: int | None = None
+    venue_order_id: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Canceled:
+    """A resting order was taken back and what was held for it paid out; it is never executed.
+
+    Of a cancel: the order that it is about; of a resting order: itself, by somebody or something else.
+    """
+
+    executed_at: dt.datetime
+    reason: str = "canceled_at_venue"
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """The venue refused, and it is proven that nothing was or will be executed.
 
@@ -122,7 +145,7 @@ class Waiting:
     reason: str
 
 
-Outcome = Filled | Changed | Rejected | Expired | Accepted | Unknown | Waiting
+Outcome = Filled | Changed | Resting | Canceled | Rejected | Expired | Accepted | Unknown | Waiting
 
 
 class CannotPrepare(TradingError):

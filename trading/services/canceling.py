@@ -1,0 +1,106 @@
+"""Taking back what rests at the venue: by its trader, or because it may not be executed any more."""
+
+import datetime as dt
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from risk import execution_mode, trading_state
+from risk.execution_mode import ExecutionMode
+from risk.trading_state import TradingState
+from trading.errors import DraftGone, OrderNotFound
+from trading.history import record_draft
+from trading.models import Order, Trader
+from trading.models.loading import lock_traders, with_market
+from trading.models.orders import K
+from trading.models.traders import Mode
+from trading.order_state import PENDING, OrderState
+from trading.services import placing
+from trading.services.orders import Origin
+from trading.transactions import joined
+from vanta import clock, tracing
+
+log = structlog.get_logger(__name__)
+BY_TRADER = "canceled_by_trader"
+
+
+@joined
+def cancel_resting(*, trader: Trader, order_id: int, origin: Origin, reason: str = BY_TRADER) -> Order:
+    """Order that a resting order be taken back: a cancel that is APPROVED and on its way, or the one that already is.
+
+    No limit and no trading state denies it. Raises OrderNotFound, and DraftGone where the order does not rest.
+    """
+    lock_traders([trader.pk])
+    target = with_market(Order.objects.filter(pk=order_id, trader=trader), "trader").select_for_update(of=("self",))
+    order = target.first()
+    if order is None:
+        raise OrderNotFound(order_id=order_id)
+    if order.state != OrderState.RESTING:
+        raise DraftGone(order.state, order.pk)
+    under_way = Order.objects.filter(cancels=order, state__in=PENDING).first()
+    return under_way or _order(order, origin, reason)
+
+
+def cancel_unwanted() -> int:
+    """Order the cancel of every resting opening that may not be executed now; how many were ordered.
+
+    In any state but ACTIVE that is all of them; else those of disabled traders, and LIVE ones that are LIVE no more.
+    """
+    ordered = [_cancel_if_unwanted(*each) for each in _unwanted().values_list("pk", "trader_id")]
+    if any(ordered):
+        log.warning("resting_orders_unwanted", orders=sum(ordered))
+    return sum(ordered)
+
+
+@transaction.atomic
+def _cancel_if_unwanted(order_id: int, trader_id: int) -> bool:
+    lock_traders([trader_id])
+    order = _unwanted().filter(pk=order_id).select_for_update(of=("self",)).first()
+    if order is None:
+        return False
+    with tracing.bind_trace("", order_id=order_id):
+        _order(order, Origin(chat_id=order.chat_id), _why(order))
+    return True
+
+
+def _unwanted() -> QuerySet[Order]:
+    being_canceled = Order.objects.filter(cancels=OuterRef("pk"), state__in=PENDING)
+    resting = with_market(Order.objects.filter(state=OrderState.RESTING), "trader").exclude(Exists(being_canceled))
+    if trading_state.current() != TradingState.ACTIVE:
+        return resting
+    is_unwanted = Q(trader__is_active=False) | Q(mode=Mode.LIVE) & ~Q(trader__execution_mode=Mode.LIVE)
+    if execution_mode.current() != ExecutionMode.LIVE:
+        is_unwanted |= Q(mode=Mode.LIVE)
+    return resting.filter(is_unwanted)
+
+
+def _why(order: Order) -> str:
+    state = trading_state.current()
+    if state != TradingState.ACTIVE:
+        return f"trading_{state.value}"
+    return "live_switched_off" if order.trader.is_active else "trader_disabled"
+
+
+def _order(target: Order, origin: Origin, reason: str) -> Order:
+    cancel = Order.objects.create(
+        trader=target.trader,
+        market=target.market,
+        mode=target.mode,
+        kind=K.CANCEL,
+        cancels=target,
+        side=target.side,
+        collateral_usd=target.collateral_usd,
+        leverage=target.leverage,
+        quoted_price=target.quoted_price,
+        reason=reason,
+        trace_id=tracing.current_trace_id(),
+        update_id=origin.update_id,
+        chat_id=origin.chat_id,
+        card_message_id=origin.message_id,
+        valid_until=clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S),
+    )
+    record_draft(cancel)
+    placing.approve(cancel)
+    return cancel
