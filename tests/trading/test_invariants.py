@@ -15,8 +15,10 @@ from tests.trading.people import Person
 from tests.trading.pipeline import approve, close, open_position
 from trading import execution, guardian, invariants
 from trading.books import INVARIANTS
-from trading.models import Intent, InvariantBreach, InvariantLook, OutboxMessage, PaperExecution, Position
+from trading.models import Intent, InvariantBreach, InvariantLook, Order, OutboxMessage, PaperExecution, Position
+from trading.settlement import settle
 from trading.telegram import breach_words
+from trading.venues.base import Resting
 from vanta import clock
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +41,10 @@ def tamper(statement: str) -> None:
 
 
 def a_lived_life(person: Person, price: SetPrice) -> Position:
-    """Openings, a part closed, a whole closed, a stop, a denial, a cancellation; answers what is still open."""
+    """Openings, a part closed, a whole closed, a stop, a denial, a cancellation, an order that rests.
+
+    Answers what is still open.
+    """
     stopped = open_position(person, "/long ETH 100 10x sl=2990")
     price("ETH/USD", "2980")
     guardian.close_crossed()
@@ -56,7 +61,15 @@ def a_lived_life(person: Person, price: SetPrice) -> Position:
     trading_state.change(TradingState.HALTED, actor="test", reason="cancels what is approved")
     execution.drain()
     trading_state.change(TradingState.ACTIVE, actor="test", reason="on")
+    leave_resting(person)
     return kept
+
+
+def leave_resting(person: Person) -> None:
+    approved = approve(person, "/long ETH 100 10x")
+    Order.objects.filter(pk=approved.pk).update(order_type=Order.Type.LIMIT, limit_price=Decimal(2900))
+    (order,) = execution.claim(reductions_only=False)
+    settle([order], {order.pk: Resting(clock.now(), order.collateral_usd)})
 
 
 def broken_codes() -> set[str]:
@@ -74,6 +87,8 @@ TAMPERINGS = {
     "ledger_sums_to_zero": "UPDATE trading_ledgerentry SET amount_usd = amount_usd + 1 WHERE account = 'fees'",
     "balance_is_the_ledgers": "UPDATE trading_account SET free_balance_usd = free_balance_usd + 0.000001",
     "collateral_is_the_ledgers": "DELETE FROM trading_ledgerentry WHERE account = 'collateral'",
+    "escrow_is_the_ledgers": "UPDATE trading_placement SET escrow_usd = escrow_usd + 1",
+    "resting_orders_have_a_place": "DELETE FROM trading_placement",
     "position_is_its_fills": "UPDATE trading_position SET collateral_usd = collateral_usd + 1 WHERE status = 'open'",
     "fill_has_one_filled_order": "DELETE FROM trading_fill WHERE order_id = (SELECT max(order_id) FROM trading_fill)",
     "change_is_one_event": "UPDATE trading_order SET kind = 'stops' WHERE kind = 'close' AND state = 'FILLED'",

@@ -9,6 +9,7 @@ from tests.factories import make_order, make_trader
 from trading import invariants, risk_inputs
 from trading.errors import DraftGone
 from trading.models import Account, Order, Trader
+from trading.models.orders import REDUCES
 from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.selectors import balance
@@ -58,6 +59,9 @@ def test_a_fill_of_what_nobody_knew_to_rest_is_paid_from_the_free_balance() -> N
 def test_a_cancel_gives_back_what_is_held_and_both_orders_end() -> None:
     order = _resting()
     cancel = canceling.cancel_resting(trader=order.trader, order_id=order.pk, origin=Origin())
+
+    assert cancel.reduces
+    assert Order.objects.filter(REDUCES, pk=cancel.pk).exists()
 
     _settle(_sent(cancel), Canceled(clock.now()))
 
