@@ -1,5 +1,7 @@
 """Raising an alarm about the venue: once for a subject; the admin panel tells the admins."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from trading.models import VenueAlarm
@@ -22,4 +24,10 @@ def raise_alarm(kind: VenueAlarm.Kind, subject: str, detail: str = "") -> bool:
 
 def lift(kind: VenueAlarm.Kind, subject: str) -> None:
     """It is over: the next time is news again."""
-    VenueAlarm.objects.filter(kind=kind, subject=subject).delete()
+    lift_all(kind, [subject])
+
+
+def lift_all(kind: VenueAlarm.Kind, subjects: Sequence[str]) -> None:
+    """The same of several subjects, in one statement."""
+    if subjects:
+        VenueAlarm.objects.filter(kind=kind, subject__in=subjects).delete()

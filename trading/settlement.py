@@ -8,13 +8,14 @@ from typing import Any
 import structlog
 from django.db import transaction
 
-from trading import bookkeeping, changes, outbox, placements, receipts, shadows
+from trading import alarms, bookkeeping, changes, outbox, placements, receipts, shadows
 from trading.bookkeeping import Booking
 from trading.changes import Change
 from trading.history import transition_all
 from trading.models import Attempt, Order
 from trading.models.loading import lock_traders, with_market
-from trading.order_state import AT_VENUE, OrderState
+from trading.models.traders import Mode
+from trading.order_state import AT_VENUE, TERMINAL, OrderState
 from trading.venues.base import (
     Accepted,
     Canceled,
@@ -60,6 +61,8 @@ def _settle(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
         groups[type(outcomes[order.pk]), order.state, order.kind].append(order)
     for (kind, _, _), group in groups.items():
         _SETTLERS[kind](group, outcomes)
+    ended = [order for order in orders if order.mode == Mode.LIVE and order.state in TERMINAL]
+    alarms.lift_all(alarms.Kind.UNKNOWN_ORDER, [f"order {order.pk}" for order in ended])
 
 
 def _fill(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:

@@ -108,6 +108,7 @@ def test_while_the_chain_is_not_seen_nothing_is_over_and_openings_there_wait(liv
         live.sandbox.control.delete("/control/faults")
         settle(order)
     assert order.state == "FILLED"
+    assert not VenueAlarm.objects.filter(kind="unknown_order").exists()  # what has ended is not to be looked for
     assert_moved(live, order, ["margin_withdraw"])
 
 
