@@ -14,6 +14,8 @@ from trading.day_openings import AccountKey
 from trading.evaluation import STOPPED_OUT
 from trading.models import DayOpening, Position
 
+BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)  # nothing was lost before
+
 
 @dataclass(frozen=True, slots=True)
 class StopOut:
@@ -53,10 +55,10 @@ def _ms(at: dt.datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-def _stop_out_span(protections: Protections) -> dt.timedelta:
-    """How far back a stop-out can matter; zero where none does."""
+def _stop_out_span(protections: Protections) -> int:
+    """How many minutes back a stop-out can matter; 0 where none does."""
     here_hours = protections.market_stops_hours if protections.market_stops is not None else None
-    return max(dt.timedelta(minutes=protections.cooldown_minutes or 0), dt.timedelta(hours=here_hours or 0))
+    return max(protections.cooldown_minutes or 0, 60 * (here_hours or 0))
 
 
 def _days(protections: Protections) -> int:
@@ -64,16 +66,17 @@ def _days(protections: Protections) -> int:
     return protections.drawdown_days or 0 if protections.drawdown_pct is not None else 0
 
 
-def _stop_outs(spans: Mapping[int, dt.timedelta], now: dt.datetime) -> Mapping[AccountKey, Iterable[StopOut]]:
+def _stop_outs(spans: Mapping[int, int], now: dt.datetime) -> Mapping[AccountKey, Iterable[StopOut]]:
     found: dict[AccountKey, list[StopOut]] = defaultdict(list)
     if not spans:
         return found
+    back = dt.timedelta(minutes=min(max(spans.values()), (now - BEGINNING) // dt.timedelta(minutes=1)))
     rows = (
         Position.objects.filter(
             trader__in=spans,
             ended_by__in=STOPPED_OUT,
             realised_pnl_usd__lt=0,
-            closed_at__gte=now - max(spans.values()),
+            closed_at__gte=now - back,
         )
         .order_by("closed_at")
         .values_list("trader_id", "mode", "market_id", "closed_at")
@@ -89,9 +92,8 @@ def _openings(days: Mapping[int, int], now: dt.datetime) -> Mapping[AccountKey, 
     if not days:
         return found
     today = now.date()
-    rows = DayOpening.objects.filter(
-        trader__in=days, day__gt=today - dt.timedelta(days=max(days.values())), day__lt=today
-    )
+    back = dt.timedelta(days=min(max(days.values()), (now - BEGINNING).days))
+    rows = DayOpening.objects.filter(trader__in=days, day__gt=today - back, day__lt=today)
     for opening in rows.defer("prices").order_by("day"):
         found[opening.trader_id, opening.mode].append(opening)
     return found

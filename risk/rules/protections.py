@@ -15,6 +15,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+LAST_MS = 253_370_764_800_000  # the last year that a time can be in: a lock that ends later ends then
 
 Ends = Callable[[AccountSnapshot, Protections, int], int | None]
 
@@ -86,7 +87,7 @@ def drawdown(account: AccountSnapshot, days: int, now_ms: int) -> Decimal:
 
 def ends_at(ends_ms: int) -> dt.datetime:
     """The end of a lock as a time in UTC."""
-    return EPOCH + dt.timedelta(milliseconds=ends_ms)
+    return EPOCH + dt.timedelta(milliseconds=min(max(ends_ms, 0), LAST_MS))
 
 
 def _result(case: Case, code: str, measured: Decimal, limit: Decimal) -> CheckResult:

@@ -15,7 +15,7 @@ from feeds.models import Market
 from risk.values import Protections
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
-from tests.trading.pipeline import assert_books_balance, close, open_position
+from tests.trading.pipeline import approve, assert_books_balance, close, open_position
 from tests.trading.protecting import Protect, look, protect
 from tests.trading.races import at_once
 from tests.trading.timeline import MINUTE
@@ -36,6 +36,7 @@ ALL = {
     "market_stops": 3,
     "market_stops_hours": 24,
 }
+LONGEST = 2**31 - 1  # that the database takes
 UNSTOPPED = "/long ETH 50 10x"
 
 
@@ -51,6 +52,23 @@ def read_of(count: int, before: Callable[[Person], None]) -> list[str]:
         answers = placing.place_all(again)
     assert {order.state for order in answers if isinstance(order, Order)} == {"APPROVED"}
     return [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"cooldown_minutes": LONGEST},
+        {"drawdown_pct": D("0.5"), "drawdown_days": LONGEST},
+        {"market_stops": 3, "market_stops_hours": LONGEST},
+    ],
+)
+def test_a_protection_that_looks_back_to_before_all_calendars_denies_nobody(
+    ada: Person, eth: Market, protect: Protect, terms: dict[str, object]
+) -> None:
+    protect(ada, **terms)
+    assert approve(ada, UNSTOPPED).state == "APPROVED"
+    assert "Protections" in ada.answer("/risk")
 
 
 @pytest.mark.django_db
