@@ -17,6 +17,7 @@ MAX_PRICE = Decimal(10) ** 15
 MAX_FILL_RATE = Decimal("0.5")  # of spread, slippage, uncertainty: two of them together leave a fill above zero
 MIN_EXPONENT = -30  # of the first digit: smaller amounts, and larger ones than the next, are damage, not money
 MAX_EXPONENT = 20
+MAX_EXPONENTS = {"allowance_usd": 80}  # an unlimited one is the greatest number that a contract knows
 
 
 def collateral_is_an_amount(case: Case) -> CheckResult | None:
@@ -63,12 +64,13 @@ def _number(code: str, value: Decimal, highest: Decimal, tick: Decimal) -> Check
     return None
 
 
-def _is_sane(value: Decimal) -> bool:
-    return value.is_finite() and (value == ZERO or MIN_EXPONENT <= value.adjusted() <= MAX_EXPONENT)
+def is_sane(value: Decimal, max_exponent: int = MAX_EXPONENT) -> bool:
+    """Whether it is a number that can be compared, and neither so small nor so large that it is damage."""
+    return value.is_finite() and (value == ZERO or MIN_EXPONENT <= value.adjusted() <= max_exponent)
 
 
 def _is_fill_rate(rate: Decimal) -> bool:
-    return _is_sane(rate) and ZERO <= rate < MAX_FILL_RATE
+    return is_sane(rate) and ZERO <= rate < MAX_FILL_RATE
 
 
 def _unusable_name(case: Case) -> str:
@@ -79,8 +81,8 @@ def _unusable_name(case: Case) -> str:
         return "increases.side"
     marked = None if isinstance(case.mark, NoConsensus) else case.mark
     account, limits = case.account, case.limits
-    groups = (account, account.exposure, account.day, case.market, limits, limits.protections, held, marked)
-    for group in (*groups, *account.losses.openings):
+    groups = (account, account.exposure, account.day, account.live, case.market, limits, limits.protections)
+    for group in (*groups, held, marked, *account.losses.openings):
         name = _unusable_field(group)
         if name:
             return name
@@ -95,6 +97,6 @@ def _unusable_field(group: Any) -> str:
     """Name of the first Decimal of a value class that is not finite or absurd; empty where all are sound."""
     for name in getattr(group, "__slots__", ()):
         value = getattr(group, name)
-        if isinstance(value, Decimal) and not _is_sane(value):
+        if isinstance(value, Decimal) and not is_sane(value, MAX_EXPONENTS.get(name, MAX_EXPONENT)):
             return f"{type(group).__name__}.{name}"
     return ""

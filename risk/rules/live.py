@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from risk.rules.case import Case, at_least, at_most
 from risk.rules.exposure import open_fee_usd
+from risk.rules.inputs import is_sane
 from risk.values import CheckResult
 
 LEAST_DELEGATE_HOURS = Decimal(24)
@@ -24,7 +25,7 @@ def delegate(case: Case) -> CheckResult | None:
 def delegate_lasts(case: Case) -> CheckResult | None:
     """The delegate is there long enough to close again what it opens."""
     live = case.account.live
-    if live is None or live.delegate_hours_left is None:
+    if live is None or live.delegate_hours_left is None or not is_sane(live.delegate_hours_left):
         return None
     return at_least("delegate_expires_soon", live.delegate_hours_left, LEAST_DELEGATE_HOURS)
 

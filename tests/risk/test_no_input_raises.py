@@ -6,7 +6,7 @@ The numbers are found in the value classes themselves, so that a new one is aske
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal, getcontext, localcontext
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -17,8 +17,21 @@ from risk import checks
 from risk.checks import CODES, Case, RiskDecision, TradingState
 from risk.margin import Side
 from risk.usage import WINDOWS, Standing, Usage
-from risk.values import AccountSnapshot, Day, Exposure, Limits, MarketRules, OpeningRequest, OpenPosition
+from risk.values import (
+    AccountSnapshot,
+    Day,
+    EquityThen,
+    Exposure,
+    Limits,
+    LiveTerms,
+    Losses,
+    MarketRules,
+    OpeningRequest,
+    OpenPosition,
+    Protections,
+)
 from tests.risk.cases import ETH, LIMITS, NOW_MS, mark, order
+from tests.risk.test_live_rules import LIVE
 from trading.services.decisions import as_json
 from trading.telegram import denial_words
 
@@ -47,20 +60,30 @@ def values() -> Values:
         AccountSnapshot: AccountSnapshot(D(10_000), D(10), D(100), D(-5)),
         Exposure: Exposure(D(1000), D(100), 1),
         Day: Day(D(10_000), D(5), D(1), D(20), D(30)),
+        Losses: Losses(NOW_MS - 10**8, (NOW_MS - 1,)),
+        EquityThen: EquityThen(NOW_MS - 1, D(10_000)),
+        LiveTerms: replace(LIVE, allowance_usd=D(10**6), max_notional_usd=D(10**6)),
         Limits: LIMITS,
+        Protections: Protections(60, D("0.5"), 7, 3, 24),
         MarkPrice: mark(),
         Standing: Standing(D(1), 0, NOW_MS),
     }
 
 
 def case(given: Values, *, market: MarketRules | None = None) -> Case:
-    account = replace(given[AccountSnapshot], exposure=given[Exposure], day=given[Day])
+    account = replace(
+        given[AccountSnapshot],
+        exposure=given[Exposure],
+        day=given[Day],
+        losses=replace(given[Losses], openings=(given[EquityThen],)),
+        live=given[LiveTerms],
+    )
     return Case(
         order=replace(given[OpeningRequest], increases=given[OpenPosition]),
         account=account,
         market=market or given[MarketRules],
         mark=given[MarkPrice],
-        limits=given[Limits],
+        limits=replace(given[Limits], protections=given[Protections]),
         trading_state=TradingState.ACTIVE,
         now_ms=NOW_MS,
         usage=Usage({window.code: given[Standing] for window in WINDOWS}),
@@ -68,12 +91,12 @@ def case(given: Values, *, market: MarketRules | None = None) -> Case:
 
 
 def names(of: type) -> list[tuple[type, str]]:
-    """The fields of every value class that hold such numbers, alone or where they are known."""
+    """The fields of every value class that hold such a number, always or where it is known."""
     return [
         (value_class, name)
         for value_class in values()
         for name, hint in get_type_hints(value_class).items()
-        if of in (hint, *get_args(hint))
+        if of in (hint, *get_args(hint)) and get_origin(hint) is not tuple
     ]
 
 
@@ -93,7 +116,7 @@ def answered(case: Case) -> RiskDecision:
 
 def test_the_values_are_an_order_that_passes() -> None:
     assert answered(case(values())).approved
-    assert len(names(D)) > 35
+    assert len(names(D)) > 40
 
 
 @pytest.mark.parametrize("field", [each for each in names(D) if each[0] is not Standing], ids=title)
@@ -128,6 +151,15 @@ def test_odd_counts_and_times_are_answered(field: tuple[type, str]) -> None:
         given = values()
         given[field[0]] = replace(given[field[0]], **{field[1]: number})
         answered(case(given))
+
+
+@pytest.mark.parametrize("number", [*INTEGERS, 1, 2**31 - 1])
+def test_locks_of_any_length_are_answered_while_they_hold(number: int) -> None:
+    lost = Losses(NOW_MS - 1, (NOW_MS - 1,))
+    for each in (Protections(number), Protections(None, D("0.1"), number), Protections(market_stops=1)):
+        given = values() | {EquityThen: EquityThen(NOW_MS - 1, D(20_000)), Losses: lost}
+        answered(case(given | {Protections: each}))
+        answered(case(given | {Protections: replace(each, market_stops_hours=number)}))
 
 
 @pytest.mark.parametrize("reason", ["no_quotes", "no_fresh_quote", "not_enough_upstreams", "outliers", "vetoed"])
