@@ -1,7 +1,7 @@
 """Every rule's boundary as rows: what passes at the limit, what is denied a tick beyond, what the trader reads then.
 
-A new rule needs one row, in the table of its kind (`boundaries_of_amounts`, `boundaries_of_conditions`);
-`test_check_boundaries.py` says which code has none.
+A new rule needs one row, in the table of its kind (`boundaries_of_amounts`, `boundaries_of_conditions`,
+`boundaries_of_live`); `test_check_boundaries.py` says which code has none.
 """
 
 from dataclasses import dataclass, replace

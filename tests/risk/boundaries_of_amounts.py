@@ -110,7 +110,7 @@ DISTANCES = (
         "spread_too_wide",
         market(spread_rate=D("0.01")),
         market(spread_rate=D("0.010001")),
-        "• The spread is 1.000 %; 1.000 % is the limit.",
+        "• The spread is 1.0001 %; 1.0000 % is the limit.",
     ),
     Row(
         "spread_loss",
@@ -123,14 +123,14 @@ DISTANCES = (
         "liquidation_buffer",
         uncertain("0.016415") | sized("10", "50"),
         uncertain("0.016416") | sized("10", "50"),
-        "• Too close to liquidation: 0.085 % away; at least 0.085 % is needed.\n   ↳ passes up to 49.99x",
+        "• Too close to liquidation: 0.0849 % away; at least 0.0850 % is needed.\n   ↳ passes up to 49.99x",
         "mark",
     ),
     Row(
         "liquidation_buffer",
         exact() | stopped("2757.75"),
         exact() | stopped("2757.74"),
-        "• Too close to liquidation: 0.425 % away; at least 0.425 % is needed.\n   ↳ passes up to 9.99x",
+        "• Too close to liquidation: 0.4247 % away; at least 0.4250 % is needed.\n   ↳ passes up to 9.99x",
         "stop",
     ),
     Row(

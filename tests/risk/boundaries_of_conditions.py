@@ -100,8 +100,8 @@ PRICES = (
     Row(
         "price_uncertain",
         {"mark": mark(uncertainty="0.02125")},
-        {"mark": mark(uncertainty="0.0212500001")},
-        "• The price is uncertain by 2.125 %; at this leverage 2.125 % is the limit.\n   ↳ passes up to 9.99x",
+        {"mark": mark(uncertainty="0.0212501")},
+        "• The price is uncertain by 2.12501 %; at this leverage 2.12500 % is the limit.\n   ↳ passes up to 9.99x",
     ),
 )
 RATES = (

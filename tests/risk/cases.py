@@ -8,6 +8,7 @@ from feeds.consensus import MarkPrice
 from risk.checks import (
     AccountSnapshot,
     Limits,
+    LiveTerms,
     MarketRules,
     OpeningRequest,
     RiskDecision,
@@ -49,6 +50,16 @@ ETH_UPSIDE = replace(
     upside_symbol="",
 )
 ACCOUNT = AccountSnapshot(free_usd=Decimal(10000))
+LIVE = LiveTerms(  # all that an opening of 1 000 with real money needs, and no more
+    is_switched_on=True,
+    is_confirmed=True,
+    is_disputed=False,
+    is_refused=False,
+    is_chain_disputed=False,
+    allowance_usd=Decimal("100.45"),
+    delegate_hours_left=Decimal(24),
+    max_notional_usd=Decimal(1000),
+)
 
 
 def mark(price: str = "3000", *, uncertainty: str = "0.00005", age_ms: int = 500, market: str = "ETH/USD") -> MarkPrice:

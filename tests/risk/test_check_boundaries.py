@@ -11,7 +11,7 @@ import pytest
 from feeds.consensus import NoConsensus
 from risk.checks import CODES, OpenPosition, RiskDecision, TradingState
 from risk.margin import Side
-from tests.risk import boundaries_of_amounts, boundaries_of_conditions
+from tests.risk import boundaries_of_amounts, boundaries_of_conditions, boundaries_of_live
 from tests.risk.boundaries import Row
 from tests.risk.cases import ACCOUNT, ETH, ETH_UPSIDE, LIMITS, NOW_MS, decide, mark, order
 from trading.services.decisions import as_json
@@ -21,7 +21,7 @@ D = Decimal
 WIDE = replace(ETH, max_leverage=D(1000))
 
 
-ROWS = boundaries_of_conditions.ROWS + boundaries_of_amounts.ROWS
+ROWS = boundaries_of_conditions.ROWS + boundaries_of_amounts.ROWS + boundaries_of_live.ROWS
 HINT = re.compile(r"up to ([\d,.]+) USDC|up to ([\d,.]+)x|a stop at ([\d,.]+)")
 
 
@@ -46,23 +46,8 @@ def test_what_the_words_say_would_pass_passes_when_it_is_typed(row: Row) -> None
         assert row.code not in decide(**row.denied | {"order": replace(wish, **typed)}).codes, typed
 
 
-LIVE_CODES = {  # test_live_rules.py
-    *(
-        "live_switched_off",
-        "no_delegate",
-        "delegate_expires_soon",
-        "live_not_confirmed",
-        "books_disputed",
-        "chain_disagrees",
-        "venue_refuses",
-        "canary",
-        "allowance",
-    ),
-}
-
-
 def test_every_rule_has_a_row() -> None:
-    assert {row.code for row in ROWS} | LIVE_CODES == set(CODES)
+    assert {row.code for row in ROWS} == set(CODES)
 
 
 def words(decision: RiskDecision, code: str) -> str:

@@ -1,59 +1,33 @@
-"""What an opening with real money needs besides; a DRY one is asked none of it."""
+"""What an opening with real money needs besides, but for its boundaries: they are in `boundaries_of_live`."""
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
-import pytest
-
-from risk.checks import LiveTerms
-from tests.risk.cases import ACCOUNT, decide, order
+from tests.risk.cases import ACCOUNT, LIVE, decide, order
 
 D = Decimal
-LIVE = LiveTerms(
-    is_switched_on=True,
-    is_confirmed=True,
-    is_disputed=False,
-    is_refused=False,
-    is_chain_disputed=False,
-    allowance_usd=None,
-    delegate_hours_left=D(24),
-    max_notional_usd=D(1000),
-)
-
-
-def denied(**changes: Any) -> tuple[str, ...]:
-    return decide(account=replace(ACCOUNT, live=replace(LIVE, **changes))).codes
-
-
-def test_an_opening_that_has_all_of_it_is_approved() -> None:
-    assert denied() == ()
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"is_switched_on": False}, "live_switched_off"),
-        ({"delegate_hours_left": None}, "no_delegate"),
-        ({"delegate_hours_left": D("23.99")}, "delegate_expires_soon"),
-        ({"delegate_hours_left": D(-1)}, "delegate_expires_soon"),
-        ({"is_confirmed": False}, "live_not_confirmed"),
-        ({"is_disputed": True}, "books_disputed"),
-        ({"is_refused": True}, "venue_refuses"),
-        ({"is_chain_disputed": True}, "chain_disagrees"),
-        ({"allowance_usd": D("100.44")}, "allowance"),
-        ({"allowance_usd": D(0)}, "allowance"),
-        ({"max_notional_usd": D("999.99")}, "canary"),
-    ],
-)
-def test_what_is_missing_is_named(changes: dict[str, Any], code: str) -> None:
-    assert denied(**changes) == (code,)
+REAL = replace(ACCOUNT, live=LIVE)
 
 
 def test_a_dry_opening_is_asked_none_of_it() -> None:
-    assert not {check.code for check in decide().checks} & {"canary", "no_delegate", "live_not_confirmed"}
+    dry, live = ({check.code for check in decide(account=account).checks} for account in (ACCOUNT, REAL))
+    assert live - dry == {
+        *("live_switched_off", "no_delegate", "delegate_expires_soon", "live_not_confirmed"),
+        *("books_disputed", "chain_disagrees", "venue_refuses", "canary", "allowance"),
+    }
+    assert dry < live
+
+
+def test_what_pending_openings_take_of_the_allowance_is_counted() -> None:
+    pending = replace(REAL, reserved_usd=D("0.01"))
+    assert decide(account=pending).codes == ("allowance",)
+
+
+def test_an_allowance_that_nobody_has_read_denies_nothing_and_an_unlimited_one_passes() -> None:
+    for allowed in (None, D(2**256 - 1) * D("0.000001")):
+        assert decide(account=replace(REAL, live=replace(LIVE, allowance_usd=allowed))).approved
 
 
 def test_the_canary_says_what_would_pass() -> None:
-    decision = decide(order("200"), account=replace(ACCOUNT, live=LIVE))
+    decision = decide(order("200"), account=replace(REAL, live=replace(LIVE, allowance_usd=None)))
     assert (decision.codes, decision.max_collateral_usd, decision.max_leverage) == (("canary",), D(100), D(5))

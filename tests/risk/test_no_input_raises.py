@@ -30,8 +30,7 @@ from risk.values import (
     OpenPosition,
     Protections,
 )
-from tests.risk.cases import ETH, LIMITS, NOW_MS, mark, order
-from tests.risk.test_live_rules import LIVE
+from tests.risk.cases import ETH, LIMITS, LIVE, NOW_MS, mark, order
 from trading.services.decisions import as_json
 from trading.telegram import denial_words
 

@@ -9,6 +9,8 @@ from trading.telegram import live_words, price_words, protection_words, rate_wor
 from trading.telegram.messages import Numbers, closed
 from vanta.money import format_number, format_percent, format_price, format_usd
 
+_DECIMALS = range(3, 10)  # of a percentage
+
 
 def _usd(numbers: Numbers, name: str) -> str:
     return f"{format_usd(Decimal(numbers[name]))} USDC" if name in numbers else "—"
@@ -20,7 +22,12 @@ def _at_most(amount: Decimal) -> str:
 
 
 def _percent(numbers: Numbers, name: str) -> str:
-    return format_percent(Decimal(numbers[name]), 3) if name in numbers else "—"
+    """With as many decimals as tell what was measured from its limit."""
+    if name not in numbers:
+        return "—"
+    both = {Decimal(numbers[each]) for each in ("measured", "limit") if each in numbers}
+    decimals = next((each for each in _DECIMALS if len({format_percent(one, each) for one in both}) == len(both)), 3)
+    return format_percent(Decimal(numbers[name]), decimals)
 
 
 def _price(numbers: Numbers, name: str) -> str:

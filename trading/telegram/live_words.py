@@ -11,13 +11,18 @@ def _usd(numbers: Mapping[str, Any], name: str) -> str:
     return f"{format_usd(Decimal(numbers[name]))} USDC" if name in numbers else "—"
 
 
+def _whole_hours(numbers: Mapping[str, Any]) -> int:
+    """Rounded down: what is too short never reads as if it were long enough; 0 where it has ended."""
+    return max(int(Decimal(numbers.get("measured", "0"))), 0)
+
+
 DENIALS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "live_switched_off": lambda _: (
         "LIVE has been switched off since this preview. Send the order again to open it DRY."
     ),
     "no_delegate": lambda _: "No wallet is connected for trading. /connect it first; until then you trade DRY.",
     "delegate_expires_soon": lambda n: (
-        f"Your wallet's permission ends in {Decimal(n.get('measured', '0')):.0f} h; openings need 24. /connect again."
+        f"Your wallet's permission ends in {_whole_hours(n)} h; openings need 24. /connect again."
     ),
     "live_not_confirmed": lambda _: "It was not confirmed as real money. Send the order again and tap both times.",
     "books_disputed": lambda _: (
