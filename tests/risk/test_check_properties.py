@@ -28,6 +28,8 @@ from tests.risk.cases import ACCOUNT, ETH, LIMITS, NOW_MS
 D = Decimal
 # What a larger order may cure: minimums, the exception that the design names. Every other denial stays.
 MINIMUMS = {"min_notional", "stop_too_close"}
+# Shares of the collateral: of a position at another leverage or price, more collateral beside it can make them smaller.
+SHARES = {"leverage", "price_uncertain", "liquidation_buffer", "stop_beyond_liquidation", "stop_too_far"}
 PRICED = {"stop_wrong_side", "stop_beyond_liquidation", "take_profit_wrong_side"}  # these measure a price
 many = settings(max_examples=60, deadline=None)
 
@@ -57,7 +59,6 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
     leverage = draw(st.one_of(amounts("1", "10", 2), amounts("10", "100", 2), amounts("100", "1000", 2)))
     move = draw(st.none() | amounts("0.0001", "0.9", 4))
     target = draw(st.none() | amounts("0.0001", "0.9", 4))
-    held = draw(st.none() | amounts("1", "5000", 2))
     market = MarketRules(
         symbol="ETH/USD",
         min_leverage=D(1),
@@ -82,7 +83,7 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
             stop_price=None if move is None else away(price, -side.sign * move),
             take_profit_price=None if target is None else away(price, side.sign * target),
             slippage_rate=draw(amounts("0", "0.005", 4)),
-            increases=None if held is None else OpenPosition(side, price, held, held * leverage),
+            increases=draw(st.none() | positions(side, price, leverage)),
         ),
         "account": AccountSnapshot(
             free_usd=draw(amounts("0", "50000", 6)),
@@ -99,6 +100,16 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
         "now_ms": NOW_MS,
         "usage": draw(st.none() | usages()),
     }
+
+
+@st.composite
+def positions(draw: st.DrawFn, side: Side, price: Decimal, leverage: Decimal) -> OpenPosition:
+    """A position to increase: like the order, or at a price and a leverage of its own, with costs that accrued."""
+    collateral = draw(amounts("1", "5000", 2))
+    if draw(st.booleans()):
+        return OpenPosition(side, price, collateral, collateral * leverage)
+    entry, own = away(price, draw(amounts("-0.3", "0.3", 4))), draw(amounts("1", "1000", 2))
+    return OpenPosition(side, entry, collateral, collateral * own, collateral * draw(amounts("0", "0.9", 2)))
 
 
 def usages() -> st.SearchStrategy[Usage]:
@@ -125,7 +136,13 @@ FACTORS = tuple(map(D, ("1.01", "1.5", "4", "20", "300")))
 @many
 @given(situations())
 def test_more_collateral_never_turns_a_denial_into_a_pass(situation: dict[str, Any]) -> None:
-    denied = set(decide(situation).codes) - MINIMUMS
+    order, mark = situation["order"], situation["mark"]
+    held = order.increases
+    is_alike = held is None or (held.entry_price, held.notional_usd) == (
+        mark.price,
+        held.collateral_usd * order.leverage,
+    )
+    denied = set(decide(situation).codes) - (MINIMUMS if is_alike else MINIMUMS | SHARES)
     for factor in FACTORS:
         collateral = (situation["order"].collateral_usd * factor).quantize(COLLATERAL_TICK)
         assert denied <= set(decide(situation, collateral_usd=collateral).codes), factor
@@ -187,9 +204,14 @@ def test_a_named_stop_brings_the_loss_within_the_budget(situation: dict[str, Any
 @many
 @given(situations())
 def test_long_and_short_mirror_each_other(situation: dict[str, Any]) -> None:
-    """Mirrored at the mark, without frictions: a spread is a fraction of the fill, so that it mirrors only nearly."""
+    """Mirrored at the mark, without frictions: a spread is a fraction of the fill, so that it mirrors only nearly.
+
+    So does the entry of two fills at different prices, which is their mean by coins.
+    """
     market, mark = replace(situation["market"], spread_rate=D(0)), replace(situation["mark"], uncertainty=D(0))
-    order = replace(situation["order"], slippage_rate=D(0))
+    held = situation["order"].increases
+    at_mark = None if held is None else replace(held, entry_price=mark.price)
+    order = replace(situation["order"], slippage_rate=D(0), increases=at_mark)
     frictionless = situation | {"order": order, "market": market, "mark": mark}
     ours, theirs = evaluate(**frictionless), evaluate(**(frictionless | {"order": mirrored(order, mark.price)}))
     assert told(ours) == told(theirs)
