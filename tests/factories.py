@@ -76,8 +76,13 @@ def set_limits(trader: Trader, **limits: Any) -> dict[str, Any]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT nextval(pg_get_serial_sequence('trading_orderevent', 'id'))")
             (number,) = cursor.fetchone()
+    return in_history(trader, number, **limits)
+
+
+def in_history(trader: Trader, from_event: int, **limits: Any) -> dict[str, Any]:
+    """All limits of a trader from a number of the order events on, what is not named being the global one."""
     general = {name: getattr(settings, name.upper()) for name in SETTING_NAMES}
-    return {"trader_id": trader.pk, "from_event": number} | general | limits
+    return {"trader_id": trader.pk, "from_event": from_event} | general | limits
 
 
 def make_market(symbol: str = "ETH/USD", **changes: Any) -> Market:

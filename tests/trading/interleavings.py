@@ -14,13 +14,13 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from feeds.consensus import Quote
 from feeds.models import Market
 from feeds.quote_store import write_quotes
 from risk.margin import Side
-from tests.factories import make_order, make_trader, set_limits
+from tests.factories import in_history, make_order, make_policy, make_trader, set_limits
 from trading import execution, guardian
 from trading.errors import TradingError
 from trading.models import Order, Position, Trader
@@ -72,7 +72,12 @@ class Round:
         self.random, self.market, self.price = Random(seed), market, price
         self.history: list[dict[str, Any]] = []  # appended to by all actors: one list operation each
         self.turns: dict[tuple[int, int], Turn] = defaultdict(Turn)
-        self.traders = [self._schedule(number) for number in range(accounts)]
+        with transaction.atomic():
+            self.policies = {
+                name: make_policy(f"{name} binds", may_loosen=True, **WIDE | limits)
+                for name, (limits, _, _) in BINDING.items()
+            }
+            self.traders = [self._schedule(number) for number in range(accounts)]
         for step in range(STEPS):
             self._deal(partial(self.publish, self.random.choice(MOVES)), step)
             for _ in range(2):
@@ -101,10 +106,10 @@ class Round:
 
     def _schedule(self, number: int) -> Trader:
         """A fresh account under its limits, with two to four drafts, and what happens to it meanwhile."""
-        trader, draw = make_trader(), self.random
-        binding = tuple(BINDING)[number % len(BINDING)]
+        binding, draw = tuple(BINDING)[number % len(BINDING)], self.random
         limits, collaterals, leverages = BINDING[binding]
-        self.history.append(set_limits(trader, **WIDE | limits))
+        trader = make_trader(policy=self.policies[binding])
+        self.history.append(in_history(trader, 0, **WIDE | limits))
         for _ in range(draw.randint(2, 3)):
             order = self._draft(trader, draw.choice(collaterals), draw.choice(leverages))
             for _ in range(draw.choice((1, 1, 1, 2))):  # a second yes to the same

@@ -25,7 +25,7 @@ def test_there_are_a_thousand() -> None:
     assert len(SEEDS) * ACCOUNTS >= 1000
 
 
-@pytest.mark.parametrize("seed", [*SEEDS[:8], *(pytest.param(seed, marks=pytest.mark.rare) for seed in SEEDS[8:])])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_no_limit_is_ever_exceeded(seed: int, eth: Market, settings: Settings) -> None:
     settings.PRICE_MAX_AGE_S = Decimal(60)
     race = Round(seed, ACCOUNTS, eth, PRICE)

@@ -1,11 +1,10 @@
 """Rate limits on real orders: what is refused and how it is said, and that nothing loses or gains capacity."""
 
-import threading
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from pytest_django import Settings
 from redis.exceptions import ConnectionError, OutOfMemoryError
 
@@ -14,7 +13,7 @@ from risk import window_script
 from tests.factories import make_policy
 from tests.trading.people import Person, store, words
 from tests.trading.pipeline import approve, close, open_position
-from trading import execution, selectors
+from trading import selectors
 from trading.errors import LimitsUnreachable
 from trading.models import Order, TelegramUpdate
 from trading.services import orders, placing
@@ -203,34 +202,6 @@ def test_usage_names_each_window_its_limit_and_when_its_next_part_is_free(ada: P
 
 def used(person: Person) -> dict[str, Decimal]:
     return {window.code: window.used for window in selectors.opening_usage(person.trader, "DRY")}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_fifty_confirmed_at_once_exactly_those_that_fit_are_approved(
-    ada: Person, eth: Market, settings: Settings
-) -> None:
-    settings.OPENS_PER_MINUTE = settings.TRADES_PER_DAY = 100
-    settings.TELEGRAM_MESSAGES_PER_MINUTE = 100
-    settings.PRICE_MAX_AGE_S = D(60)  # on a busy machine fifty previews take longer than five seconds
-    drafts = [ada.drafts("/long ETH 100 10x sl=2900") for _ in range(50)]
-    trader, start = ada.trader, threading.Barrier(10)
-
-    def confirm(share: list[Order]) -> None:
-        start.wait(10)
-        for order in share:
-            placing.place(trader=trader, order_id=order.pk)
-        connection.close()
-
-    threads = [threading.Thread(target=confirm, args=(drafts[number::10],)) for number in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    states = list(Order.objects.values_list("state", "reason"))
-    assert states.count(("APPROVED", "")) == 10
-    assert states.count(("DENIED", "hourly_volume")) == 40
-    execution.drain()
-    assert used(ada)["hourly_volume"] == 10000
 
 
 def test_confirming_over_the_limit_is_answered_on_the_card(ada: Person, eth: Market) -> None:

@@ -1,4 +1,7 @@
-"""Fifty confirmations at the same moment where ten fit: ten are approved, whichever limit binds."""
+"""Fifty confirmations at the same moment where ten fit: ten are approved, whichever limit binds.
+
+Each decided by a process of its own: `processes/test_limits_in_processes.py`.
+"""
 
 from decimal import Decimal
 from typing import Any
@@ -12,7 +15,7 @@ from tests.factories import make_order, make_policy
 from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance
 from tests.trading.races import at_once
-from trading import execution
+from trading import execution, selectors
 from trading.models import Order, Position
 from trading.order_state import OrderState
 from trading.services import placing
@@ -36,6 +39,7 @@ BINDING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "margin": ({"collateral_usd": D(995), "leverage": D(1), "stop_loss": D(2990)}, {}),
     "daily_loss": ({"collateral_usd": D(100), "leverage": D(2)}, {"max_daily_loss_pct": D("0.1")}),
     "position_size": ({"collateral_usd": D(100), "stop_loss": D(2990)}, {"max_position_size_usd": D(10_000)}),
+    "hourly_volume": ({"collateral_usd": D(100), "stop_loss": D(2990)}, {"hourly_volume_usd": D(10_000)}),
 }
 
 
@@ -54,18 +58,6 @@ def drafted(request: pytest.FixtureRequest, settings: Settings, ada: Person, eth
 def reasons() -> dict[str, int]:
     found = Order.objects.filter(state=OrderState.DENIED).values_list("reason", flat=True)
     return {reason: list(found).count(reason) for reason in found}
-
-
-def assert_ten_of_fifty(limit: str) -> None:
-    approved = Order.objects.filter(state__in=[OrderState.APPROVED, OrderState.FILLED])
-    assert (approved.count(), reasons()) == (FIT, {limit: ORDERS - FIT})
-
-
-def test_each_in_a_thread_of_its_own(ada: Person, drafted: tuple[str, list[Order]]) -> None:
-    limit, drafts = drafted
-    trader = ada.trader
-    at_once(*(lambda order=order: placing.place(trader=trader, order_id=order.pk) for order in drafts))
-    assert_ten_of_fifty(limit)
 
 
 def test_while_a_worker_fills_what_was_approved(ada: Person, drafted: tuple[str, list[Order]]) -> None:
@@ -89,4 +81,8 @@ def test_in_batches_that_see_what_they_reserve_themselves(ada: Person, drafted: 
     confirmations = [Confirmation(ada.id, order.pk) for order in drafts]
     halves = [confirmations[::2], confirmations[1::2]]
     at_once(*(lambda half=half: placing.place_all(half) for half in halves))
-    assert_ten_of_fifty(limit)
+    approved = Order.objects.filter(state=OrderState.APPROVED)
+    assert (approved.count(), reasons()) == (FIT, {limit: ORDERS - FIT})
+    used = {window.code: window.used for window in selectors.opening_usage(ada.trader, "DRY")}
+    assert used["trades_per_day"] == FIT
+    assert used["hourly_volume"] == sum(order.collateral_usd * order.leverage for order in approved)
