@@ -155,7 +155,18 @@ def evaluate(
     market's price symbol. Without `usage` the rate limits are not asked. A denial costs more than an approval: what
     would pass is searched for.
     """
-    return decide(Case(order, account, market, mark, limits, trading_state, now_ms, usage))
+    return decide(
+        Case(
+            order=order,
+            account=account,
+            market=market,
+            mark=mark,
+            limits=limits,
+            trading_state=trading_state,
+            now_ms=now_ms,
+            usage=usage,
+        )
+    )
 
 
 def decide(case: Case) -> RiskDecision:

@@ -8,30 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
-from feeds.consensus import MarkPrice, NoConsensus
-from risk import margin
+from feeds.consensus import MarkPrice
 from risk.checks import ARITHMETIC, largest
-from risk.rules import day
-from risk.rules.case import Resulting, at_least, at_most
-from risk.rules.venue import market_is_open
-from risk.values import (
-    COLLATERAL_TICK,
-    AccountSnapshot,
-    CheckResult,
-    Denial,
-    Limits,
-    MarketRules,
-    OpenPosition,
-    RiskDecision,
-    TradingState,
-)
+from risk.rules import day, exposure, live, price, venue
+from risk.rules.case import Resulting, Surroundings, at_least, at_most
+from risk.values import COLLATERAL_TICK, CheckResult, Denial, OpenPosition, RiskDecision, TradingState
 from vanta.money import ONE, ZERO
 
-MS_PER_S = Decimal(1000)
 
-
-@dataclass(frozen=True, slots=True)
-class MarginCase:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginCase(Surroundings):
     """One move of margin: `amount_usd` more collateral (negative: less), and everything that a rule may look at.
 
     `is_changing`: another order about the position is under way, so that what comes of both is not known yet.
@@ -41,12 +27,6 @@ class MarginCase:
     position: OpenPosition
     stop_price: Decimal | None
     slippage_rate: Decimal
-    account: AccountSnapshot
-    market: MarketRules
-    mark: MarkPrice | NoConsensus
-    limits: Limits
-    trading_state: TradingState
-    now_ms: int
     is_changing: bool = False
 
     @property
@@ -63,20 +43,12 @@ class MarginCase:
         return self.after.notional_usd / left if left > ZERO else None
 
     def worst_loss_usd(self, position: Resulting) -> Decimal:
-        """W: at the stop where it comes before liquidation, else all of the collateral."""
-        stop, sign = self.stop_price, position.side.sign
-        if stop is not None and sign * (stop - position.liquidation_price) <= ZERO:
-            stop = None
-        return margin.worst_loss(
-            side=position.side,
-            entry_price=position.entry_price,
-            collateral_usd=position.collateral_usd,
-            notional_usd=position.notional_usd,
-            stop_price=stop,
-            spread_rate=self.market.spread_rate,
+        return exposure.held_loss_usd(
+            self,
+            position,
+            stop_price=self.stop_price,
+            liquidation_price=position.liquidation_price,
             slippage_rate=self.slippage_rate,
-            close_fee_rate=ZERO if self.market.is_upside else self.market.close_fee_rate,
-            accrued_fees_usd=position.accrued_fees_usd,
         )
 
     @property
@@ -141,36 +113,8 @@ def _not_halted(case: MarginCase) -> CheckResult:
     return CheckResult("trading_state", not is_halted, detail=case.trading_state.value)
 
 
-def _active(case: MarginCase) -> CheckResult:
-    is_active = case.trading_state is TradingState.ACTIVE
-    return CheckResult("trading_state", is_active, detail=case.trading_state.value)
-
-
-def _open_market(case: MarginCase) -> CheckResult:
-    return market_is_open(case.market)
-
-
 def _nothing_under_way(case: MarginCase) -> CheckResult:
     return CheckResult("order_under_way", not case.is_changing)
-
-
-def _nothing_unresolved(case: MarginCase) -> CheckResult:
-    return CheckResult("previous_order_unresolved", not case.account.exposure.has_unresolved_order)
-
-
-def _delegate(case: MarginCase) -> CheckResult | None:
-    live = case.account.live
-    return None if live is None else CheckResult("no_delegate", live.delegate_hours_left is not None)
-
-
-def _books(case: MarginCase) -> CheckResult | None:
-    live = case.account.live
-    return None if live is None else CheckResult("books_disputed", not live.is_disputed)
-
-
-def _chain(case: MarginCase) -> CheckResult | None:
-    live = case.account.live
-    return None if live is None else CheckResult("chain_disagrees", not live.is_chain_disputed)
 
 
 def _allowance(case: MarginCase) -> CheckResult | None:
@@ -203,23 +147,6 @@ def _raised_daily_loss(case: MarginCase) -> CheckResult | None:
 def _daily_loss(case: MarginCase) -> CheckResult:
     loss = day.at_risk_usd(case.account) + case.raised_loss_usd
     return at_most("daily_loss", loss, day.limit_usd(case.account, case.limits))
-
-
-def _daily_loss_lock(case: MarginCase) -> CheckResult:
-    loss, limit = day.day_loss_usd(case.account), day.limit_usd(case.account, case.limits)
-    return CheckResult("daily_loss_locked", not day.is_locked(case.account, case.limits), loss, limit)
-
-
-def _price(case: MarginCase) -> CheckResult:
-    missing = case.mark.reason if isinstance(case.mark, NoConsensus) else ""
-    return CheckResult("price_unavailable", not missing, detail=missing)
-
-
-def _price_age(case: MarginCase) -> CheckResult | None:
-    if not isinstance(case.mark, MarkPrice):
-        return None
-    age_s = Decimal(max(case.now_ms - case.mark.as_of_ms, 0)) / MS_PER_S
-    return at_most("price_stale", age_s, case.limits.price_max_age_s)
 
 
 def _price_uncertainty(case: MarginCase) -> CheckResult | None:
@@ -263,7 +190,7 @@ def _account_risk(case: MarginCase) -> CheckResult:
 
 ADDITION: tuple[Rule, ...] = (
     _not_halted,
-    _open_market,
+    venue.market_hours,
     _nothing_under_way,
     _least_leverage,
     _balance,
@@ -271,7 +198,8 @@ ADDITION: tuple[Rule, ...] = (
     _raised_daily_loss,
 )
 WITHDRAWAL: tuple[Rule, ...] = (
-    *(_active, _open_market, _nothing_under_way, _nothing_unresolved, _delegate, _books, _chain),
-    *(_price, _price_age, _price_uncertainty, _most_leverage),
-    *(_account_risk, _daily_loss, _daily_loss_lock, _buffer, _stop_first),
+    *(venue.state_allows_openings, venue.market_hours, _nothing_under_way, venue.previous_order_is_resolved),
+    *(live.delegate, live.books_agree, live.chain_agrees),
+    *(price.price_is_there, price.price_age, _price_uncertainty, _most_leverage),
+    *(_account_risk, _daily_loss, day.daily_loss_lock, _buffer, _stop_first),
 )

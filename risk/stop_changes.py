@@ -60,20 +60,13 @@ def loosens(case: Case, change: StopChange) -> bool:
 
 
 def worst_loss_usd(case: Case, change: StopChange) -> Decimal:
-    """W of the position with the new stop; one that liquidation comes before never fires."""
-    held, stop = change.position, case.order.stop_price
-    if stop is not None and held.side.sign * (stop - change.liquidation_price) <= ZERO:
-        stop = None
-    return margin.worst_loss(
-        side=held.side,
-        entry_price=held.entry_price,
-        collateral_usd=held.collateral_usd,
-        notional_usd=held.notional_usd,
-        stop_price=stop,
-        spread_rate=case.market.spread_rate,
+    """W of the position with the new stop."""
+    return exposure.held_loss_usd(
+        case,
+        change.position,
+        stop_price=case.order.stop_price,
+        liquidation_price=change.liquidation_price,
         slippage_rate=case.order.slippage_rate,
-        close_fee_rate=_close_fee_rate(case),
-        accrued_fees_usd=held.accrued_fees_usd,
     )
 
 
@@ -198,7 +191,7 @@ def _stop_at(case: Case, change: StopChange, loss_usd: Decimal) -> Decimal:
         loss_usd=loss_usd,
         spread_rate=case.market.spread_rate,
         slippage_rate=case.order.slippage_rate,
-        close_fee_rate=_close_fee_rate(case),
+        close_fee_rate=exposure.close_fee_rate(case.market),
         accrued_fees_usd=held.accrued_fees_usd,
     )
 
@@ -234,7 +227,3 @@ def _passes(case: Case, change: StopChange, order: OpeningRequest, other: str) -
     held_day = replace(case.account.day, positions_usd=case.account.day.positions_usd - saved_usd)
     tried = replace(tried, account=replace(case.account, day=held_day))
     return all(check.passed or check.code.startswith(other) for check in _ask(tried, change))
-
-
-def _close_fee_rate(case: Case) -> Decimal:
-    return ZERO if case.market.is_upside else case.market.close_fee_rate

@@ -1,4 +1,4 @@
-"""One order in front of the checks: what was given, and what follows from it for the resulting position. Pure."""
+"""What the rules look at: an order or a change with its surroundings, and the position that comes of it. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,17 +12,23 @@ from risk.values import AccountSnapshot, CheckResult, Limits, MarketRules, Openi
 from vanta.money import ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """Everything a rule may look at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is the same for an opening and for a change of what is open; rules that need no more take this."""
 
-    order: OpeningRequest
     account: AccountSnapshot
     market: MarketRules
     mark: MarkPrice | NoConsensus
     limits: Limits
     trading_state: TradingState
     now_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Surroundings):
+    """Everything a rule may look at."""
+
+    order: OpeningRequest
     usage: Usage | None = None
 
     def with_collateral(self, collateral_usd: Decimal) -> "Case":

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from risk.rules.case import Case, at_most
+from risk.rules.case import Case, Surroundings, at_most
 from risk.rules.exposure import added_loss_usd
 from risk.values import AccountSnapshot, CheckResult, Limits
 from vanta.money import ZERO
@@ -48,7 +48,7 @@ def daily_loss(case: Case) -> CheckResult | None:
     return at_most("daily_loss", at_risk_usd(case.account) + loss, limit_usd(case.account, case.limits))
 
 
-def daily_loss_lock(case: Case) -> CheckResult:
+def daily_loss_lock(case: Surroundings) -> CheckResult:
     """Reaching the limit ends the day's openings, also where the equity recovers later; closing goes on."""
     loss, limit = day_loss_usd(case.account), limit_usd(case.account, case.limits)
     return CheckResult("daily_loss_locked", not is_locked(case.account, case.limits), loss, limit)

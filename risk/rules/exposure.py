@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from feeds.consensus import MarkPrice
 from risk import increases, margin
-from risk.rules.case import Case, at_most, resulting
+from risk.rules.case import Case, Resulting, Surroundings, at_most, resulting
 from risk.rules.venue import adverse_move
-from risk.values import CheckResult
+from risk.values import CheckResult, MarketRules, OpenPosition
 from vanta.money import ZERO
 
 
@@ -59,6 +59,34 @@ def open_fee_usd(case: Case) -> Decimal:
     return margin.open_fee(notional_usd=case.order.notional_usd, rate=rate)
 
 
+def close_fee_rate(market: MarketRules) -> Decimal:
+    """Upside markets have no fees."""
+    return ZERO if market.is_upside else market.close_fee_rate
+
+
+def held_loss_usd(
+    around: Surroundings,
+    position: OpenPosition | Resulting,
+    *,
+    stop_price: Decimal | None,
+    liquidation_price: Decimal,
+    slippage_rate: Decimal,
+) -> Decimal:
+    """W of a position that is open; a stop that liquidation comes before never fires."""
+    is_first = stop_price is not None and position.side.sign * (stop_price - liquidation_price) > ZERO
+    return margin.worst_loss(
+        side=position.side,
+        entry_price=position.entry_price,
+        collateral_usd=position.collateral_usd,
+        notional_usd=position.notional_usd,
+        stop_price=stop_price if is_first else None,
+        spread_rate=around.market.spread_rate,
+        slippage_rate=slippage_rate,
+        close_fee_rate=close_fee_rate(around.market),
+        accrued_fees_usd=position.accrued_fees_usd,
+    )
+
+
 def worst_loss_usd(case: Case) -> Decimal | None:
     """W of the resulting position at its worst fill (spread and slippage); None where that needs a price."""
     order = case.order
@@ -76,7 +104,7 @@ def worst_loss_usd(case: Case) -> Decimal | None:
         spread_rate=case.market.spread_rate,
         slippage_rate=order.slippage_rate,
         open_fee_usd=open_fee_usd(case),
-        close_fee_rate=ZERO if case.market.is_upside else case.market.close_fee_rate,
+        close_fee_rate=close_fee_rate(case.market),
         accrued_fees_usd=position.accrued_fees_usd,
     )
 
@@ -99,7 +127,7 @@ def added_loss_usd(case: Case) -> Decimal | None:
         stop_price=order.stop_price if adverse_move(order.side, case.mark, order.stop_price) > ZERO else None,
         exit_rate=exit_rate,
         open_fee_usd=open_fee_usd(case),
-        close_fee_rate=ZERO if case.market.is_upside else case.market.close_fee_rate,
+        close_fee_rate=close_fee_rate(case.market),
     )
 
 
@@ -115,6 +143,6 @@ def stop_within(case: Case, mark: MarkPrice, loss_usd: Decimal) -> Decimal:
         spread_rate=market.spread_rate,
         slippage_rate=order.slippage_rate,
         open_fee_usd=open_fee_usd(case),
-        close_fee_rate=ZERO if market.is_upside else market.close_fee_rate,
+        close_fee_rate=close_fee_rate(market),
         accrued_fees_usd=position.accrued_fees_usd,
     )

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from risk.rules.case import Case, at_least, at_most
+from risk.rules.case import Case, Surroundings, at_least, at_most
 from risk.rules.exposure import open_fee_usd
 from risk.rules.inputs import is_sane
 from risk.values import CheckResult
@@ -10,19 +10,19 @@ from risk.values import CheckResult
 LEAST_DELEGATE_HOURS = Decimal(24)
 
 
-def switched_on(case: Case) -> CheckResult | None:
+def switched_on(case: Surroundings) -> CheckResult | None:
     """System and trader are LIVE, now: they may have been switched since the preview."""
     live = case.account.live
     return None if live is None else CheckResult("live_switched_off", live.is_switched_on)
 
 
-def delegate(case: Case) -> CheckResult | None:
+def delegate(case: Surroundings) -> CheckResult | None:
     """The trader has a delegate that the venue knows."""
     live = case.account.live
     return None if live is None else CheckResult("no_delegate", live.delegate_hours_left is not None)
 
 
-def delegate_lasts(case: Case) -> CheckResult | None:
+def delegate_lasts(case: Surroundings) -> CheckResult | None:
     """The delegate is there long enough to close again what it opens."""
     live = case.account.live
     if live is None or live.delegate_hours_left is None or not is_sane(live.delegate_hours_left):
@@ -30,19 +30,19 @@ def delegate_lasts(case: Case) -> CheckResult | None:
     return at_least("delegate_expires_soon", live.delegate_hours_left, LEAST_DELEGATE_HOURS)
 
 
-def confirmed(case: Case) -> CheckResult | None:
+def confirmed(case: Surroundings) -> CheckResult | None:
     """The trader has said a second time that it is real money."""
     live = case.account.live
     return None if live is None else CheckResult("live_not_confirmed", live.is_confirmed)
 
 
-def books_agree(case: Case) -> CheckResult | None:
+def books_agree(case: Surroundings) -> CheckResult | None:
     """The venue's books are ours."""
     live = case.account.live
     return None if live is None else CheckResult("books_disputed", not live.is_disputed)
 
 
-def chain_agrees(case: Case) -> CheckResult | None:
+def chain_agrees(case: Surroundings) -> CheckResult | None:
     """The chain says what the venue says."""
     live = case.account.live
     return None if live is None else CheckResult("chain_disagrees", not live.is_chain_disputed)
@@ -57,7 +57,7 @@ def allowance(case: Case) -> CheckResult | None:
     return at_most("allowance", needed, live.allowance_usd)
 
 
-def venue_takes_orders(case: Case) -> CheckResult | None:
+def venue_takes_orders(case: Surroundings) -> CheckResult | None:
     """The venue takes orders of the kind that is sent at all."""
     live = case.account.live
     return None if live is None else CheckResult("venue_refuses", not live.is_refused)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from feeds.consensus import MarkPrice, NoConsensus
-from risk.rules.case import Case, Resulting, at_least, at_most, resulting
+from risk.rules.case import Case, Resulting, Surroundings, at_least, at_most, resulting
 from risk.rules.venue import adverse_move
 from risk.values import CheckResult
 from vanta.money import ZERO
@@ -11,14 +11,14 @@ from vanta.money import ZERO
 MS_PER_S = Decimal(1000)
 
 
-def price_is_there(case: Case) -> CheckResult:
+def price_is_there(case: Surroundings) -> CheckResult:
     """The detail is the consensus's reason."""
     if isinstance(case.mark, NoConsensus):
         return CheckResult("price_unavailable", False, detail=case.mark.reason)
     return CheckResult("price_unavailable", True)
 
 
-def price_age(case: Case) -> CheckResult | None:
+def price_age(case: Surroundings) -> CheckResult | None:
     """Seconds since the quote behind the mark, by its source's own clock."""
     if not isinstance(case.mark, MarkPrice):
         return None

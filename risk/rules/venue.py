@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from feeds.consensus import MarkPrice
 from risk.margin import Side
-from risk.rules.case import Case, at_least, at_most, resulting
+from risk.rules.case import Case, Surroundings, at_least, at_most, resulting
 from risk.values import CheckResult, MarketRules, TradingState
 from vanta.money import ONE, ZERO
 
@@ -32,15 +32,15 @@ UPSIDE_STOP_CURVE = tuple(
 )
 
 
-def state_allows_openings(case: Case) -> CheckResult:
+def state_allows_openings(case: Surroundings) -> CheckResult:
     return CheckResult("trading_state", case.trading_state is TradingState.ACTIVE, detail=case.trading_state.value)
 
 
-def market_is_listed(case: Case) -> CheckResult:
+def market_is_listed(case: Surroundings) -> CheckResult:
     return CheckResult("market_not_listed", case.market.is_listed)
 
 
-def market_takes_openings(case: Case) -> CheckResult:
+def market_takes_openings(case: Surroundings) -> CheckResult:
     return CheckResult("market_close_only", not case.market.is_close_only)
 
 
@@ -50,11 +50,11 @@ def market_is_open(market: MarketRules) -> CheckResult:
     return CheckResult("market_closed", market.is_open, detail=opens_at)
 
 
-def market_hours(case: Case) -> CheckResult:
+def market_hours(case: Surroundings) -> CheckResult:
     return market_is_open(case.market)
 
 
-def previous_order_is_resolved(case: Case) -> CheckResult:
+def previous_order_is_resolved(case: Surroundings) -> CheckResult:
     return CheckResult("previous_order_unresolved", not case.account.exposure.has_unresolved_order)
 
 
@@ -76,7 +76,7 @@ def headroom(case: Case) -> CheckResult | None:
     return at_most("headroom", case.order.notional_usd, case.market.headroom_usd)
 
 
-def spread_width(case: Case) -> CheckResult:
+def spread_width(case: Surroundings) -> CheckResult:
     return at_most("spread_too_wide", case.market.spread_rate, MAX_SPREAD_RATE)
 
 
