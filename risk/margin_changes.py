@@ -10,7 +10,7 @@ from decimal import Decimal, localcontext
 
 from feeds.consensus import MarkPrice
 from risk.checks import ARITHMETIC, largest
-from risk.rules import day, exposure, live, price, venue
+from risk.rules import day, exposure, inputs, live, price, venue
 from risk.rules.case import Resulting, Surroundings, at_least, at_most
 from risk.values import COLLATERAL_TICK, CheckResult, Denial, OpenPosition, RiskDecision, TradingState
 from vanta.money import ONE, ZERO
@@ -85,6 +85,8 @@ def _ask(case: MarginCase, rules: tuple[Rule, ...]) -> tuple[CheckResult, ...]:
     sound = _is_an_amount(case)
     if not sound.passed:
         return (sound,)
+    if wrong := inputs.unusable_name(case, case.position):
+        return (CheckResult("invalid_snapshot", False, detail=wrong),)
     if case.leverage is None:
         return (CheckResult("all_of_the_margin", False, -case.amount_usd, case.position.collateral_usd),)
     return tuple(answer for rule in rules if (answer := rule(case)) is not None)

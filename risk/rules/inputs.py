@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from feeds.consensus import NoConsensus
-from risk.rules.case import Case
-from risk.values import COLLATERAL_TICK, LEVERAGE_TICK, PRICE_TICK, CheckResult
+from risk.rules.case import Case, Surroundings
+from risk.values import COLLATERAL_TICK, LEVERAGE_TICK, PRICE_TICK, CheckResult, OpenPosition
 from vanta.money import ZERO
 
 MAX_COLLATERAL_USD = Decimal(10) ** 12
@@ -79,6 +79,11 @@ def _unusable_name(case: Case) -> str:
     held = case.order.increases
     if held is not None and held.side is not case.order.side:
         return "increases.side"
+    return unusable_name(case, held)
+
+
+def unusable_name(case: Surroundings, held: OpenPosition | None) -> str:
+    """What cannot be compared or is damage: a field of the surroundings or of a position; empty where all is sound."""
     marked = None if isinstance(case.mark, NoConsensus) else case.mark
     account, limits = case.account, case.limits
     groups = (account, account.exposure, account.day, account.live, case.market, limits, limits.protections)
@@ -87,7 +92,7 @@ def _unusable_name(case: Case) -> str:
         if name:
             return name
     if held is not None and not (held.entry_price > ZERO and held.notional_usd > ZERO):
-        return "increases"
+        return "position"
     if marked is not None and not (marked.price > ZERO and _is_fill_rate(marked.uncertainty)):
         return "mark"
     return "" if _is_fill_rate(case.market.spread_rate) else "MarketRules.spread_rate"

@@ -86,7 +86,7 @@ def test_states_are_still_told_beside_bad_numbers() -> None:
         ({"mark": mark("0")}, "mark"),
         ({"mark": mark(uncertainty="-0.1")}, "mark"),
         ({"order": order(market="BTC/USD")}, "market"),
-        ({"order": order(increases=OpenPosition(Side.LONG, D(0), D(1), D(1)))}, "increases"),
+        ({"order": order(increases=OpenPosition(Side.LONG, D(0), D(1), D(1)))}, "position"),
     ],
 )
 def test_an_unusable_snapshot_is_denied_and_named(changes: dict[str, Any], name: str) -> None:

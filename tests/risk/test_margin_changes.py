@@ -137,3 +137,23 @@ def test_what_is_no_amount_is_denied_and_nothing_raises(amount: str) -> None:
     for evaluate in (evaluate_addition, evaluate_withdrawal):
         decision = evaluate(case(amount))
         assert (decision.codes, decision.max_collateral_usd) == (("invalid_collateral",), None)
+
+
+@pytest.mark.parametrize("number", ["NaN", "sNaN", "-Infinity", "1e999999"])
+@pytest.mark.parametrize(
+    ("held", "name"),
+    [
+        ("position", "collateral_usd"),
+        ("position", "notional_usd"),
+        ("account", "free_usd"),
+        ("account", "unrealised_pnl_usd"),
+        ("market", "spread_rate"),
+        ("mark", "price"),
+        ("limits", "max_account_risk_pct"),
+    ],
+)
+def test_where_an_account_cannot_be_read_nothing_is_moved_and_nothing_raises(held: str, name: str, number: str) -> None:
+    for amount, evaluate in ((50, evaluate_addition), (-50, evaluate_withdrawal)):
+        usual = case(amount)
+        damaged = replace(usual, **{held: replace(getattr(usual, held), **{name: D(number)})})
+        assert evaluate(damaged).codes == ("invalid_snapshot",)
