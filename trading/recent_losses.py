@@ -23,6 +23,7 @@ class StopOut:
 
     market_id: int
     at_ms: int
+    position_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,21 @@ NOTHING = RecentLosses()
 
 def recent_losses(protections: Mapping[int, Protections], now: dt.datetime) -> dict[AccountKey, RecentLosses]:
     """Of every account of these traders that lost anything; a statement for each kind of row that somebody needs."""
-    stop_outs = _stop_outs({pk: span for pk, each in protections.items() if (span := _stop_out_span(each))}, now)
-    openings = _openings({pk: days for pk, each in protections.items() if (days := _days(each)) > 1}, now)
+    spans = {pk: span for pk, each in protections.items() if (span := _stop_out_span(each))}
+    days = {pk: count for pk, each in protections.items() if (count := _days(each)) > 1}
+    return _together(_stop_outs(spans, now), _openings(days, now, until=now.date()))
+
+
+def losses_since(protections: Mapping[int, Protections], since: dt.datetime) -> dict[AccountKey, RecentLosses]:
+    """All that any moment from `since` on looks back at, days that are written down to this day's."""
+    spans = {pk: span for pk, each in protections.items() if (span := _stop_out_span(each))}
+    days = {pk: count for pk, each in protections.items() if (count := _days(each))}
+    return _together(_stop_outs(spans, since), _openings(days, since, until=dt.date.max))
+
+
+def _together(
+    stop_outs: Mapping[AccountKey, Iterable[StopOut]], openings: Mapping[AccountKey, Iterable[DayOpening]]
+) -> dict[AccountKey, RecentLosses]:
     return {
         key: RecentLosses(tuple(stop_outs.get(key, ())), tuple(openings.get(key, ())))
         for key in stop_outs.keys() | openings.keys()
@@ -79,21 +93,22 @@ def _stop_outs(spans: Mapping[int, int], now: dt.datetime) -> Mapping[AccountKey
             closed_at__gte=now - back,
         )
         .order_by("closed_at")
-        .values_list("trader_id", "mode", "market_id", "closed_at")
+        .values_list("trader_id", "mode", "market_id", "closed_at", "pk")
     )
-    for trader_id, mode, market_id, closed_at in rows:
+    for trader_id, mode, market_id, closed_at, number in rows:
         if closed_at is not None:
-            found[trader_id, mode].append(StopOut(market_id, _ms(closed_at)))
+            found[trader_id, mode].append(StopOut(market_id, _ms(closed_at), number))
     return found
 
 
-def _openings(days: Mapping[int, int], now: dt.datetime) -> Mapping[AccountKey, Iterable[DayOpening]]:
+def _openings(
+    days: Mapping[int, int], now: dt.datetime, *, until: dt.date
+) -> Mapping[AccountKey, Iterable[DayOpening]]:
     found: dict[AccountKey, list[DayOpening]] = defaultdict(list)
     if not days:
         return found
-    today = now.date()
     back = dt.timedelta(days=min(max(days.values()), (now - BEGINNING).days))
-    rows = DayOpening.objects.filter(trader__in=days, day__gt=today - back, day__lt=today)
+    rows = DayOpening.objects.filter(trader__in=days, day__gt=now.date() - back, day__lt=until)
     for opening in rows.defer("prices").order_by("day"):
         found[opening.trader_id, opening.mode].append(opening)
     return found

@@ -2,12 +2,13 @@
 
 Held as they were: prices, equity, exposure, pending orders, the trading state and the venue's rules. Limits are
 compared with what was measured; rate limits are replayed in order, so that an order that would be denied frees its
-window for the next ones, and a day that would be locked stays so.
+window for the next ones, and a day that would be locked stays so. Protections are held against the stop-outs that there
+were, but for those of positions that would not have been opened.
 """
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 from risk.limits import Terms, value_of
 from risk.usage import DAY_MS, WINDOWS, Window, limit_units, units
 from risk.values import Limits
+from trading import past_locks
 from trading.limits import Triple, bindings
 from trading.models import Order
-from trading.models.orders import OPENINGS
+from trading.models.orders import OPENINGS, K
 from trading.order_state import OrderState
+from trading.past_locks import Moment, PastLosses
 from vanta.money import USDC_QUANTUM, ZERO
 
 ARITHMETIC = Context(prec=60)
@@ -31,6 +34,7 @@ SHARES = {
     "price_uncertain": "price_max_uncertainty_share",
     "liquidation_buffer": "liquidation_buffer_pct",
 }
+LOCKS = {"cooldown": "cooldown_minutes", "drawdown_lock": "drawdown_pct", "market_lock": "market_stops"}
 WINDOW_CODES = {window.code: window for window in WINDOWS}
 AccountDay = tuple[int, str, dt.date]
 Opened = tuple[int, Decimal]
@@ -88,6 +92,7 @@ class _Past:
 
     opened: dict[tuple[int, str], list[Opened]] = field(default_factory=lambda: defaultdict(list))
     locked: set[AccountDay] = field(default_factory=set)
+    never_opened: set[int] = field(default_factory=set)  # positions
 
 
 def replay(proposal: Proposal, *, since: dt.datetime) -> Replay:
@@ -95,6 +100,8 @@ def replay(proposal: Proposal, *, since: dt.datetime) -> Replay:
     found = bindings(proposal.triples.values(), proposed=proposal.terms)
     today = bindings(proposal.triples.values())
     past, decisions, without_limits = _Past(), [], 0
+    protections = {pk: found[triple].limits.protections for pk, triple in proposal.triples.items()}
+    lost = PastLosses.read(protections, since)
     for order in _decided(proposal.triples, since - dt.timedelta(milliseconds=DAY_MS)):
         was_approved = order.state != OrderState.DENIED
         if _at(order) < since:
@@ -105,9 +112,15 @@ def replay(proposal: Proposal, *, since: dt.datetime) -> Replay:
         without_limits += "limits" not in order.decision
         with localcontext(ARITHMETIC):
             then = _Then.of(order, today[triple].limits)
-            redecision = _decide(order, then, found[triple].limits, past, was_approved=was_approved)
+            rechecks = [
+                *_against_limits(order, then, found[triple].limits, past),
+                *_against_losses(order, then, found[triple].limits, lost, past.never_opened),
+            ]
+        redecision = _decide(order, rechecks, was_approved=was_approved)
         if redecision.would_be_approved:
             _open(past, order)
+        elif order.kind == K.OPEN and order.position_id is not None:
+            past.never_opened.add(order.position_id)
         decisions.append(redecision)
     return Replay(decisions, without_limits)
 
@@ -125,6 +138,13 @@ class _Then:
         stored = order.decision.get("limits", {})
         limits = {name: Decimal(stored.get(name, value_of(today, name))) for name in names}
         return cls(order.decision.get("checks", ()), limits)
+
+    @property
+    def equity_usd(self) -> Decimal | None:
+        """From the limit on one position's loss, which is a share of it; None where that was not asked."""
+        share = self.limits["max_account_risk_pct"]
+        budgets = [check["limit"] for check in self.checks if check["code"] == "account_risk" and "limit" in check]
+        return Decimal(budgets[0]) / share if budgets and share else None
 
 
 def _decided(trader_ids: Iterable[int], since: dt.datetime) -> Iterator[Order]:
@@ -149,17 +169,48 @@ def _open(past: _Past, order: Order) -> None:
     past.opened[order.trader_id, order.mode].append((_at_ms(order), _notional(order)))
 
 
-def _decide(order: Order, then: _Then, limits: Limits, past: _Past, *, was_approved: bool) -> Redecision:
-    rechecks = [_recheck(order, check, then, limits, past) for check in then.checks]
+def _decide(order: Order, rechecks: Sequence[Recheck], *, was_approved: bool) -> Redecision:
     # A disabled trader's order was denied without any check that failed: it would be again.
     held = not was_approved and all(each.passed for each in rechecks)
     would = not held and all(each.passes for each in rechecks)
     return Redecision(order, was_approved, would, [each for each in rechecks if each.passed != each.passes])
 
 
+def _against_limits(order: Order, then: _Then, limits: Limits, past: _Past) -> Iterator[Recheck]:
+    for check in then.checks:
+        if check["code"] not in past_locks.CODES:
+            yield _recheck(order, check, then, limits, past)
+
+
+def _against_losses(
+    order: Order, then: _Then, limits: Limits, lost: PastLosses, never_opened: Collection[int]
+) -> Iterator[Recheck]:
+    """Protections that were asked then, or would be; one that cannot be told any more answers as it did."""
+    asked = {str(check["code"]): check for check in then.checks if check["code"] in past_locks.CODES}
+    moment = Moment((order.trader_id, order.mode), order.market_id, _at_ms(order), then.equity_usd)
+    locks = lost.locks(moment, limits.protections, but=never_opened)
+    for code, name in LOCKS.items():
+        check, limit = asked.get(code, {}), value_of(limits, name)
+        passed = bool(check.get("passed", True))
+        if code in locks:
+            measured = lost.measured(code, moment, limits.protections, but=never_opened)
+            passes = not locks[code]
+        elif check:
+            measured, passes = None, passed if limit is not None else True
+        else:
+            continue
+        yield Recheck(
+            code, passed, passes, measured, _number(check, "limit"), None if limit is None else Decimal(limit)
+        )
+
+
+def _number(check: Mapping[str, Any], name: str) -> Decimal | None:
+    return Decimal(check[name]) if name in check else None
+
+
 def _recheck(order: Order, check: Mapping[str, Any], then: _Then, limits: Limits, past: _Past) -> Recheck:
     code, passed = str(check["code"]), bool(check["passed"])
-    measured, limit_then = (Decimal(check[name]) if name in check else None for name in ("measured", "limit"))
+    measured, limit_then = _number(check, "measured"), _number(check, "limit")
     if code in WINDOW_CODES:
         measured, limit, passes = _window(WINDOW_CODES[code], order, limits, past)
         return Recheck(code, passed, passes, measured, limit_then, limit)

@@ -24,7 +24,7 @@ from trading.models import DayOpening, Order, Position, Trader
 from trading.models.loading import with_market
 from trading.models.orders import OPENINGS, K
 from trading.order_state import PENDING, OrderState
-from trading.recent_losses import NOTHING, RecentLosses, day_begin_ms, recent_losses
+from trading.recent_losses import NOTHING, RecentLosses, StopOut, day_begin_ms, recent_losses
 from trading.valuation import Marks, Prices, profit_tiers
 from vanta import clock
 from vanta.money import HUNDRED, ONE, ZERO
@@ -176,14 +176,20 @@ def account_snapshot(held: Holdings, market: Market | None = None) -> AccountSna
 
 
 def losses(held: Holdings, market_id: int | None) -> Losses:
-    """What the protections look at, for an order in this market; deposits since an opening are in its equity."""
-    stop_outs = held.lately.stop_outs
+    """What the protections look at, for an order in this market."""
     openings = [*held.lately.openings, held.opening] if held.opening else []
+    return losses_of(held.lately.stop_outs, openings, held.deposited_usd, market_id)
+
+
+def losses_of(
+    stop_outs: Sequence[StopOut], openings: Sequence[DayOpening], deposited_usd: Decimal, market_id: int | None
+) -> Losses:
+    """The same of what is known of an account; `deposited_usd` are all deposits: those since an opening are in it."""
     return Losses(
         last_stop_out_ms=max((each.at_ms for each in stop_outs), default=None),
         stop_outs_here_ms=tuple(each.at_ms for each in stop_outs if each.market_id == market_id),
         openings=tuple(
-            EquityThen(day_begin_ms(each.day), each.equity_usd + held.deposited_usd - each.deposited_usd)
+            EquityThen(day_begin_ms(each.day), each.equity_usd + deposited_usd - each.deposited_usd)
             for each in openings
         ),
     )

@@ -18,16 +18,17 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LAST_MS = 253_370_764_800_000  # the last year that a time can be in: a lock that ends later ends then
 
 Ends = Callable[[AccountSnapshot, Protections, int], int | None]
+Measure = Callable[[AccountSnapshot, Protections, int], Decimal | None]
 
 
 def cooldown(case: Case) -> CheckResult | None:
     """Minutes since the last stop-out or liquidation in any market; without one there is nothing to measure."""
-    minutes, last_ms = case.limits.protections.cooldown_minutes, case.account.losses.last_stop_out_ms
+    minutes = case.limits.protections.cooldown_minutes
     if minutes is None:
         return None
-    if last_ms is None:
+    if case.account.losses.last_stop_out_ms is None:
         return CheckResult("cooldown", True)
-    return _result(case, "cooldown", Decimal(max(case.now_ms - last_ms, 0)) / MINUTE_MS, Decimal(minutes))
+    return _result(case, "cooldown", Decimal(minutes))
 
 
 def drawdown_lock(case: Case) -> CheckResult | None:
@@ -35,7 +36,7 @@ def drawdown_lock(case: Case) -> CheckResult | None:
     pct, days = case.limits.protections.drawdown_pct, case.limits.protections.drawdown_days
     if pct is None or days is None:
         return None
-    return _result(case, "drawdown_lock", drawdown(case.account, days, case.now_ms), pct)
+    return _result(case, "drawdown_lock", pct)
 
 
 def market_lock(case: Case) -> CheckResult | None:
@@ -43,7 +44,7 @@ def market_lock(case: Case) -> CheckResult | None:
     stops, hours = case.limits.protections.market_stops, case.limits.protections.market_stops_hours
     if stops is None or hours is None:
         return None
-    return _result(case, "market_lock", Decimal(len(_recent(case.account, hours, case.now_ms))), Decimal(stops))
+    return _result(case, "market_lock", Decimal(stops))
 
 
 def cooldown_ends_ms(account: AccountSnapshot, protections: Protections, now_ms: int) -> int | None:
@@ -73,6 +74,25 @@ def market_ends_ms(account: AccountSnapshot, protections: Protections, now_ms: i
     return None if len(recent) < needed else recent[-needed] + hours * HOUR_MS
 
 
+def minutes_ago(account: AccountSnapshot, protections: Protections, now_ms: int) -> Decimal | None:
+    """Since the last stop-out in any market; None where there was none."""
+    last_ms = account.losses.last_stop_out_ms
+    return None if last_ms is None else Decimal(max(now_ms - last_ms, 0)) / MINUTE_MS
+
+
+def fallen(account: AccountSnapshot, protections: Protections, now_ms: int) -> Decimal | None:
+    """How far the equity is below its highest, as a fraction of that; None where the lock is off."""
+    days = protections.drawdown_days
+    return None if days is None else drawdown(account, days, now_ms)
+
+
+def stops_here(account: AccountSnapshot, protections: Protections, now_ms: int) -> Decimal | None:
+    """The stop-outs in the order's market within the window; None where the lock is off."""
+    hours = protections.market_stops_hours
+    return None if hours is None else Decimal(len(_recent(account, hours, now_ms)))
+
+
+MEASURES: dict[str, Measure] = {"cooldown": minutes_ago, "drawdown_lock": fallen, "market_lock": stops_here}
 ENDS: dict[str, Ends] = {
     "cooldown": cooldown_ends_ms,
     "drawdown_lock": drawdown_ends_ms,
@@ -90,8 +110,9 @@ def ends_at(ends_ms: int) -> dt.datetime:
     return EPOCH + dt.timedelta(milliseconds=min(max(ends_ms, 0), LAST_MS))
 
 
-def _result(case: Case, code: str, measured: Decimal, limit: Decimal) -> CheckResult:
-    ends_ms = ENDS[code](case.account, case.limits.protections, case.now_ms)
+def _result(case: Case, code: str, limit: Decimal) -> CheckResult:
+    asked = (case.account, case.limits.protections, case.now_ms)
+    measured, ends_ms = MEASURES[code](*asked), ENDS[code](*asked)
     detail = "" if ends_ms is None else ends_at(ends_ms).isoformat()
     return CheckResult(code, ends_ms is None, measured, limit, detail)
 

@@ -8,8 +8,9 @@ from trading.replay import Recheck, Redecision, Replay
 from vanta.money import format_number, format_usd
 
 HELD = (
-    "Held as they were: prices, equity, exposure, pending orders, protections, trading state and the venue's rules. "
-    "Decided again: every limit against what was measured then, rate limits in order."
+    "Held as they were: prices, equity, exposure, pending orders, trading state and the venue's rules. "
+    "Decided again: every limit against what was measured then, rate limits in order, protections on the stop-outs "
+    "of positions that would have been opened."
 )
 OLD = "{count} of them were decided before limits were kept with the order: today's stand in for theirs."
 
