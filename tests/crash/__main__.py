@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from tests.crash import drills, report
+from tests.crash import drills, places, report
 from tests.trading.bot_api import running_bot_api
 from vanta.devservices import DevServices
 from vanta.supervision.environment import generated_secrets, sandbox_urls
@@ -27,7 +27,6 @@ def key_text(key_id: str) -> str:
 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-SENT_TO = ("execute-batched", "price-triggers", "/relays")
 Cell = dict[str, Any]
 
 
@@ -78,7 +77,7 @@ def main() -> int:
         known = [lane.names() for lane in lanes]
         names = asked.scenarios or known[0]
         recorded = _play_all(lanes, [{"scenario": name} for name in names])
-        kills = [cell for told in recorded for cell in _cells(told)]
+        kills = [cell for told in recorded for cell in places.cells(told)]
         cells = [cell for group in (kills, *drills.by_drill(recorded)) for cell in group[asked.offset :: asked.share]]
         played = _play_all(lanes, cells)
     matrix = report.matrix(recorded, played, seconds=time.monotonic() - began)
@@ -97,19 +96,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", default=str(CHECKOUT / ".bench" / "crash-matrix.json"))
     parser.add_argument("--logs", default=str(CHECKOUT / ".bench"))
     return parser.parse_args()
-
-
-def _cells(told: Cell) -> Iterator[Cell]:
-    """A cell before every step, and one after the last: just after a step is just before the next one.
-
-    Of a path with a fault of the venue only what comes after the fault can strike; before, it is the path without it.
-    """
-    labels: list[str] = told["steps"]
-    posts = [step for step, label in enumerate(labels) if any(path in label for path in SENT_TO)]
-    begin = posts[-1] if posts and "," in told["scenario"] else 0
-    for step, label in enumerate(labels[begin:], begin):
-        yield {"scenario": told["scenario"], "step": step, "label": label, "when": "before"}
-    yield {"scenario": told["scenario"], "step": len(labels) - 1, "label": labels[-1], "when": "after"}
 
 
 def _play_all(lanes: Sequence[Lane], cells: Sequence[Cell]) -> list[Cell]:

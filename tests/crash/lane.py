@@ -138,12 +138,14 @@ def _begin(scenario: Scenario, stage: Stage) -> None:
 
 def _walk(
     scenario: Scenario, stage: Stage, place: Place | None = None, sent: signal.Signals = signal.SIGKILL
-) -> dict[str, list[str]] | None:
+) -> dict[str, Any] | None:
     acting.set_price(scenario.price)
     TAPE.start(place, sent)
     scenario.path(stage)
     TAPE.stop()
-    return {"steps": TAPE.steps, "modules": list(sys.modules)} if place is None else None
+    if place is not None:
+        return None
+    return {"steps": TAPE.steps, "pending": TAPE.pending, "code": TAPE.code, "modules": list(sys.modules)}
 
 
 def _survivor(scenario: Scenario, stage: Stage, act: Callable[[Stage], None]) -> Callable[[], None]:

@@ -14,8 +14,10 @@ def matrix(recorded: Sequence[Cell], played: Sequence[Cell], *, seconds: float) 
     rows = {row_of(told): told["scenario"] for told in [*recorded, *played]}
     return {
         "seconds": round(seconds, 1),
+        "steps": sum(steps.values()),
         "cells": len(played),
         "struck": sum(cell["struck"] for cell in played),
+        "represented": sum(cell.get("represents", 0) for cell in played),
         "wrong": wrong,
         "unreached": [cell for cell in played if not cell["struck"]],
         "rows": {
@@ -35,6 +37,7 @@ def row_of(cell: Cell) -> str:
 def _counts(cells: Sequence[Cell]) -> dict[str, int]:
     return {
         "cells": len(cells),
+        "represented": sum(cell.get("represents", 0) for cell in cells),
         "struck": sum(cell["struck"] for cell in cells),
         "most_rounds": max([cell["rounds"] for cell in cells], default=0),
         "seconds": round(sum(cell["seconds"] for cell in cells)),
@@ -42,15 +45,28 @@ def _counts(cells: Sequence[Cell]) -> dict[str, int]:
 
 
 def text(told: dict[str, Any]) -> str:
-    """A table with a line a row, then what is wrong. Struck is who was killed, or stopped for a drill, in its place."""
+    """A table with a line a row, then what is wrong.
+
+    Struck is who was killed, or stopped for a drill, in its place; represented are places that were not played because
+    cells of this row stand for them (`places`). A cell that was not struck shows nothing, and is told of apart.
+    """
     width = max(map(len, told["rows"])) + 2
-    lines = [f"{'row':<{width}}{'steps':>7}{'cells':>7}{'struck':>8}{'wrong':>7}{'rounds':>8}"]
+    lines = [f"{'row':<{width}}{'steps':>7}{'cells':>7}{'represented':>13}{'struck':>8}{'wrong':>7}{'rounds':>8}"]
     lines += [
-        f"{name:<{width}}{row['steps']:>7}{row['cells']:>7}{row['struck']:>8}{row['wrong']:>7}{row['most_rounds']:>8}"
+        f"{name:<{width}}{row['steps']:>7}{row['cells']:>7}{row['represented']:>13}{row['struck']:>8}"
+        f"{row['wrong']:>7}{row['most_rounds']:>8}"
         for name, row in told["rows"].items()
     ]
-    lines.append(f"{told['cells']} cells, {told['struck']} struck, {len(told['wrong'])} wrong, {told['seconds']} s")
+    lines.append(
+        f"{told['steps']} steps; {told['cells']} cells, which represent {told['represented']} others; "
+        f"{told['struck']} struck, {len(told['unreached'])} not, {len(told['wrong'])} wrong; {told['seconds']} s"
+    )
+    lines += [f"  {_place(cell)}: not struck, its path ended before" for cell in told["unreached"][:50]]
     for cell in told["wrong"][:50]:
-        place = f"{cell['when']} step {cell['step']} ({cell['label']})" if "step" in cell else "undisturbed"
-        lines += [f"  {row_of(cell)}, {place}:", *(f"      {sentence}" for sentence in cell["wrong"])]
+        lines += [f"  {_place(cell)}:", *(f"      {sentence}" for sentence in cell["wrong"])]
     return "\n".join(lines) + "\n"
+
+
+def _place(cell: Cell) -> str:
+    place = f"{cell['when']} step {cell['step']} ({cell['label']})" if "step" in cell else "undisturbed"
+    return f"{row_of(cell)}, {place}"

@@ -8,8 +8,10 @@ path leads there.
 import os
 import re
 import signal
+import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -22,14 +24,21 @@ READ_COMMANDS = frozenset(
     ("GET", "HGET", "HGETALL", "MGET", "PING", "INFO", "TIME", "EXISTS", "TTL", "PTTL", "LLEN", "SELECT", "CLIENT")
 )
 CONTROL = "/control/"
+OURS = re.compile(r"/((?:trading|risk|feeds|vanta)/.+)")
 Place = tuple[int, str]  # the number of a step, and "before" or "after"
 
 
 class Tape:
-    """Records steps while it runs; with a `place` the process sends itself a signal there: it is killed, or stops."""
+    """Records steps while it runs; with a `place` the process sends itself a signal there: it is killed, or stops.
+
+    Of each step: its label in `steps`; in `pending` whether it writes inside a transaction, so that it does not outlive
+    a kill; in `code` where in our code it is.
+    """
 
     def __init__(self) -> None:
         self.steps: list[str] = []
+        self.pending: list[bool] = []
+        self.code: list[str] = []
         self._place: Place | None = None
         self._signal = signal.SIGKILL
         self._is_running = False
@@ -41,20 +50,22 @@ class Tape:
     def stop(self) -> None:
         self._is_running = False
 
-    def step(self, label: str, do: Callable[[], Any]) -> Any:
+    def step(self, label: str, do: Callable[[], Any], *, is_pending: bool = False) -> Any:
         """Do it, as one step."""
         if not self._is_running:
             return do()
-        number = self.begin(label)
+        number = self.begin(label, is_pending=is_pending)
         answer = do()
         self.end(number)
         return answer
 
-    def begin(self, label: str) -> int:
+    def begin(self, label: str, *, is_pending: bool = False) -> int:
         """Note a step that is about to be done."""
         with self._lock:
             number = len(self.steps)
             self.steps.append(label)
+            self.pending.append(is_pending)
+            self.code.append(_place_in_code())
         self._strike_at((number, "before"))
         return number
 
@@ -70,6 +81,16 @@ class Tape:
             os.kill(os.getpid(), self._signal)
 
 
+def _place_in_code() -> str:
+    """The innermost line of ours; of a request that runs on a loop of its own, that of its coroutine or none."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if found := OURS.search(frame.f_code.co_filename):
+            return f"{found[1]}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
+
+
 TAPE = Tape()
 
 
@@ -82,7 +103,8 @@ class Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
             super().execute(query, vars)
             return
         label = f"{found[1].split()[0].upper()} {found[2]}"
-        TAPE.step(label, lambda: psycopg2.extensions.cursor.execute(self, query, vars))
+        is_pending = not self.connection.autocommit
+        TAPE.step(label, lambda: psycopg2.extensions.cursor.execute(self, query, vars), is_pending=is_pending)
         self.connection.has_written = True
 
 
@@ -154,5 +176,5 @@ def _tape_http() -> None:
 def _label(request: httpx.Request) -> str:
     """The method and the path, without what differs from cell to cell: tokens, ids, addresses."""
     path = re.sub(r"/bot[^/]+/", "/bot/", request.url.path)
-    path = re.sub(r"/(0x[0-9a-fA-F]+|global-[^/]+|[0-9a-f-]{36}|\d+)(?=/|$)", "/…", path)
+    path = re.sub(r"/(0x[0-9a-fA-F]+|global-[^/]+|relay-\d+|[0-9a-f-]{36}|\d+)(?=/|$)", "/…", path)
     return f"{request.method} {path}"

@@ -48,7 +48,15 @@ def test_a_cell_that_is_not_as_it_must_be_is_shown_with_its_place() -> None:
         "seconds": 1.5,
     }
     told = report.matrix(recorded, [{**cell, "wrong": ["never settled: order UNKNOWN"]}], seconds=1)
-    assert told["rows"]["open"] == {"steps": 1, "cells": 1, "struck": 1, "wrong": 1, "most_rounds": 7, "seconds": 2}
+    assert told["rows"]["open"] == {
+        "steps": 1,
+        "cells": 1,
+        "represented": 0,
+        "struck": 1,
+        "wrong": 1,
+        "most_rounds": 7,
+        "seconds": 2,
+    }
     assert "open, after step 0 (COMMIT):\n      never settled: order UNKNOWN" in report.text(told)
 
 

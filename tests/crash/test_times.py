@@ -1,7 +1,5 @@
 """A lane's clock: whoever asks for the time gets its time."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.crash import live
@@ -11,11 +9,11 @@ from vanta import clock
 
 
 @pytest.fixture
-def lane_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[LaneClock]:
+def lane_clock(monkeypatch: pytest.MonkeyPatch) -> LaneClock:
     for name in ("dt", "time"):
         monkeypatch.setattr(clock, name, getattr(clock, name))  # put back afterwards
     monkeypatch.setattr(live, "set_venue_clock", lambda offset_s: None)  # there is no sandbox here
-    yield LaneClock()
+    return LaneClock()
 
 
 def test_it_goes_forward_by_whole_steps(lane_clock: LaneClock) -> None:
