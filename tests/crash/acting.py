@@ -94,6 +94,13 @@ def work() -> None:
     delivery.drain()
 
 
+def bring_on() -> None:
+    """No more of it than brings an order on its way: for beginnings, which nobody watches."""
+    updates.drain()
+    for modes in (PAPER, LIVE):
+        execution.drain(modes=modes)
+
+
 def _post(update: dict[str, Any]) -> None:
     answer = webhook(
         RequestFactory().post(
@@ -123,7 +130,7 @@ def taps(stage: Stage, step: int, data: str) -> None:
     _post({"update_id": stage.update_id(step), "callback_query": {**tap, "data": data}})
 
 
-def confirm_what_was_typed(stage: Stage, step: int) -> None:
+def confirm_what_was_typed(stage: Stage, step: int, then: Callable[[], None] = work) -> None:
     """Tap [Confirm], and where the order is LIVE the second one."""
     drafts = Order.objects.filter(update_id=stage.update_id(step))
     wait_until(drafts.exists, 10, "somebody has handled what was typed")
@@ -131,7 +138,7 @@ def confirm_what_was_typed(stage: Stage, step: int) -> None:
     said = f"{order.pk}:{order.quote_number}"
     taps(stage, step + 1, f"confirm:{said}")
     if order.mode == Mode.LIVE:
-        work()
+        then()
         taps(stage, step + 2, f"live:{said}")
 
 
@@ -145,6 +152,18 @@ def opens(text: str) -> Callable[[Stage], None]:
         work()
 
     return walk
+
+
+def begins(text: str) -> Callable[[Stage], None]:
+    """The same opening, before the path. What is left for the workers then is the caller's to let them do."""
+
+    def begin(stage: Stage) -> None:
+        types(stage, 1, text)
+        bring_on()
+        confirm_what_was_typed(stage, 1, bring_on)
+        bring_on()
+
+    return begin
 
 
 def increases(text: str) -> Callable[[Stage], None]:

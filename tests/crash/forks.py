@@ -1,11 +1,16 @@
-"""Children of a lane: each is forked with nothing open, does one thing, and answers with JSON or with its death."""
+"""Children of a lane: each is forked with nothing open, does one thing, and answers with JSON or with its death.
 
+But one, which stays: it does what nobody is killed in, so that it need not connect to everything anew for every cell.
+"""
+
+import functools
 import json
 import os
 import signal
+import socket
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +79,37 @@ class Child:
         return Ended(answer=told.get("answer"), error=told.get("error", ""))
 
 
+class Standing:
+    """A child that stays, and does what it is asked by name, one thing after the other."""
+
+    def __init__(self, works: Mapping[str, Callable[..., Any]]) -> None:
+        ours, theirs = socket.socketpair()
+        sys.stdout.flush()
+        self._pid = os.fork()
+        if not self._pid:
+            ours.close()
+            _serve(works, theirs)
+        theirs.close()
+        self._socket, self._file = ours, ours.makefile("rw")
+
+    def ask(self, name: str, **told: Any) -> Ended:
+        """What it answers, or raised. It may be asked again, unless it was ended by a signal."""
+        self._file.write(json.dumps([name, told]) + "\n")
+        self._file.flush()
+        if line := self._file.readline():
+            answer = json.loads(line)
+            return Ended(answer=answer.get("answer"), error=answer.get("error", ""))
+        _, status = os.waitpid(self._pid, 0)
+        return Ended(signal=os.WTERMSIG(status))
+
+    def end(self) -> None:
+        """Let it end, and wait for it."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        self._file.close()
+        self._socket.close()
+
+
 def run(work: Callable[[], Any]) -> Ended:
     """Run `work` in a child and wait for its end."""
     return Child(work).end()
@@ -85,13 +121,26 @@ def run_together(works: Sequence[Callable[[], Any]]) -> list[Ended]:
 
 
 def _work(work: Callable[[], Any], writing: int) -> None:
-    signal.alarm(LIMIT_S)
-    code = 0
-    try:
-        told = {"answer": work()}
-    except BaseException as error:  # whatever it is, the lane has to hear of it
-        traceback.print_exc()
-        told, code = {"error": f"{type(error).__name__}: {error}"}, 1
+    told = _told(work)
     with os.fdopen(writing, "w") as pipe:
         json.dump(told, pipe, default=str)
-    os._exit(code)
+    os._exit(1 if "error" in told else 0)
+
+
+def _serve(works: Mapping[str, Callable[..., Any]], theirs: socket.socket) -> None:
+    with theirs.makefile("rw") as file:
+        for line in iter(file.readline, ""):
+            name, told = json.loads(line)
+            file.write(json.dumps(_told(functools.partial(works[name], **told)), default=str) + "\n")
+            file.flush()
+            signal.alarm(0)  # nobody limits how long it waits for the next
+    os._exit(0)
+
+
+def _told(work: Callable[[], Any]) -> dict[str, Any]:
+    signal.alarm(LIMIT_S)
+    try:
+        return {"answer": work()}
+    except BaseException as error:  # whatever it is, the lane has to hear of it
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}"}

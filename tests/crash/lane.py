@@ -22,7 +22,7 @@ from django.db import connections  # noqa: E402
 from tests.crash import acting, forks, scenarios, tape, warm  # noqa: E402
 from tests.crash.acting import Scenario, Stage  # noqa: E402
 from tests.crash.drills import DRILLS, Drill  # noqa: E402
-from tests.crash.forks import Child, Ended  # noqa: E402
+from tests.crash.forks import Child, Ended, Standing  # noqa: E402
 from tests.crash.scenarios import SCENARIOS  # noqa: E402
 from tests.crash.stagehand import Stagehand  # noqa: E402
 from tests.crash.tape import TAPE, Place  # noqa: E402
@@ -64,10 +64,11 @@ class Lane:
     def __init__(self) -> None:
         self._clock = LaneClock()
         self._known: list[str] = []
+        self._standing = Standing(BESIDE_THE_PATH)
 
     def play(self, scenario: Scenario, stage: Stage, place: Place | None, drill: str | None) -> dict[str, Any]:
         """One cell: the `steps` where nothing happens; else whether somebody was `struck`; and what is `wrong` then."""
-        _must(forks.run(lambda: _begin(scenario, stage)), "beginning")
+        _must(self._ask("begin", scenario, stage), "beginning")
         if place is None:
             told = _must(forks.run(lambda: _walk(scenario, stage)), "the path")
             warm.load(told.pop("modules"))
@@ -89,6 +90,8 @@ class Lane:
         ended = [child.end() for child in (walker, *hand.others)]
         streamer.kill()
         streamer.end()
+        self._standing.end()  # what it is connected to may have been restarted
+        self._standing = Standing(BESIDE_THE_PATH)
         broken = [f"the path raised {each.error or each.signal}" for each in ended if _bad(each)]
         wrong = [] if drill.is_an_end else broken
         return {"struck": is_struck, **self._judged(scenario, stage, wrong, makes_late=drill.makes_late)}
@@ -100,7 +103,7 @@ class Lane:
         rounds, left = self._settle(scenario, stage, wrong)
         if left:
             wrong.append(f"never settled: {left}")
-        judged = forks.run(lambda: _judge(scenario, stage, self._known, makes_late=makes_late))
+        judged = self._ask("judge", scenario, stage, known_breaches=self._known, makes_late=makes_late)
         wrong += [judged.error] if _bad(judged) else judged.answer
         self._known += wrong
         return {"rounds": rounds, "wrong": wrong}
@@ -114,10 +117,14 @@ class Lane:
             works = [_survivor(scenario, stage, act) for act in (first, acting.nothing)]
             ended = forks.run_together(works)
             wrong += [f"a survivor raised {each.error or each.signal}" for each in ended if _bad(each)]
-            left = _must(forks.run(lambda: _unsettled(stage)), "looking")
+            left = _must(self._ask("unsettled", scenario, stage), "looking")
             if not left:
                 return number + 1, []
         return len(STEPS_S), left
+
+    def _ask(self, name: str, scenario: Scenario, stage: Stage, **told: Any) -> Ended:
+        """Of who stands beside the path, who is the same one from cell to cell."""
+        return self._standing.ask(name, scenario=scenario.name, number=stage.number, **told)
 
 
 def _bad(ended: Ended) -> bool:
@@ -130,10 +137,10 @@ def _must(ended: Ended, what: str) -> Any:
     return ended.answer
 
 
-def _begin(scenario: Scenario, stage: Stage) -> None:
+def _begin(scenario: str, number: int) -> None:
     MarketWatch.objects.all().delete()
     acting.set_price("3000")
-    scenario.begin(stage)
+    SCENARIOS[scenario].begin(Stage(number))
 
 
 def _walk(
@@ -159,8 +166,9 @@ def _survivor(scenario: Scenario, stage: Stage, act: Callable[[Stage], None]) ->
     return survive
 
 
-def _unsettled(stage: Stage) -> list[str]:
+def _unsettled(scenario: str, number: int) -> list[str]:
     """What is not at its end yet."""
+    stage = Stage(number)
     pending = Order.objects.filter(trader__telegram_id=stage.user_id).exclude(state__in=TERMINAL)
     updates = TelegramUpdate.objects.filter(chat_id=stage.user_id, status="new")
     messages = OutboxMessage.objects.filter(chat_id=stage.user_id, status="pending")
@@ -171,7 +179,8 @@ def _unsettled(stage: Stage) -> list[str]:
     ]
 
 
-def _judge(scenario: Scenario, stage: Stage, known_breaches: Sequence[str], *, makes_late: bool) -> list[str]:
+def _judge(scenario: str, number: int, known_breaches: Sequence[str], *, makes_late: bool) -> list[str]:
+    stage = Stage(number)
     told = [f"{breach.code}: {breach.subject}, {breach.detail}" for breach in invariants.breaches()]
     wrong = [sentence for sentence in told if sentence not in known_breaches]
     if TelegramUpdate.objects.filter(chat_id=stage.user_id, status="failed").exists():
@@ -179,11 +188,13 @@ def _judge(scenario: Scenario, stage: Stage, known_breaches: Sequence[str], *, m
     if makes_late and scenarios.was_too_late(stage):
         return wrong
     try:
-        scenario.check(stage)
+        SCENARIOS[scenario].check(stage)
     except Exception as error:
         wrong.append(f"{type(error).__name__}: {error}")
     return wrong
 
+
+BESIDE_THE_PATH: dict[str, Callable[..., Any]] = {"begin": _begin, "unsettled": _unsettled, "judge": _judge}
 
 if __name__ == "__main__":
     main()

@@ -17,6 +17,8 @@ from tests.crash.acting import (
     SYMBOL,
     Scenario,
     Stage,
+    begins,
+    bring_on,
     changes,
     closes,
     increases,
@@ -70,7 +72,7 @@ def _connect(stage: Stage) -> None:
     venue("DELETE", "faults")
     venue("POST", "price", symbol=SYMBOL, price="3000")
     types(stage, 90, "/start")
-    work()
+    bring_on()
     Trader.objects.filter(pk=stage.trader.pk).update(execution_mode=Mode.LIVE)
     deposit(trader=stage.trader, mode=Mode.LIVE, amount_usd=BEGINS_WITH_USD, reference=f"wallet {stage.number}")
     wallet, expires_at = to_checksum_address("0x" + secrets.token_hex(20)), clock.now() + dt.timedelta(days=30)
@@ -85,6 +87,7 @@ def _begins(opening: Callable[[Stage], None] | None = None, fault: Fault | None 
         if opening:
             set_price("3000")  # connecting may have taken longer than a price is fresh
             opening(stage)
+        work()
         if fault:
             venue("POST", "faults", **{"service": "batched-market", "count": 1, **fault})
 
@@ -96,11 +99,25 @@ def _followed(act: Callable[[Stage], None], executions: int) -> Callable[[Stage]
 
     def walk(stage: Stage) -> None:
         act(stage)
-        wait_until(lambda: len(effects(stage)) == executions or _has_ended(stage), ENDED_WITHIN_S, "it is executed")
-        wait_until(lambda: _has_ended(stage), ENDED_WITHIN_S, "the order has ended")
+        _wait_for_the_end(stage, executions)
         work()
 
     return walk
+
+
+def _begun(text: str) -> Callable[[Stage], None]:
+    """What was opened before the path."""
+
+    def begin(stage: Stage) -> None:
+        begins(text)(stage)
+        _wait_for_the_end(stage, executions=1)
+
+    return begin
+
+
+def _wait_for_the_end(stage: Stage, executions: int) -> None:
+    wait_until(lambda: len(effects(stage)) == executions or _has_ended(stage), ENDED_WITHIN_S, "it is executed")
+    wait_until(lambda: _has_ended(stage), ENDED_WITHIN_S, "the order has ended")
 
 
 def _has_ended(stage: Stage) -> bool:
@@ -147,12 +164,12 @@ def _is_the_wallets(stage: Stage) -> None:
     assert held == booked, f"the wallet has {held}, the books say {booked}"
 
 
-OPENS_SMALL = opens("/long ETH 100 10x")
+OPENED_SMALL = _begun("/long ETH 100 10x")
 MARGIN = (
     ("added", "/margin ETH +50", "margin_deposit", Decimal("149.55")),
     ("withdrawn", "/margin ETH -20", "margin_withdraw", Decimal("79.55")),
 )
-OPENS = opens("/long ETH 100 10x sl=2900")
+OPENS, OPENED = opens("/long ETH 100 10x sl=2900"), _begun("/long ETH 100 10x sl=2900")
 FAULTS: dict[str, Fault] = {
     "": {},
     ", request lost": {"kind": "drop", "match": "execute-batched"},
@@ -188,7 +205,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"LIVE close{name}",
-            _begins(_followed(OPENS, 1), fault),
+            _begins(OPENED, fault),
             _followed(closes("/close ETH"), 2),
             closes("/close ETH"),
             CLOSED_ONCE,
@@ -199,7 +216,7 @@ SCENARIOS = (
         Scenario(
             f"LIVE stops{name}",
             _begins(
-                _followed(opens("/long ETH 100 10x sl=2900 tp=3300"), 1),
+                _begun("/long ETH 100 10x sl=2900 tp=3300"),
                 {**fault, "service": "core", "match": "price-triggers"} if fault else None,
             ),
             _followed(STOPS, 2),
@@ -211,7 +228,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"LIVE margin {said}{name}",
-            _begins(_followed(OPENS_SMALL, 1), {**fault, "service": "blitz"} if fault else None),
+            _begins(OPENED_SMALL, {**fault, "service": "blitz"} if fault else None),
             _followed(moves_margin(text), 2),
             moves_margin(text),
             _must_be(["open", effect], "open", collateral),
@@ -222,7 +239,7 @@ SCENARIOS = (
     *(
         Scenario(
             f"LIVE increase{name}",
-            _begins(_followed(OPENS, 1), fault),
+            _begins(OPENED, fault),
             _followed(INCREASES, 2),
             INCREASES,
             INCREASED_ONCE,
@@ -231,7 +248,7 @@ SCENARIOS = (
     ),
     Scenario(
         "LIVE close half",
-        _begins(_followed(OPENS, 1)),
+        _begins(OPENED),
         _followed(closes("/close ETH 50%"), 2),
         closes("/close ETH 50%"),
         _must_be(["open", "close"], "open"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from tests.crash.acting import Scenario, Stage, changes, closes, increases, moves_margin, nothing, opens, work
+from tests.crash.acting import Scenario, Stage, begins, changes, closes, increases, moves_margin, nothing, opens, work
 from trading import guardian
 from trading.models import LedgerTransaction, Order, PaperExecution, Position, Trader
 from trading.models.traders import BufferAction
@@ -14,8 +14,18 @@ def _cross(_stage: Stage) -> None:
     work()
 
 
+def _begun(text: str) -> Callable[[Stage], None]:
+    """What was opened before the path."""
+
+    def begin(stage: Stage) -> None:
+        begins(text)(stage)
+        work()
+
+    return begin
+
+
 def _with_margin(stage: Stage) -> None:
-    opens("/long ETH 100 10x")(stage)
+    OPENED(stage)
     Trader.objects.filter(pk=stage.trader.pk).update(buffer_action=BufferAction.ADD_MARGIN, buffer_cap_usd=Decimal(50))
 
 
@@ -81,24 +91,24 @@ def _has_moved_once(kind: str, collateral_usd: int) -> Callable[[Stage], None]:
     return check
 
 
-OPENS = opens("/long ETH 100 10x")
-WITH_BOTH = opens("/long ETH 100 10x sl=2900 tp=3300")
+OPENED = _begun("/long ETH 100 10x")
+WITH_BOTH, OPENED_WITH_BOTH = (act("/long ETH 100 10x sl=2900 tp=3300") for act in (opens, _begun))
 ADDS, TAKES = moves_margin("/margin ETH +50"), moves_margin("/margin ETH -20")
 CLOSES, CLOSES_HALF = closes("/close ETH"), closes("/close ETH 50%")
 STOPS = "/sl ETH 2950"
 INCREASES = increases("/increase ETH 50 4x")
 SCENARIOS = (
     Scenario("open", nothing, WITH_BOTH, WITH_BOTH, _is_open_once),
-    Scenario("increase", OPENS, INCREASES, INCREASES, _is_increased_once),
-    Scenario("close", OPENS, CLOSES, CLOSES, _is_closed_once("closed")),
-    Scenario("close half", OPENS, CLOSES_HALF, CLOSES_HALF, _is_half_closed_once),
-    Scenario("stop", opens("/long ETH 100 10x sl=2990"), _cross, _cross, _is_closed_once("closed"), price="2985"),
+    Scenario("increase", OPENED, INCREASES, INCREASES, _is_increased_once),
+    Scenario("close", OPENED, CLOSES, CLOSES, _is_closed_once("closed")),
+    Scenario("close half", OPENED, CLOSES_HALF, CLOSES_HALF, _is_half_closed_once),
+    Scenario("stop", _begun("/long ETH 100 10x sl=2990"), _cross, _cross, _is_closed_once("closed"), price="2985"),
     Scenario(
-        "take profit", opens("/long ETH 100 10x tp=3010"), _cross, _cross, _is_closed_once("closed"), price="3015"
+        "take profit", _begun("/long ETH 100 10x tp=3010"), _cross, _cross, _is_closed_once("closed"), price="3015"
     ),
-    Scenario("liquidation", opens("/long ETH 100 50x"), _cross, _cross, _is_closed_once("liquidated"), price="2940"),
-    Scenario("stops", WITH_BOTH, changes(STOPS), changes(STOPS), _has_stops_once),
-    Scenario("margin", OPENS, ADDS, ADDS, _has_moved_once("add_margin", 150)),
-    Scenario("margin withdrawn", OPENS, TAKES, TAKES, _has_moved_once("take_margin", 80)),
+    Scenario("liquidation", _begun("/long ETH 100 50x"), _cross, _cross, _is_closed_once("liquidated"), price="2940"),
+    Scenario("stops", OPENED_WITH_BOTH, changes(STOPS), changes(STOPS), _has_stops_once),
+    Scenario("margin", OPENED, ADDS, ADDS, _has_moved_once("add_margin", 150)),
+    Scenario("margin withdrawn", OPENED, TAKES, TAKES, _has_moved_once("take_margin", 80)),
     Scenario("add margin", _with_margin, _cross, _cross, _has_margin_once, price="2757"),
 )
