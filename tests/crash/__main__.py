@@ -99,8 +99,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _play_all(lanes: Sequence[Lane], cells: Sequence[Cell]) -> list[Cell]:
-    """All cells, each by the lane that is free; in their order."""
-    free = list(lanes)
+    """What became of all cells, in their order; each is played by the lane that is free."""
+    free, order = list(lanes), places.playing_order(cells)
 
     def play(cell: Cell) -> Cell:
         lane = free.pop()
@@ -110,7 +110,8 @@ def _play_all(lanes: Sequence[Lane], cells: Sequence[Cell]) -> list[Cell]:
             free.append(lane)
 
     with ThreadPoolExecutor(len(lanes)) as threads:
-        return list(threads.map(play, cells))
+        played = dict(zip(order, threads.map(play, [cells[number] for number in order]), strict=True))
+    return [played[number] for number in range(len(cells))]
 
 
 @contextmanager

@@ -19,6 +19,7 @@ Step = tuple[str, bool, str]  # its label, whether what it writes is pending in 
 LEAVES = ("execute-batched", "price-triggers", "/relays")
 LOOPS_FROM = 4  # times in a row
 LONGEST_LOOP = 40  # steps
+MIXED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,16 @@ def cells(told: Cell) -> Iterator[Cell]:
     for step, others in sorted(chosen.items()):
         yield {**before, "step": step, "label": labels[step], "represents": others}
     yield {**before, "when": "after", "step": len(labels) - 1, "label": labels[-1], "represents": 0}
+
+
+def playing_order(cells: Sequence[Cell]) -> list[int]:
+    """Their numbers as they are played: LIVE ones of all rows in turn, lest all lanes wait for the venue at once.
+
+    Those on paper first, row by row: they share a guardian, and the price of one row crosses the stops of others.
+    """
+    live = [number for number, cell in enumerate(cells) if cell["scenario"].startswith("LIVE")]
+    paper = [number for number, cell in enumerate(cells) if not cell["scenario"].startswith("LIVE")]
+    return paper + [number for first in range(MIXED) for number in live[first::MIXED]]
 
 
 def _first_leaving(labels: Sequence[str]) -> int:

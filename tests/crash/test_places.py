@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.crash import report
-from tests.crash.places import cells
+from tests.crash.places import cells, playing_order
 
 LEAVES = "POST /veranta/batched-market/market/execute-batched"
 LOOP = ("UPDATE trading_order*", "COMMIT", "POST /rpc", "POST /rpc")
@@ -90,6 +90,14 @@ def test_the_same_statement_elsewhere_in_the_code_is_another_step() -> None:
 def test_every_step_is_a_cell_or_represented_once() -> None:
     told = recorded(LEAVES, *LOOP * 12, "INSERT trading_venueevent*", "COMMIT", *LOOP * 5)
     assert sum(1 + others for others in chosen(told).values()) == len(told["steps"])
+
+
+def test_live_rows_are_played_in_turn_after_those_on_paper() -> None:
+    rows = ["LIVE open"] * 40 + ["open"] * 3 + ["LIVE margin added, nothing applied"] * 40
+    order = playing_order([{"scenario": row} for row in rows])
+    assert sorted(order) == list(range(len(rows)))
+    assert order[:3] == [40, 41, 42]
+    assert {rows[number] for number in order[3:9]} == {"LIVE open", "LIVE margin added, nothing applied"}
 
 
 def test_the_report_tells_what_was_represented_and_what_was_not_struck() -> None:
