@@ -22,6 +22,7 @@ class TradingStateChange(models.Model):
     """A change of the trading state; the last one holds. Append-only: triggers refuse UPDATE, DELETE and TRUNCATE."""
 
     state = models.CharField(max_length=10, choices=[(state.value, state.value) for state in TradingState])
+    is_maintenance = models.BooleanField(default=False, help_text="Announced to the traders, and so is its end.")
     actor = models.TextField()
     reason = models.TextField()
     created_at = models.DateTimeField(default=clock.now)
@@ -29,6 +30,9 @@ class TradingStateChange(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
+            models.CheckConstraint(
+                name="maintenance_reduces", condition=Q(is_maintenance=False) | Q(state=TradingState.REDUCING.value)
+            ),
             models.CheckConstraint(
                 name="trading_state_known", condition=Q(state__in=[state.value for state in TradingState])
             ),

@@ -11,10 +11,17 @@ from risk.values import TradingState
 from vanta import audit
 from vanta.errors import VantaError
 
-__all__ = ["ReasonMissing", "TradingState", "change", "current"]
+__all__ = ["ReasonMissing", "TradingState", "WouldLoosen", "change", "current", "last"]
 
 log = structlog.get_logger(__name__)
+STRICTNESS = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 LOCK = 0x7269736B_01  # of pg_advisory_xact_lock: numbers are given in the order of the commits
+
+
+class WouldLoosen(VantaError):
+    """A state that lets less through holds already; letting more through is not for whoever can only stop."""
+
+    code = "would_loosen"
 
 
 class ReasonMissing(VantaError):
@@ -33,10 +40,19 @@ def current() -> TradingState:
         return TradingState.HALTED
 
 
-def change(state: TradingState, *, actor: str, reason: str) -> TradingStateChange:
+def last() -> TradingStateChange | None:
+    """The change that holds now; None where there never was one."""
+    return TradingStateChange.objects.order_by("-id").first()
+
+
+def change(
+    state: TradingState, *, actor: str, reason: str, is_maintenance: bool = False, only_stricter: bool = False
+) -> TradingStateChange:
     """Set the state, with its audit entry, in one transaction. Whether `actor` may is the caller's to check.
 
-    Raises ReasonMissing. Setting the state that already holds is recorded too.
+    Raises ReasonMissing; and WouldLoosen where the state that holds lets less through, if `only_stricter`: two stops at
+    once end in the stricter one, whichever comes second. Setting the state that already holds is recorded too. Nobody
+    is told: see `trading.services.stopping`.
     """
     if not reason.strip():
         raise ReasonMissing(actor=actor)
@@ -44,13 +60,17 @@ def change(state: TradingState, *, actor: str, reason: str) -> TradingStateChang
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         before = current()
-        changed = TradingStateChange.objects.create(state=state, actor=actor, reason=reason)
+        if only_stricter and STRICTNESS.index(state) < STRICTNESS.index(before):
+            raise WouldLoosen(before=before, state=state)
+        changed = TradingStateChange.objects.create(
+            state=state, actor=actor, reason=reason, is_maintenance=is_maintenance
+        )
         audit.append(
             actor=actor,
             action="trading_state.change",
             subject="trading_state",
             before={"state": before},
-            after={"state": state},
+            after={"state": state, **({"maintenance": True} if is_maintenance else {})},
             reason=reason,
         )
     log.warning("trading_state_changed", before=before.value, state=state.value, actor=actor, reason=reason)

@@ -6,6 +6,7 @@ openings once; that somebody has resumed while it lasts is their decision, and t
 What was written since a clean look is asked each minute, everything once a day and while something is broken.
 """
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from risk import trading_state
-from risk.trading_state import TradingState
+from risk.trading_state import TradingState, WouldLoosen
 from trading import outbox
 from trading.books import GROWING, INVARIANTS
 from trading.models import InvariantBreach, InvariantLook
@@ -126,7 +127,8 @@ def _stop_openings(fresh: Sequence[Breach]) -> None:
     if trading_state.current() == TradingState.ACTIVE:
         first = fresh[0]
         reason = f"broken invariant {first.code}: {first.subject}, {first.detail}"
-        trading_state.change(TradingState.REDUCING, actor=ACTOR, reason=reason)
+        with contextlib.suppress(WouldLoosen):  # somebody has halted in between
+            trading_state.change(TradingState.REDUCING, actor=ACTOR, reason=reason, only_stricter=True)
 
 
 def _tell(fresh: Sequence[Breach]) -> None:

@@ -18,6 +18,7 @@ CLOSING_STUCK = "closing_stuck"
 CONNECT_LINK = "connect_link"
 DELEGATE_NEWS = "delegate_news"
 INVARIANT_BROKEN = "invariant_broken"
+MAINTENANCE_NEWS = "maintenance_news"
 
 
 _together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)

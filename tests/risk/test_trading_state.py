@@ -1,16 +1,13 @@
 """Stopping is one step from anywhere, effective at once, and leaves a record that nobody can edit."""
 
-from io import StringIO
-
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
-from pytest_django import DjangoAssertNumQueries, Settings
+from pytest_django import DjangoAssertNumQueries
 
 from risk import execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
 from risk.models import ExecutionModeChange, TradingStateChange
-from risk.trading_state import ReasonMissing, TradingState
+from risk.trading_state import ReasonMissing, TradingState, WouldLoosen
 from vanta import audit
 from vanta.models import AuditEntry
 
@@ -97,30 +94,17 @@ def test_the_database_refuses_a_change_without_actor_or_reason(column: str) -> N
         TradingStateChange.objects.create(**values)
 
 
-def test_the_shell_halts_and_shows() -> None:
-    out = StringIO()
-    call_command("trading_state", "halted", "--reason", "drill", "--actor", "ops", stdout=out)
-    assert trading_state.current() is TradingState.HALTED
-    assert out.getvalue().startswith("Trading state: HALTED\nsince ")
-    assert out.getvalue().endswith("by ops: drill\n")
+@pytest.mark.parametrize(
+    ("held", "wanted"), [(TradingState.HALTED, TradingState.REDUCING), (TradingState.REDUCING, TradingState.ACTIVE)]
+)
+def test_who_may_only_stop_lets_nothing_more_through(held: TradingState, wanted: TradingState) -> None:
+    trading_state.change(held, actor="one", reason="a test")
+    with pytest.raises(WouldLoosen):
+        trading_state.change(wanted, actor="another", reason="at the same moment", only_stricter=True)
+    assert trading_state.current() is held
+    trading_state.change(held, actor="another", reason="again", only_stricter=True)
 
 
-def test_the_shell_shows_the_state_by_default() -> None:
-    out = StringIO()
-    call_command("trading_state", stdout=out)
-    assert out.getvalue() == "Trading state: ACTIVE\n"
-
-
-def test_the_shell_asks_for_a_reason() -> None:
-    with pytest.raises(CommandError, match="--reason"):
-        call_command("trading_state", "halted")
-
-
-def test_the_shell_resumes_outside_production_only(settings: Settings) -> None:
-    call_command("trading_state", "halted", "--reason", "drill", stdout=StringIO())
-    settings.PRODUCTION = True
-    with pytest.raises(CommandError, match="admin site"):
-        call_command("trading_state", "active", "--reason", "drill is over")
-    settings.PRODUCTION = False
-    call_command("trading_state", "active", "--reason", "drill is over", stdout=StringIO())
-    assert trading_state.current() is TradingState.ACTIVE
+def test_only_winding_down_can_be_maintenance() -> None:
+    with pytest.raises(DatabaseError, match="maintenance_reduces"):
+        trading_state.change(TradingState.HALTED, actor="admin", reason="a test", is_maintenance=True)

@@ -14,7 +14,7 @@ def assert_shows_well(row: OutboxMessage) -> None:
     if row.method == "answerCallbackQuery":
         assert len(text) <= MAX_TOAST
         return
-    if row.method in ("order_card", "chart", "day_locked", "connect_link", "delegate_news"):
+    if row.method in ("order_card", "chart", "day_locked", "connect_link", "delegate_news", "maintenance_news"):
         return  # rendered when it is sent
     shown = formatting.parse(text, row.payload.get("parse_mode")).text
     assert 0 < len(shown) <= MAX_TEXT

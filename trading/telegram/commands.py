@@ -227,6 +227,9 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "status": status,
     "settings": settings_commands.settings,
     "feeds": admin_commands.feeds,
+    "stop": admin_commands.stop,
+    "halt": admin_commands.halt,
+    "maintenance": admin_commands.maintenance,
 }
 EXAMPLES = {
     "price": "<code>/price ETH</code>",

@@ -27,9 +27,19 @@ from trading.outbox import (
     DAY_LOCKED,
     DELEGATE_NEWS,
     INVARIANT_BROKEN,
+    MAINTENANCE_NEWS,
     ORDER_CARD,
 )
-from trading.telegram import breach_words, buffer_cards, cards, chart_cards, messages, risk_pages, wallet_pages
+from trading.telegram import (
+    breach_words,
+    buffer_cards,
+    cards,
+    chart_cards,
+    messages,
+    risk_pages,
+    stopping_words,
+    wallet_pages,
+)
 from trading.telegram.client import bot_loop
 from vanta import clock, metrics, tracing
 
@@ -54,6 +64,7 @@ WRITTEN_WHEN_SENT: dict[str, Callable[[Mapping[str, Any]], cards.Payload]] = {
     CONNECT_LINK: wallet_pages.connect_link,
     DELEGATE_NEWS: wallet_pages.news,
     INVARIANT_BROKEN: breach_words.broken,
+    MAINTENANCE_NEWS: stopping_words.maintenance,
 }
 Call = tuple[str, dict[str, Any]]
 UNRENDERABLE = "unrenderable"

@@ -25,7 +25,12 @@ MENU = {
     "status": "how trading stands",
     "help": "how to write orders",
 }
-ADMIN_MENU = {"feeds": "how prices come in"}  # in the /help of admins, and in nobody's menu
+ADMIN_MENU = {
+    "stop": "wind down: nothing opens, closing goes on; a reason may follow",
+    "halt": "emergency stop: nothing is sent but cancels",
+    "maintenance": "wind down, and tell the traders",
+    "feeds": "how prices come in",
+}  # in the /help of admins, and in nobody's menu
 NOBODY = 0  # the chat of calls that are about the bot itself
 
 

@@ -22,7 +22,7 @@ SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105  (the header's n
 _SECRET_VARIABLE = "HTTP_" + SECRET_HEADER.upper().replace("-", "_")
 MAX_BODY_BYTES = 1024 * 1024
 BIGINT = 2**63
-URGENT_COMMANDS = ("/close", "/cancel", "/sl", "/stop", "/halt", "/panic")
+URGENT_COMMANDS = ("/close", "/cancel", "/sl", "/stop", "/halt", "/maintenance", "/panic")
 URGENT_TAPS = ("close:", "cancel:", "stops:", "revoke_now:")
 _INSERT = """
     INSERT INTO trading_telegramupdate

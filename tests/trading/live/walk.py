@@ -43,7 +43,6 @@ PRICE = D(3000)
 SHARES = (D(1), D("0.5"), D("0.25"))
 PAST_A_DEADLINE_S, PAST_ALL_DOUBT_S = 90, 400
 SETTLES_WITHIN_S = 60
-ACTOR = {"actor": "walk", "reason": "a walk"}
 
 
 class Walk(RuleBasedStateMachine):
@@ -58,7 +57,7 @@ class Walk(RuleBasedStateMachine):
         super().__init__()
         self._travel = self._at(Walk.ahead_s)
         self.sandbox.control.delete("/control/faults")
-        trading_state.change(TradingState.ACTIVE, **ACTOR)
+        trading_state.change(TradingState.ACTIVE, actor="walk", reason="a walk")
         self._reconnect("anew")
         self.set_price("ETH/USD", str(PRICE))
         self.live = LiveTrader(self.sandbox)
@@ -141,7 +140,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(state=st.sampled_from((*TradingState, TradingState.ACTIVE, TradingState.ACTIVE)))
     def trading_is(self, state: TradingState) -> None:
-        trading_state.change(state, **ACTOR)
+        trading_state.change(state, actor="walk", reason="a walk")
 
     @rule(
         what=st.sampled_from(("close", "liquidate", "tp", "sl")),

@@ -7,19 +7,22 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from risk import trading_state
-from risk.models import TradingStateChange
-from risk.trading_state import ReasonMissing, TradingState
+from risk.trading_state import ReasonMissing, TradingState, WouldLoosen
+from trading.services import stopping
+
+MAINTENANCE = "maintenance"
 
 
 class Command(BaseCommand):
     help = (
-        "Show the trading state, or set it: `reducing` (only what reduces risk) or `halted` (nothing but cancels). "
+        "Show the trading state, or set it: `reducing` (only what reduces risk), `maintenance` (the same, and the "
+        "traders are told) or `halted` (nothing but cancels). "
         "`active` is refused in production: trading is resumed in the admin site, by a super admin."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "state", nargs="?", default="show", choices=["show", *[state.value for state in TradingState]]
+            "state", nargs="?", default="show", choices=["show", MAINTENANCE, *[state.value for state in TradingState]]
         )
         parser.add_argument("--reason", default="", help="why; required for a change, kept in the audit log")
         parser.add_argument("--actor", default="", help="who; the shell's user by default")
@@ -28,19 +31,27 @@ class Command(BaseCommand):
         if options["state"] == "show":
             self._show()
             return
-        state = TradingState(options["state"])
+        is_maintenance = options["state"] == MAINTENANCE
+        state = TradingState.REDUCING if is_maintenance else TradingState(options["state"])
         if state is TradingState.ACTIVE and settings.PRODUCTION:
             raise CommandError("In production trading is resumed in the admin site, by a super admin.")
         try:
-            trading_state.change(
-                state, actor=options["actor"] or f"shell:{getpass.getuser()}", reason=options["reason"]
+            actor = options["actor"] or f"shell:{getpass.getuser()}"
+            stopping.change_state(
+                state,
+                actor=actor,
+                reason=options["reason"],
+                is_maintenance=is_maintenance,
+                only_stricter=settings.PRODUCTION,
             )
+        except WouldLoosen as error:
+            raise CommandError("Trading is halted. In production the admin site alone lets more through.") from error
         except ReasonMissing as error:
             raise CommandError("Say why: --reason '…'") from error
         self._show()
 
     def _show(self) -> None:
         self.stdout.write(f"Trading state: {trading_state.current().upper()}")
-        last = TradingStateChange.objects.order_by("-id").first()
+        last = trading_state.last()
         if last is not None:
             self.stdout.write(f"since {last.created_at:%Y-%m-%d %H:%M:%S} UTC by {last.actor}: {last.reason}")
