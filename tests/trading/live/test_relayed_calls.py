@@ -12,7 +12,7 @@ from eth_keys.datatypes import PrivateKey
 
 from trading.venues.avantis import batches, calls
 from trading.venues.avantis.batches import Batch, void
-from trading.venues.avantis.calls import UPDATE_MARGIN, Call
+from trading.venues.avantis.calls import CANCEL_ORDER, OPEN_TRADE, UPDATE_MARGIN, Call
 from trading.venues.avantis.margin_moves import Witnesses, has_moved
 from trading.venues.avantis.messages import MessageDiffers
 from trading.venues.avantis.passthrough import Consumed
@@ -62,6 +62,49 @@ def test_a_call_that_differs_in_one_argument_is_found(name: str) -> None:
 )
 def test_another_call_or_more_than_the_call_is_found(data: bytes) -> None:
     assert calls.differences(TRADER, WANTED, data)
+
+
+TRADE = {
+    **{"trader": TRADER, "pairIndex": 3, "index": 0, "initialPosToken": 0, "positionSizeUSDC": 100_000_000},
+    **{"openPrice": 29 * 10**12, "buy": True, "leverage": 10**11, "tp": 31 * 10**12, "sl": 28 * 10**12, "timestamp": 0},
+}
+RESTS = Call(OPEN_TRADE, {"trade": TRADE, "orderType": 2, "slippageP": 10**10})
+CANCELS = Call(CANCEL_ORDER, {"pairIndex": 3, "index": 2})
+
+
+def differing(value: Any) -> Any:
+    if isinstance(value, str):
+        return ROUTER
+    return not value if isinstance(value, bool) else value + 1
+
+
+CHANGED = [
+    *((RESTS, f"trade.{name}", {"trade": {**TRADE, name: differing(value)}}) for name, value in TRADE.items()),
+    *((RESTS, name, {name: RESTS.arguments[name] + 1}) for name in ("orderType", "slippageP")),
+    *((CANCELS, name, {name: value + 1}) for name, value in CANCELS.arguments.items()),
+]
+
+
+@pytest.mark.parametrize("wanted", [RESTS, CANCELS], ids=lambda call: call.name)
+def test_a_limit_order_and_its_cancel_are_what_the_venue_reads(wanted: Call) -> None:
+    data = calls.delegated(TRADER, wanted)
+    assert calls.differences(TRADER, wanted, data) == []
+    name, arguments = decode_call(decode_call(data)[1]["call"])
+    read = {key: {**value, "trader": TRADER} if key == "trade" else value for key, value in arguments.items()}
+    assert (name, read) == (wanted.name, dict(wanted.arguments))
+
+
+@pytest.mark.parametrize(("wanted", "name", "changes"), CHANGED, ids=[name for _, name, _ in CHANGED])
+def test_a_limit_order_or_cancel_that_differs_anywhere_is_found(
+    wanted: Call, name: str, changes: Mapping[str, Any]
+) -> None:
+    tampered = Call(wanted.name, {**wanted.arguments, **changes})
+    assert calls.differences(TRADER, wanted, calls.delegated(TRADER, tampered)) == [name]
+
+
+@pytest.mark.parametrize("other", [CANCELS, WANTED], ids=lambda call: call.name)
+def test_another_call_than_the_limit_orders_is_found(other: Call) -> None:
+    assert calls.differences(TRADER, RESTS, calls.delegated(TRADER, other)) == ["name"]
 
 
 def test_the_finished_batch_is_what_the_chain_executes_under_its_nonce() -> None:

@@ -1,7 +1,8 @@
 """The router's calls that a delegate sends for its trader: to bytes, and back from bytes to names. Pure.
 
 Nobody here has seen the real router's ABI of these calls (unverified): `CALLS` is the one place that says it. A name or
-an argument that is not the contract's gives another selector, and the call reverts without an effect.
+an argument that is not the contract's gives another selector, and the call reverts without an effect. A struct is a
+mapping of its fields.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,23 @@ from eth_utils.crypto import keccak
 
 DELEGATED = "delegatedAction"
 UPDATE_MARGIN = "updateMargin"
+OPEN_TRADE = "openTrade"
+CANCEL_ORDER = "cancelOpenLimitOrder"
 SELECTOR_BYTES = 4
+TRADE: tuple[tuple[str, str], ...] = (
+    *(("trader", "address"), ("pairIndex", "uint256"), ("index", "uint256"), ("initialPosToken", "uint256")),
+    *(("positionSizeUSDC", "uint256"), ("openPrice", "uint256"), ("buy", "bool"), ("leverage", "uint256")),
+    *(("tp", "uint256"), ("sl", "uint256"), ("timestamp", "uint256")),
+)
+STRUCTS = {f"({','.join(kind for _, kind in TRADE)})": TRADE}
 CALLS: dict[str, tuple[tuple[str, str], ...]] = {
     DELEGATED: (("trader", "address"), ("call", "bytes")),
     UPDATE_MARGIN: (
         *(("pairIndex", "uint256"), ("index", "uint256")),
         *(("action", "uint8"), ("amount", "uint256"), ("priceUpdateData", "bytes")),
     ),
+    OPEN_TRADE: (("trade", next(iter(STRUCTS))), ("orderType", "uint8"), ("slippageP", "uint256")),
+    CANCEL_ORDER: (("pairIndex", "uint256"), ("index", "uint256")),
 }
 
 
@@ -39,7 +50,7 @@ def selector(name: str) -> bytes:
 def encoded(call: Call) -> bytes:
     """A call's data."""
     kinds = [kind for _, kind in CALLS[call.name]]
-    return selector(call.name) + encode(kinds, [call.arguments[name] for name, _ in CALLS[call.name]])
+    return selector(call.name) + encode(kinds, [_plain(kind, call.arguments[name]) for name, kind in CALLS[call.name]])
 
 
 def delegated(trader: str, call: Call) -> bytes:
@@ -57,7 +68,8 @@ def decoded(data: bytes) -> Call:
         values = decode([kind for _, kind in CALLS[name]], data[SELECTOR_BYTES:])
     except Exception as error:  # whatever the decoder raises on such bytes
         raise ValueError(f"no {name}: {type(error).__name__}") from error
-    found = Call(name, dict(zip((name for name, _ in CALLS[name]), values, strict=True)))
+    arguments = zip(CALLS[name], values, strict=True)
+    found = Call(name, {argument: _named(kind, value) for (argument, kind), value in arguments})
     if encoded(found) != data:
         raise ValueError(f"more than a {name}")  # what is appended may be a fee
     return found
@@ -72,7 +84,32 @@ def differences(trader: str, wanted: Call, data: bytes) -> list[str]:
         inner = decoded(outer.arguments["call"])
     except ValueError as error:
         return [str(error)]
-    found = [] if str(outer.arguments["trader"]).lower() == trader.lower() else ["trader"]
+    found = [] if _same(outer.arguments["trader"], trader) else ["trader"]
     if inner.name != wanted.name:
         return [*found, "name"]
-    return found + [name for name, _ in CALLS[inner.name] if inner.arguments[name] != wanted.arguments[name]]
+    return found + [
+        different
+        for name, kind in CALLS[inner.name]
+        for different in _unlike(name, kind, inner.arguments[name], wanted.arguments[name])
+    ]
+
+
+def _unlike(name: str, kind: str, found: Any, wanted: Any) -> list[str]:
+    if kind not in STRUCTS:
+        return [] if _same(found, wanted) else [name]
+    return [f"{name}.{part}" for part, _ in STRUCTS[kind] if not _same(found[part], wanted[part])]
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """Addresses are told in either case."""
+    if isinstance(found, str) and isinstance(wanted, str):
+        return found.lower() == wanted.lower()
+    return bool(found == wanted)
+
+
+def _plain(kind: str, value: Any) -> Any:
+    return tuple(value[name] for name, _ in STRUCTS[kind]) if kind in STRUCTS else value
+
+
+def _named(kind: str, value: Any) -> Any:
+    return dict(zip((name for name, _ in STRUCTS[kind]), value, strict=True)) if kind in STRUCTS else value
