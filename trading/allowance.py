@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django.db.models import F, Sum
 
-from trading.models import Delegate, Fill, Order
+from trading.models import Delegate, Fill, Order, Placement
 from trading.models.delegates import UNLIMITED_USD
 from trading.models.orders import OPENINGS, K
 from trading.models.traders import Mode
@@ -39,4 +39,9 @@ def allowance_left(delegate: Delegate) -> Decimal | None:
         ended_at__gt=delegate.funds_read_at,
     )
     taken += added.aggregate(taken=Sum("collateral_usd"))["taken"] or ZERO
+    placed = Placement.objects.filter(
+        order__trader=delegate.trader_id, order__mode=Mode.LIVE, placed_at__gt=delegate.funds_read_at
+    )  # of one that was filled since, the fill is counted
+    held = placed.exclude(order__state=OrderState.FILLED)
+    taken += held.aggregate(taken=Sum("escrow_usd"))["taken"] or ZERO
     return max(allowed - taken, ZERO)

@@ -12,16 +12,17 @@ from django.conf import settings
 
 from feeds.models import Market
 from risk.margin import Side
-from trading import bookkeeping, outbox, receipts
+from trading import bookkeeping, outbox, placements, receipts
 from trading.bookkeeping import Booking
-from trading.history import record_draft, transition
+from trading.history import record_draft, record_same, transition
 from trading.models import Fill, Order, Position, Trader
 from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.venues.avantis import orders
 from trading.venues.avantis.history import Execution
-from trading.venues.avantis.trades import VenueTrade
-from trading.venues.base import Filled, Trade
+from trading.venues.avantis.limit_orders import STOP_LIMIT
+from trading.venues.avantis.trades import VenueLimit, VenueTrade
+from trading.venues.base import Filled, Resting, Trade
 from vanta import clock, tracing
 from vanta.money import ONE, ZERO, quantize_price
 
@@ -49,6 +50,48 @@ def book_opening(trader: Trader, market: Market, trade: VenueTrade) -> Order:
     )
     _book(order, filled)
     return order
+
+
+def book_resting(trader: Trader, market: Market, limit: VenueLimit) -> Order:
+    """Adopt an order that was placed outside Vanta and rests, in the caller's transaction.
+
+    All of its collateral can be lost by it, for what anybody here has decided.
+    """
+    order = _order(trader, market, Order.Kind.OPEN, limit.side, limit.collateral_usd, limit.leverage, OPENED)
+    order.order_type = Order.Type.STOP_LIMIT if limit.order_type == STOP_LIMIT else Order.Type.LIMIT
+    order.quoted_price = order.limit_price = limit.price
+    order.stop_loss, order.take_profit = limit.stop_loss, limit.take_profit
+    order.worst_loss_usd = limit.collateral_usd
+    order.save()
+    record_draft(order)
+    for state in (OrderState.APPROVED, OrderState.SUBMITTING, OrderState.RESTING):
+        transition(order, state)
+    held = Resting(clock.now(), limit.collateral_usd, limit.index, limit.order_id)
+    placements.book([order], {order.pk: held}, is_adopted=True)
+    outbox.owe_order_cards([order])
+    log.warning("adopted_from_venue", order_id=order.pk)
+    return order
+
+
+def follow_resting(order: Order, limit: VenueLimit) -> bool:
+    """Take over price and stops of a resting order that were changed outside Vanta; whether they were.
+
+    What was decided about it holds no more: all of its collateral counts as its risk from then on.
+    """
+    found = {"limit_price": limit.price, "stop_loss": limit.stop_loss, "take_profit": limit.take_profit}
+    was = {name: getattr(order, name) for name in found}
+    if found == was:
+        return False
+    for name, value in found.items():
+        setattr(order, name, value)
+    order.worst_loss_usd = max(order.worst_loss_usd, order.collateral_usd)
+    order.save(update_fields=[*found, "worst_loss_usd"])
+    told = {name: None if value is None else str(value) for name, value in found.items()}
+    before = {name: None if value is None else str(value) for name, value in was.items()}
+    record_same(order, {"where": "venue", **told, "was": before})
+    outbox.owe_order_cards([order])
+    log.warning("resting_order_changed_at_venue", order_id=order.pk)
+    return True
 
 
 def book_closing(

@@ -27,6 +27,18 @@ def record_draft(order: Order) -> None:
     OrderEvent.objects.create(order=order, sequence=1, to_state=OrderState.DRAFT, trace_id=order.trace_id)
 
 
+def record_same(order: Order, detail: Mapping[str, Any]) -> None:
+    """What changed about an order that stays in its state, in the transaction that holds its trader's lock."""
+    OrderEvent.objects.create(
+        order=order,
+        sequence=1 + OrderEvent.objects.filter(order=order).count(),
+        from_state=order.state,
+        to_state=order.state,
+        detail=dict(detail),
+        trace_id=order.trace_id,
+    )
+
+
 def transition(order: Order, following: OrderState, detail: Mapping[str, Any] | None = None, **changes: Any) -> bool:
     """Move one order; see `transition_all`."""
     return bool(transition_all([order], following, {order.pk: dict(detail or {})}, **changes))

@@ -4,16 +4,17 @@ The venue takes a resting order's collateral when it is placed. It is neither fr
 keeps it in an account of its own, until the fill takes it or the cancel gives it back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from trading import balances
 from trading.models import Order, Placement
 from trading.order_state import OrderState
 from trading.venues.base import Resting
+from vanta import clock
 
 
-def book(orders: Sequence[Order], outcomes: Mapping[int, Resting]) -> None:
+def book(orders: Sequence[Order], outcomes: Mapping[int, Resting], *, is_adopted: bool = False) -> None:
     """Write down the places of orders that have begun to rest, and take what is held for them."""
     for order in orders:
         resting = outcomes[order.pk]
@@ -22,9 +23,15 @@ def book(orders: Sequence[Order], outcomes: Mapping[int, Resting]) -> None:
             escrow_usd=resting.escrow_usd,
             venue_index=resting.index,
             venue_order_id=resting.venue_order_id,
+            is_adopted=is_adopted,
             placed_at=resting.placed_at,
         )
         balances.book_escrow(order, resting.escrow_usd, reference=f"escrow:{order.pk}")
+
+
+def saw(order_ids: Collection[int]) -> None:
+    """These rest still."""
+    Placement.objects.filter(order__in=order_ids).update(seen_at=clock.now())
 
 
 def release(orders: Sequence[Order]) -> None:

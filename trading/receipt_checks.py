@@ -13,7 +13,7 @@ from django.db import transaction
 
 from trading import alarms
 from trading.errors import OrderNotFound
-from trading.models import Intent, Receipt
+from trading.models import Intent, Order, Receipt
 from trading.venues import chain
 from trading.venues.avantis import identity
 from trading.venues.avantis.identity import Contracts
@@ -107,8 +107,11 @@ def judge(
 
 
 def _deadlines(receipts: Sequence[Receipt]) -> list[tuple[int, dt.datetime]]:
-    """Until when each fill's message could be executed; those that the venue made by itself had none."""
-    intents = Intent.objects.filter(order__fills__receipt__in=receipts)
+    """Until when each fill's message could be executed; those that the venue made by itself had none.
+
+    Nor has the fill of an order that rested.
+    """
+    intents = Intent.objects.filter(order__fills__receipt__in=receipts, order__order_type=Order.Type.MARKET)
     return list(intents.values_list("order__fills__receipt", "deadline"))
 
 

@@ -10,13 +10,16 @@ from django.db.models import Max, Q
 
 from risk import trading_state
 from trading import alarms, elsewhere, execution
+from trading.keys.active import wallet_in_use
 from trading.models import Attempt, Intent, Order, Position
 from trading.models.loading import lock_traders, with_market
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, OrderState
 from trading.settlement import settle
+from trading.venues.avantis import resting
 from trading.venues.avantis.history import executions_of
-from trading.venues.base import Filled, Outcome, Trade, Unknown
+from trading.venues.avantis.resting import Sight
+from trading.venues.base import Filled, Outcome, Resting, Trade, Unknown
 from trading.venues.registry import VENUES
 from vanta import clock, tracing
 
@@ -36,10 +39,11 @@ def drain(*, modes: Sequence[str] = execution.PAPER) -> int:
     """
     count, begun = 0, clock.now()
     while orders := _claim_due(modes, begun):
-        _ask(orders)
+        _ask([order for order in orders if order.state != OrderState.RESTING])
+        sight = Sight()
         for order in orders:
             with tracing.bind_trace(order.trace_id, order_id=order.pk):
-                _reconcile_apart(order)
+                _reconcile_apart(order, sight)
         count += len(orders)
     return count
 
@@ -51,9 +55,12 @@ def _ask(orders: Sequence[Order]) -> None:
         VENUES[mode].ask(intents)
 
 
-def _reconcile_apart(order: Order) -> None:
+def _reconcile_apart(order: Order, sight: Sight) -> None:
     try:
-        reconcile(order)
+        if order.state == OrderState.RESTING:
+            follow(order, sight)
+        else:
+            reconcile(order)
     except (OperationalError, InterfaceError):
         raise  # the database went away
     except Exception:
@@ -87,15 +94,44 @@ def reconcile(order: Order) -> None:
     if isinstance(outcome, Unknown):
         outcome = _bring_on(order, intent, outcome)
     if isinstance(outcome, Filled) and outcome.trade is not None:
-        outcome = _once_named(order, intent, outcome, outcome.trade)
+        outcome = _once_named(order, intent.payload["trader"], intent.deadline, outcome, outcome.trade)
     log.info("order_reconciled", outcome=type(outcome).__name__)
     if isinstance(outcome, Unknown):
         _alarm_if_lasting(order, outcome)
     settle([order], {order.pk: outcome})
 
 
-def _once_named(order: Order, intent: Intent, filled: Filled, trade: Trade) -> Outcome:
-    """The fill, once the name of its trade is free in the books.
+def follow(order: Order, sight: Sight) -> None:
+    """Bring an order that rests at the venue to what it has become there. Safe to repeat.
+
+    Without proof it goes on resting; a person is told of one that the venue has not shown for two minutes.
+    """
+    wallet = _wallet(order)
+    if wallet is None:
+        return
+    unseen_for = clock.now() - order.placement.seen_at
+    outcome = resting.look(order, wallet, sight)
+    if isinstance(outcome, Filled) and outcome.trade is not None:
+        opened_at = clock.from_ms(outcome.trade.opened_at_s * 1000)
+        outcome = _once_named(order, wallet, opened_at, outcome, outcome.trade)
+    if unseen_for > LASTING:
+        if isinstance(outcome, Unknown):
+            alarms.raise_alarm(alarms.Kind.UNKNOWN_ORDER, f"order {order.pk}", outcome.reason)
+        else:
+            alarms.lift(alarms.Kind.UNKNOWN_ORDER, f"order {order.pk}")
+    if not isinstance(outcome, Resting):
+        log.info("resting_order_followed", outcome=type(outcome).__name__)
+    settle([order], {order.pk: outcome})
+
+
+def _wallet(order: Order) -> str | None:
+    """Whose order it is at the venue; one that was placed elsewhere has no message that says so."""
+    intent = Intent.objects.filter(order=order).first()
+    return str(intent.payload["trader"]) if intent else wallet_in_use(order.trader_id)
+
+
+def _once_named(order: Order, wallet: str, since: dt.datetime, filled: Filled, trade: Trade) -> Outcome:
+    """The fill, once the name of its trade is free in the books. `since` it may have been made.
 
     The venue names a trade by its index and the second it was opened in. Where it gave a name again, the trade that had
     it is over, and nobody has told us: its end is booked first, as history says, or without a word of it when it has
@@ -105,8 +141,8 @@ def _once_named(order: Order, intent: Intent, filled: Filled, trade: Trade) -> O
     former = Position.objects.filter(trader_id=order.trader_id, status=Position.Status.OPEN, **name).first()
     if order.kind != Order.Kind.OPEN or former is None:
         return filled
-    history = executions_of(intent.payload["trader"])
-    is_explained = bool(elsewhere.unbooked(former, history)) or clock.now() - intent.deadline > BELIEVED_AFTER
+    history = executions_of(wallet)
+    is_explained = bool(elsewhere.unbooked(former, history)) or clock.now() - since > BELIEVED_AFTER
     if not is_explained or Order.objects.filter(position=former, state__in=IN_FLIGHT).exists():
         return Unknown("name_in_use", may_resubmit=False)
     with transaction.atomic():

@@ -1,6 +1,8 @@
 """Paper fills beside LIVE ones, at the mark of the moment: how far reality is from what DRY promises.
 
-In no ledger and no limit. Without a trusted mark there is none: a comparison with an old price would say nothing.
+In no ledger and no limit. Without a trusted mark there is none: a comparison with an old price would say nothing. Nor
+has an order one that rested: it was filled at a price of its own, and is heard of late; the mark of the moment says
+nothing of it.
 """
 
 from collections.abc import Sequence
@@ -23,7 +25,7 @@ GAP_QUANTUM = Decimal("0.00000001")
 
 def write(bookings: Sequence[Booking]) -> None:
     """Store the shadow of every LIVE fill that was just booked, in the caller's transaction."""
-    live = [booking for booking in bookings if booking.order.mode == Mode.LIVE]
+    live = [booking for booking in bookings if booking.order.mode == Mode.LIVE and not booking.order.rests]
     if not live:
         return
     marks = feeds.mark_prices(sorted({booking.order.market.symbol for booking in live}))

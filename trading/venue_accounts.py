@@ -13,16 +13,16 @@ import structlog
 from django.db import transaction
 
 from feeds.models import Market
-from trading import alarms, balances, elsewhere
-from trading.errors import TradingError
+from trading import alarms, balances, elsewhere, placed_elsewhere
 from trading.keys.active import active_delegate, wallet_in_use
 from trading.models import Account, Delegate, LedgerTransaction, Order, Position, PositionEvent, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT
+from trading.placed_elsewhere import BooksDisputed
 from trading.venues.avantis.client import VenueUnreachable
 from trading.venues.avantis.history import Execution, executions_of
-from trading.venues.avantis.trades import VenueTrade, trades_of, wallet_balance
+from trading.venues.avantis.trades import AtVenue, VenueTrade, at_venue, wallet_balance
 from vanta import clock, tracing
 from vanta.money import ZERO
 
@@ -33,16 +33,11 @@ SAME_SIZE = Decimal("0.001")  # as a share of the notional
 BELIEVED_AFTER = dt.timedelta(minutes=5)  # of a trade's absence that nothing explains
 
 
-class BooksDisputed(TradingError):
-    """The venue's account of a wallet cannot be brought together with ours."""
-
-    code = "books_disputed"
-
-
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the venue says of one wallet, all at one moment."""
 
+    held: AtVenue
     trades: dict[TradeName, VenueTrade]
     balance_usd: Decimal
     history: Sequence[Execution]
@@ -74,7 +69,10 @@ def _wallet(trader: Trader) -> str | None:
 
 
 def reconcile(trader: Trader, wallet: str) -> bool:
-    """Book what differs; False where something was under way and nothing was done. Raises VenueUnreachable."""
+    """Book what differs; False where something was under way and nothing was done. Raises VenueUnreachable.
+
+    What rests in the books and not at the venue, or the other way round a moment ago, is under way too.
+    """
     if _in_flight(trader):
         return False
     last_changes = _last_changes(trader)
@@ -85,6 +83,8 @@ def reconcile(trader: Trader, wallet: str) -> bool:
         with transaction.atomic():
             lock_traders([trader.pk])
             if _in_flight(trader) or _last_changes(trader) != last_changes:
+                return False
+            if placed_elsewhere.is_open_question(trader, told.held):
                 return False
             _bring_together(trader, told)
     except BooksDisputed as error:
@@ -97,21 +97,24 @@ def reconcile(trader: Trader, wallet: str) -> bool:
 
 
 def _ask(trader: Trader, wallet: str) -> Told | None:
-    """None where trades moved between two looks: the balance belongs to neither."""
-    before = _by_name(trades_of(wallet))
+    """None where trades or resting orders moved between two looks: the balance belongs to neither."""
+    first = at_venue(wallet)
     balance = wallet_balance(wallet)
-    after = _by_name(trades_of(wallet))
-    if {name: trade.collateral_usd for name, trade in before.items()} != {
+    held = at_venue(wallet)
+    before, after = _by_name(first.trades), _by_name(held.trades)
+    if first.limits != held.limits or {name: trade.collateral_usd for name, trade in before.items()} != {
         name: trade.collateral_usd for name, trade in after.items()
     }:
         return None
     gone = [position for position in _open(trader) if _taken(position, after) > ZERO]
-    return Told(after, balance, executions_of(wallet) if gone else ())
+    return Told(held, after, balance, executions_of(wallet) if gone else ())
 
 
 def _bring_together(trader: Trader, told: Told) -> None:
-    """Closings, openings, margin and triggers, then whatever the balance still differs by."""
+    """What rests, closings, openings, margin and triggers, then whatever the balance still differs by."""
     account, _ = Account.objects.get_or_create(trader=trader, mode=Mode.LIVE)
+    placed_elsewhere.bring_together(trader, told.held.limits or ())
+    account.refresh_from_db()
     held = {_name(position): position for position in _open(trader)}
     smaller = [
         position

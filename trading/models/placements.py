@@ -17,6 +17,7 @@ class Placement(models.Model):
     venue_order_id = models.CharField(max_length=80, blank=True)
     is_adopted = models.BooleanField(default=False, help_text="Placed elsewhere than in Vanta.")
     placed_at = models.DateTimeField(default=clock.now)
+    seen_at = models.DateTimeField(default=clock.now, help_text="When the venue last showed it.")
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(escrow_usd__gt=0), name="escrow_positive")]

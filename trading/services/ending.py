@@ -33,7 +33,7 @@ SHOWN_ROWS = 10
 BY_HAND = (
     Order.Kind.OPEN,
     Order.Kind.CLOSE,
-)  # the others change a trade that is there, which account reconciliation reads
+)  # what others did shows in what is there, which account reconciliation reads: a trade, or an order that rests
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def look(order_id: int) -> Known:
         raise EndRefused("not_live", order_id=order_id)
     if order.state != OrderState.UNKNOWN:
         raise EndRefused("not_unknown", order_id=order_id)
-    if order.kind not in BY_HAND:
+    if order.kind not in BY_HAND or order.rests:
         raise EndRefused("not_by_hand", order_id=order_id)
     intent = Intent.objects.get(order=order)
     if clock.now().timestamp() <= intent.deadline.timestamp() + MARGIN_S:

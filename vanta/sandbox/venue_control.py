@@ -14,8 +14,8 @@ from vanta.sandbox.http import Json, json_body
 from vanta.sandbox.veranta import accounts, keeper, resting
 from vanta.sandbox.veranta.exchange import UNLIMITED
 from vanta.sandbox.veranta.journal import Cause
-from vanta.sandbox.veranta.matching import close_position
-from vanta.sandbox.veranta.positions import USDC_RAW, OpenPosition
+from vanta.sandbox.veranta.matching import Opening, close_position
+from vanta.sandbox.veranta.positions import LIMIT, PRICE_RAW, USDC_RAW, OpenPosition, RestingOrder
 from vanta.sandbox.veranta.pricing import mark_price, pair_of
 from vanta.sandbox.world import World
 
@@ -95,9 +95,7 @@ async def trigger(world: World, request: Request) -> Json:
     asked = await json_body(request)
     what = asked["what"]
     if what == "limit":
-        order = world.exchange.find_resting(asked["trader"], int(asked["pairIndex"]), int(asked["index"]))
-        if order is None:
-            raise ValueError("no such limit order")
+        order = _resting(world, asked)
         return resting.fill(world, order, Cause(order.trader, reason="limit"), order.price).effect
     position = _position(world, asked)
     kinds = {"tp": ("take_profit", position.take_profit), "sl": ("stop_loss", position.stop_loss)}
@@ -105,6 +103,41 @@ async def trigger(world: World, request: Request) -> Json:
         raise ValueError("what must be tp, sl or limit, and be set")
     kind, price = kinds[what]
     return keeper.close_by_venue(world, position, kind, price=price).effect
+
+
+async def place(world: World, request: Request) -> Json:
+    """Lets an order rest as its owner would in the venue's own app."""
+    asked = await json_body(request)
+    spec = pair_of(world, int(asked["pairIndex"]))
+    cause = Cause(to_checksum_address(asked["trader"]), signer=asked["trader"], reason="elsewhere")
+    terms = Opening(
+        trader=cause.trader,
+        pair_index=spec.index,
+        is_long=bool(asked.get("buy", True)),
+        collateral=_usdc(asked["collateral"]),
+        leverage=_ticks(asked["leverage"]),
+        wanted_price=_ticks(asked["price"]),
+        slippage_p=_ticks(1),
+        take_profit=_ticks(asked.get("tp", 0)),
+        stop_loss=_ticks(asked.get("sl", 0)),
+        order_type=int(asked.get("orderType", LIMIT)),
+    )
+    return resting.place(world, cause, terms)
+
+
+async def update(world: World, request: Request) -> Json:
+    """Gives a resting order another price, take-profit and stop, as its owner would."""
+    asked = await json_body(request)
+    order = _resting(world, asked)
+    names = {"price": "price", "tp": "take_profit", "sl": "stop_loss"}
+    changes = {name: _ticks(asked[told]) for told, name in names.items() if told in asked}
+    return resting.update(world, Cause(order.trader, signer=order.trader, reason="elsewhere"), order, changes)
+
+
+async def cancel(world: World, request: Request) -> Json:
+    """Takes a resting order back, as its owner would."""
+    order = _resting(world, await json_body(request))
+    return resting.cancel(world, Cause(order.trader, signer=order.trader, reason="elsewhere"), order)
 
 
 async def clock(world: World, request: Request) -> Json:
@@ -127,6 +160,17 @@ def _position(world: World, asked: Json) -> OpenPosition:
     return found
 
 
+def _resting(world: World, asked: Json) -> RestingOrder:
+    found = world.exchange.find_resting(str(asked["trader"]), int(asked["pairIndex"]), int(asked["index"]))
+    if found is None:
+        raise ValueError("no such limit order")
+    return found
+
+
+def _ticks(number: object) -> int:
+    return int(Decimal(str(number)) * PRICE_RAW)
+
+
 def _usdc(amount: object) -> int:
     raw = int(Decimal(str(amount)) * USDC_RAW)
     if raw < 0:
@@ -147,6 +191,9 @@ ROUTES = (
     ("POST", "/venue/close", close),
     ("POST", "/venue/liquidate", liquidate),
     ("POST", "/venue/trigger", trigger),
+    ("POST", "/venue/place", place),
+    ("POST", "/venue/update", update),
+    ("POST", "/venue/cancel", cancel),
     ("GET", "/clock", clock),
     ("POST", "/clock", clock),
 )

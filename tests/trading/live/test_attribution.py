@@ -10,7 +10,7 @@ from tests.trading.live.world import LiveTrader, claimed
 from trading.models import Intent
 from trading.venues.avantis import effects
 from trading.venues.avantis.history import Execution
-from trading.venues.avantis.trades import VenueTrade
+from trading.venues.avantis.trades import AtVenue, VenueTrade
 from trading.venues.base import Filled
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +56,7 @@ def test_a_trade_that_was_opened_after_the_deadline_is_another(
     intent: Intent, after_deadline_s: int, is_ours: bool
 ) -> None:
     trade = found(intent, after_deadline_s)
-    assert isinstance(effects._opened(intent.order, intent, [trade]), Filled) is is_ours
+    assert isinstance(effects._opened(intent.order, intent, AtVenue((trade,), ())), Filled) is is_ours
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_trade_that_history_says_another_message_made_is_another(
 ) -> None:
     trade = found(intent)
     monkeypatch.setattr(effects, "executions_of", lambda _: [listed(intent, trade, **changes)])
-    assert isinstance(effects._opened(intent.order, intent, [trade]), Filled) is is_ours
+    assert isinstance(effects._opened(intent.order, intent, AtVenue((trade,), ())), Filled) is is_ours
 
 
 def test_of_two_that_fit_the_one_that_nobody_else_made_is_taken(
@@ -79,7 +79,7 @@ def test_of_two_that_fit_the_one_that_nobody_else_made_is_taken(
     mine = found(intent)
     other = dataclasses.replace(mine, index=4)
     monkeypatch.setattr(effects, "executions_of", lambda _: [listed(intent, other, nonce="77", digest="0x77")])
-    filled = effects._opened(intent.order, intent, [other, mine])
+    filled = effects._opened(intent.order, intent, AtVenue((other, mine), ()))
     assert isinstance(filled, Filled)
     assert filled.trade is not None
     assert filled.trade.index == mine.index

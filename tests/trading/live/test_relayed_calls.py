@@ -65,8 +65,17 @@ def test_another_call_or_more_than_the_call_is_found(data: bytes) -> None:
 
 
 TRADE = {
-    **{"trader": TRADER, "pairIndex": 3, "index": 0, "initialPosToken": 0, "positionSizeUSDC": 100_000_000},
-    **{"openPrice": 29 * 10**12, "buy": True, "leverage": 10**11, "tp": 31 * 10**12, "sl": 28 * 10**12, "timestamp": 0},
+    "trader": TRADER,
+    "pairIndex": 3,
+    "index": 0,
+    "initialPosToken": 0,
+    "positionSizeUSDC": 100_000_000,
+    "openPrice": 29 * 10**12,
+    "buy": True,
+    "leverage": 10**11,
+    "tp": 31 * 10**12,
+    "sl": 28 * 10**12,
+    "timestamp": 0,
 }
 RESTS = Call(OPEN_TRADE, {"trade": TRADE, "orderType": 2, "slippageP": 10**10})
 CANCELS = Call(CANCEL_ORDER, {"pairIndex": 3, "index": 2})

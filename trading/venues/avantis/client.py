@@ -151,6 +151,10 @@ class VenueClient:
         """A trader's last executions."""
         return self._json(lambda sdk: sdk.info.trade_history(trader, 0, limit))
 
+    def order_history(self, trader: str, limit: int) -> dict[str, Any]:
+        """What last became of a trader's orders, those that rest too."""
+        return self._json(lambda sdk: sdk.info.order_history(trader, 0, limit))
+
     def price_update(self, pair_index: int) -> dict[str, Any]:
         """The newest signed prices of a pair, which the contracts verify."""
         return self._json(

@@ -1,8 +1,9 @@
 """What became of an intent that no event tells of: by its nonce, and then by its effect.
 
 A used nonce is not by itself a fill: a cancellation consumes it too. Openings of one trader in one market are
-serialised, so that a trade which nobody knows and which fits can only be this one's; closings and increases name their
-trade, and nothing else that makes it larger is on its way beside an increase.
+serialised, so that a trade which nobody knows and which fits can only be this one's, or that of a limit order which has
+rested and is gone: then history has to tell. Closings and increases name their trade, and nothing else that makes it
+larger is on its way beside an increase.
 """
 
 from collections.abc import Sequence
@@ -15,23 +16,22 @@ from risk.margin import Side
 from trading import alarms
 from trading.models import Intent, Order, Position
 from trading.models.orders import OPENINGS
-from trading.venues.avantis import evidence, increase_effects, orders
+from trading.venues.avantis import attribution, evidence, increase_effects, orders
+from trading.venues.avantis.attribution import DUST, OPENED, SKEW_S
 from trading.venues.avantis.client import VenueUnreachable
 from trading.venues.avantis.compute import close_pnl
 from trading.venues.avantis.history import Execution, executions_of
 from trading.venues.avantis.messages import TICKS
 from trading.venues.avantis.nonces import NotTold, UnusedAt, nonce_state
-from trading.venues.avantis.trades import VenueTrade, trades_of, wallet_balance
+from trading.venues.avantis.trades import AtVenue, VenueTrade, at_venue, wallet_balance
 from trading.venues.base import Expired, Filled, Outcome, Rejected, Trade, Unknown
 from vanta.money import ONE, ZERO, quantize_price, quantize_usdc
 
 log = structlog.get_logger(__name__)
 MARGIN_S = 20  # beyond the deadline, for what the venue's node may be behind the chain's
 CONTRADICTED_S = 300  # beyond the deadline, after which a nonce that still is unused is believed against appearances
-SKEW_S = 30  # between our clock and the venue's
-LEAST_KEPT = Decimal("0.75")  # of the collateral, after an opening fee
-DUST = Decimal("0.01")
 PLAUSIBLE_MOVE = Decimal("0.02")  # of the price within a message's life: a person looks at what needs more
+LIMIT_GONE = "limit_order_gone"
 ENDS = frozenset({"close", "liquidation", "take_profit", "stop_loss"})
 
 
@@ -60,12 +60,13 @@ def find(order: Order, intent: Intent, *, may_resubmit: bool) -> Outcome:
 
 def _effect(order: Order, intent: Intent) -> Filled | Unknown | None:
     """What the intent did; Unknown where it cannot be told from something else; None where nothing shows."""
-    trades = trades_of(intent.payload["trader"])
+    told = at_venue(intent.payload["trader"])
     if order.kind == Order.Kind.OPEN:  # a trade that is open says best what it holds; one that is gone, only history
-        return _opened(order, intent, trades) or _from_history(order, intent)
+        found = _opened(order, intent, told)
+        return found if isinstance(found, Filled) else _from_history(order, intent) or found
     if order.kind == Order.Kind.INCREASE:
-        return increase_effects.increased(order, intent, trades)
-    return _from_history(order, intent) or _closed(order, intent, trades)
+        return increase_effects.increased(order, intent, told.trades)
+    return _from_history(order, intent) or _closed(order, intent, told.trades)
 
 
 def _from_history(order: Order, intent: Intent) -> Filled | None:
@@ -84,14 +85,16 @@ def listed_fill(order: Order, nonce: str, row: Execution, detail: dict[str, Any]
     return orders.opening_fill(order, nonce, row.price, trade, detail)
 
 
-def _opened(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Filled | Unknown | None:
-    fitting = [trade for trade in trades if _fits(order, intent, trade)]
+def _opened(order: Order, intent: Intent, told: AtVenue) -> Filled | Unknown | None:
+    fitting = [trade for trade in told.trades if _fits(order, intent, trade)]
     if fitting:
         fitting = _without_others(intent, fitting)
     if len(fitting) > 1:
         return Unknown("several_trades_fit", may_resubmit=False)
     if not fitting:
         return None
+    if attribution.rival_limits(order, fitting, told):
+        return Unknown(LIMIT_GONE, may_resubmit=False)
     (found,) = fitting
     trade = Trade(found.collateral_usd, found.leverage, found.index, found.opened_at_s)
     return orders.opening_fill(order, intent.nonce, found.entry_price, trade, {"venue_event": "position"})
@@ -100,31 +103,24 @@ def _opened(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Fille
 def _without_others(intent: Intent, trades: Sequence[VenueTrade]) -> list[VenueTrade]:
     """Without those that history says another message opened."""
     others = {
-        (row.pair_index, row.index, row.opened_at_s)
+        attribution.made_by(row)
         for row in executions_of(intent.payload["trader"])
-        if row.kind == "open" and row.nonce not in ("", intent.nonce) and row.digest != intent.payload["digest"]
+        if row.kind in OPENED and _is_anothers(intent, row)
     }
-    return [trade for trade in trades if (trade.pair_index, trade.index, trade.opened_at_s) not in others]
+    return [trade for trade in trades if attribution.names(trade) not in others]
+
+
+def _is_anothers(intent: Intent, row: Execution) -> bool:
+    is_known = row.nonce not in ("", intent.nonce) and row.digest != intent.payload["digest"]
+    return row.kind == "limit_fill" or is_known
 
 
 def _fits(order: Order, intent: Intent, trade: VenueTrade) -> bool:
     """Whether a trade that nobody knows yet is what this opening would have made."""
-    if (trade.pair_index, trade.side) != (order.market.pair_index, order.side):
-        return False
     earliest, latest = intent.created_at.timestamp() - SKEW_S, intent.deadline.timestamp() + SKEW_S
-    if not earliest <= trade.opened_at_s <= latest:
-        return False
-    if not order.collateral_usd * LEAST_KEPT <= trade.collateral_usd <= order.collateral_usd:
-        return False
-    if trade.collateral_usd * trade.leverage > order.collateral_usd * order.leverage * (ONE + DUST):
-        return False
-    known = Position.objects.filter(
-        trader_id=order.trader_id,
-        market_id=order.market_id,
-        venue_index=trade.index,
-        venue_opened_at_s=trade.opened_at_s,
-    )
-    return not known.exists()
+    is_in_time = earliest <= trade.opened_at_s <= latest
+    is_alike = is_in_time and attribution.is_as_large(order, trade)
+    return is_alike and not attribution.is_known(order, trade.index, trade.opened_at_s)
 
 
 def _closed(order: Order, intent: Intent, trades: Sequence[VenueTrade]) -> Filled | Unknown | None:
@@ -210,9 +206,10 @@ def _never_executed(order: Order, intent: Intent, *, is_believed: bool) -> Outco
     """The nonce is unused after the deadline. Where an opening's effect shows all the same, the node may be behind.
 
     Five minutes later it is not: then somebody opened such a trade elsewhere. A closing's trade may have ended by
-    itself meanwhile.
+    itself meanwhile; what a limit order can have made does not speak against the nonce.
     """
-    if order.kind in OPENINGS and not is_believed and _effect(order, intent) is not None:
+    found = _effect(order, intent) if order.kind in OPENINGS and not is_believed else None
+    if found is not None and not (isinstance(found, Unknown) and found.reason == LIMIT_GONE):
         alarms.raise_alarm(alarms.Kind.DISPUTED_FILL, f"order {order.pk}", "its effect shows, its nonce is unused")
         return Unknown("effect_without_nonce", may_resubmit=False)
     return Expired()

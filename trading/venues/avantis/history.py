@@ -36,6 +36,45 @@ class Execution:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One thing that happened to a resting order: it was placed or canceled. `nonce` as in an `Execution`."""
+
+    kind: str
+    nonce: str
+    order_id: str
+    transaction_hash: str
+    pair_index: int
+    index: int
+    at_ms: int
+
+
+def placings_of(wallet: str) -> list[Placed]:
+    """What the history last lists of the wallet's limit orders, newest first; unverified, and no proof, as below."""
+    try:
+        rows = venue_client().order_history(wallet, ROWS).get("portfolio")
+    except VenueUnreachable as error:
+        log.info("order_history_not_told", error=str(error))
+        return []
+    read = [_read_placed(row) for row in rows] if isinstance(rows, list) else []
+    return [row for row in read if row is not None]
+
+
+def _read_placed(row: Any) -> Placed | None:
+    try:
+        return Placed(
+            kind=str(row["kind"]),
+            nonce=str(row.get("nonce") or ""),
+            order_id=str(row.get("orderId") or ""),
+            transaction_hash=str(row.get("transactionHash") or ""),
+            pair_index=int(row["pairIndex"]),
+            index=int(row["index"]),
+            at_ms=int(row["at"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def executions_of(wallet: str) -> list[Execution]:
     """The wallet's last executions, newest first; empty where the service does not answer.
 

@@ -58,7 +58,7 @@ def has_moved(moved_usd: Decimal, seen: Witnesses, consumed: Consumed) -> bool |
 class MarginMove:
     """Implements `Action` for orders that add or withdraw margin."""
 
-    def call(self, order: Order) -> Call:
+    def call(self, order: Order, _wallet: str) -> Call:
         """The router's call. Raises CannotPrepare, NotExact, NotYet."""
         position = order.position
         if position is None or position.venue_index is None:

@@ -42,7 +42,7 @@ def terms_of(order: Order, wallet: str, deadline_ms: int) -> MarketTerms:
         collateral=units(order.collateral_usd, USDC),
         leverage=units(order.leverage, TICKS),
         price=units(order.quoted_price, TICKS),
-        slippage_percent=_slippage(order),
+        slippage_percent=slippage_percent(order),
         take_profit=units(order.take_profit or ZERO, TICKS),
         stop_loss=units(order.stop_loss or ZERO, TICKS),
         deadline_ms=deadline_ms,
@@ -50,8 +50,8 @@ def terms_of(order: Order, wallet: str, deadline_ms: int) -> MarketTerms:
     )
 
 
-def _slippage(order: Order) -> int:
-    """Of the price that was decided on, in the wire's percent."""
+def slippage_percent(order: Order) -> int:
+    """Of the price that was decided on, or of the limit order's own, in the wire's percent."""
     return units((settings.MAX_SLIPPAGE_PCT + order.market.spread_rate) * HUNDRED, TICKS)
 
 
@@ -66,7 +66,7 @@ def _increase(order: Order, wallet: str, deadline_ms: int, nonce: int) -> Increa
         collateral=units(order.collateral_usd, USDC),
         leverage=units(order.leverage, TICKS),
         price=units(order.quoted_price, TICKS),
-        slippage_percent=_slippage(order),
+        slippage_percent=slippage_percent(order),
         deadline_ms=deadline_ms,
         nonce=nonce,
     )

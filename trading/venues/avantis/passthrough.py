@@ -24,7 +24,7 @@ from trading.venues.avantis.client import Answer
 from trading.venues.avantis.messages import MessageDiffers, WrongKey
 from trading.venues.avantis.nonces import NotTold, Used, exec_nonce_state
 from trading.venues.avantis.relayer import Heard, Relay
-from trading.venues.avantis.routes import Signing
+from trading.venues.avantis.routes import Signing, way_of
 from trading.venues.avantis_delegation import new_exec_nonce
 from trading.venues.base import Accepted, Outcome, Prepared, Unknown
 from vanta import clock
@@ -50,10 +50,10 @@ class Consumed:
 
 
 class Action(Protocol):
-    """What one kind of order is on this route."""
+    """What the orders of one way are on this route."""
 
-    def call(self, order: Order) -> Call:
-        """The router's call for an order. Raises CannotPrepare, NotExact, NotYet."""
+    def call(self, order: Order, wallet: str) -> Call:
+        """The router's call for an order of this wallet. Raises CannotPrepare, NotExact, NotYet."""
         ...
 
     def outcome(self, order: Order, intent: Intent, consumed: Consumed) -> Outcome:
@@ -70,7 +70,7 @@ class Passthrough:
     def prepare(self, order: Order, signing: Signing) -> Prepared:
         """Both signed batches, under an exec nonce of their own. Raises CannotPrepare, MessageDiffers, WrongKey."""
         domain, delegate = signing.domain, signing.delegate
-        call = self._actions[order.kind].call(order)
+        call = self._actions[way_of(order)].call(order, delegate.wallet_address)
         data = calls.delegated(delegate.wallet_address, call)
         found = calls.differences(delegate.wallet_address, call, data)
         if found:
@@ -135,7 +135,7 @@ class Passthrough:
         if isinstance(state, Used):
             order = order_of(intent)
             consumed = sent.consumed(state.block_time_s - _first_seen(intent, state.block_time_s))
-            return self._actions[order.kind].outcome(order, intent, consumed)
+            return self._actions[way_of(order)].outcome(order, intent, consumed)
         if sent.voids:
             return Unknown("being_voided", may_resubmit=False, may_void=sent.is_void_due)
         if sent.is_under_way and clock.now() < intent.deadline:

@@ -8,6 +8,13 @@ from trading.models import Delegate, Intent, Order
 from trading.venues.avantis.messages import Domain
 from trading.venues.base import Outcome, Prepared
 
+RESTS = "rests"
+
+
+def way_of(order: Order) -> str:
+    """What decides how an order reaches the venue, for good: its kind, and of openings whether they rest."""
+    return RESTS if order.rests else str(order.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Signing:

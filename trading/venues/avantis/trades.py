@@ -1,4 +1,4 @@
-"""What the venue says a wallet holds: its open trades and its USDC, in Vanta's units."""
+"""What the venue says a wallet holds: its open trades, what rests for it, and its USDC, in Vanta's units."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,6 +29,36 @@ class VenueTrade:
     accrued_usd: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class VenueLimit:
+    """One order that rests at the venue. `order_type` is the wire's, None where it does not say."""
+
+    pair_index: int
+    index: int
+    order_id: str
+    order_type: int | None
+    side: Side
+    collateral_usd: Decimal
+    leverage: Decimal
+    price: Decimal
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class AtVenue:
+    """All that a wallet has at the venue at one moment; `limits` is None where that cannot be read."""
+
+    trades: tuple[VenueTrade, ...]
+    limits: tuple[VenueLimit, ...] | None
+
+
+def at_venue(wallet: str) -> AtVenue:
+    """A wallet's trades and resting orders, in one request. Raises VenueUnreachable where trades cannot be read."""
+    told = venue_client().user_data(wallet)
+    return AtVenue(tuple(read_trades(told)), _read_limits(told))
+
+
 def trades_of(wallet: str) -> list[VenueTrade]:
     """Every open trade of a wallet. Raises VenueUnreachable, also where the answer cannot be read as a whole."""
     return read_trades(venue_client().user_data(wallet))
@@ -45,6 +75,15 @@ def read_trades(user_data: dict[str, Any]) -> list[VenueTrade]:
         raise VenueUnreachable(error=f"unreadable position: {type(error).__name__}") from error
 
 
+def _read_limits(user_data: dict[str, Any]) -> tuple[VenueLimit, ...] | None:
+    """The orders that rest, as the SDK's model names them; its order id and type are the sandbox's own (unverified)."""
+    rows = user_data.get("limitOrders")
+    try:
+        return tuple(_limit(row) for row in rows) if isinstance(rows, list) else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def wallet_balance(wallet: str) -> Decimal:
     """The wallet's USDC. Raises VenueUnreachable."""
     raw = whole(venue_client().balance(wallet).get("balance"))
@@ -53,17 +92,37 @@ def wallet_balance(wallet: str) -> Decimal:
     return Decimal(raw) / USDC
 
 
+def _limit(row: dict[str, Any]) -> VenueLimit:
+    held = int(row.get("collateral") or 0) or int(row["positionSize"])
+    return VenueLimit(
+        pair_index=int(row["pairIndex"]),
+        index=int(row["index"]),
+        order_id=str(row.get("orderId") or ""),
+        order_type=None if row.get("orderType") is None else int(row["orderType"]),
+        side=_side(row),
+        collateral_usd=Decimal(held) / USDC,
+        leverage=wire_leverage(int(row["leverage"])),
+        price=Decimal(int(row["price"])) / TICKS,
+        stop_loss=Decimal(int(row.get("sl") or 0)) / TICKS or None,
+        take_profit=Decimal(int(row.get("tp") or 0)) / TICKS or None,
+    )
+
+
+def _side(row: dict[str, Any]) -> Side:
+    if not isinstance(row["buy"], bool):
+        raise TypeError("side")
+    return Side.LONG if row["buy"] else Side.SHORT
+
+
 def _trade(row: dict[str, Any]) -> VenueTrade:
     def number(name: str) -> Decimal:
         return Decimal(int(row.get(name) or 0))
 
-    if not isinstance(row["buy"], bool):
-        raise TypeError("side")
     return VenueTrade(
         pair_index=int(row["pairIndex"]),
         index=int(row["index"]),
         opened_at_s=int(row["openedAt"]),
-        side=Side.LONG if row["buy"] else Side.SHORT,
+        side=_side(row),
         collateral_usd=Decimal(int(row["collateral"])) / USDC,
         leverage=wire_leverage(int(row["leverage"])),
         entry_price=Decimal(int(row["openPrice"])) / TICKS,
