@@ -22,6 +22,7 @@ from trading import execution, reconciliation
 from trading.execution import PAPER
 from trading.models import Order, Position, Trader
 from trading.models.traders import Mode
+from trading.order_state import TERMINAL, OrderState
 from trading.services import orders
 from trading.telegram import delivery, updates
 from trading.telegram.webhook import SECRET_HEADER, webhook
@@ -52,7 +53,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`price` is the mark while the path runs and afterwards; `check` raises where the end is not as it must be."""
+    """`price` is the mark while the path runs and afterwards; `check` raises where the end is not as it must be.
+
+    `ends` are the states in which every order is left in peace.
+    """
 
     name: str
     begin: Callable[[Stage], None]
@@ -60,6 +64,7 @@ class Scenario:
     retry: Callable[[Stage], None]
     check: Callable[[Stage], None]
     price: str = "3000"
+    ends: frozenset[OrderState] = TERMINAL
 
 
 def set_price(price: str) -> None:

@@ -29,7 +29,6 @@ from tests.crash.tape import TAPE, Place  # noqa: E402
 from tests.crash.times import LaneClock  # noqa: E402
 from trading import invariants  # noqa: E402
 from trading.models import MarketWatch, Order, OutboxMessage, TelegramUpdate  # noqa: E402
-from trading.order_state import TERMINAL  # noqa: E402
 from vanta import clock  # noqa: E402
 
 # How far the clock goes before each round of survivors: past the leases of who was killed, then past every deadline,
@@ -169,7 +168,8 @@ def _survivor(scenario: Scenario, stage: Stage, act: Callable[[Stage], None]) ->
 def _unsettled(scenario: str, number: int) -> list[str]:
     """What is not at its end yet."""
     stage = Stage(number)
-    pending = Order.objects.filter(trader__telegram_id=stage.user_id).exclude(state__in=TERMINAL)
+    ends = SCENARIOS[scenario].ends
+    pending = Order.objects.filter(trader__telegram_id=stage.user_id).exclude(state__in=ends)
     updates = TelegramUpdate.objects.filter(chat_id=stage.user_id, status="new")
     messages = OutboxMessage.objects.filter(chat_id=stage.user_id, status="pending")
     return [

@@ -33,7 +33,7 @@ from tests.waiting import wait_until
 from trading import reconciliation
 from trading.models import Order, Position, Trader
 from trading.models.traders import Mode
-from trading.order_state import TERMINAL
+from trading.order_state import TERMINAL, OrderState
 from trading.services.traders import deposit
 from vanta import clock
 
@@ -81,7 +81,9 @@ def _connect(stage: Stage) -> None:
     venue("POST", "venue/delegate", **known)
 
 
-def _begins(opening: Callable[[Stage], None] | None = None, fault: Fault | None = None) -> Callable[[Stage], None]:
+def connected(opening: Callable[[Stage], None] | None = None, fault: Fault | None = None) -> Callable[[Stage], None]:
+    """A connected trader, what has been opened before, and then a fault."""
+
     def begin(stage: Stage) -> None:
         _connect(stage)
         if opening:
@@ -94,12 +96,14 @@ def _begins(opening: Callable[[Stage], None] | None = None, fault: Fault | None 
     return begin
 
 
-def _followed(act: Callable[[Stage], None], executions: int) -> Callable[[Stage], None]:
+def followed(
+    act: Callable[[Stage], None], executions: int, ends: frozenset[OrderState] = TERMINAL
+) -> Callable[[Stage], None]:
     """Act, and look again once the venue has executed: nobody waits for it, the next look finds it."""
 
     def walk(stage: Stage) -> None:
         act(stage)
-        _wait_for_the_end(stage, executions)
+        _wait_for_the_end(stage, executions, ends)
         work()
 
     return walk
@@ -115,13 +119,16 @@ def _begun(text: str) -> Callable[[Stage], None]:
     return begin
 
 
-def _wait_for_the_end(stage: Stage, executions: int) -> None:
-    wait_until(lambda: len(effects(stage)) == executions or _has_ended(stage), ENDED_WITHIN_S, "it is executed")
-    wait_until(lambda: _has_ended(stage), ENDED_WITHIN_S, "the order has ended")
+def _wait_for_the_end(stage: Stage, executions: int, ends: frozenset[OrderState] = TERMINAL) -> None:
+    def has_ended() -> bool:
+        return _has_ended(stage, ends)
+
+    wait_until(lambda: len(effects(stage)) == executions or has_ended(), ENDED_WITHIN_S, "it is executed")
+    wait_until(has_ended, ENDED_WITHIN_S, "the order has ended")
 
 
-def _has_ended(stage: Stage) -> bool:
-    pending = Order.objects.filter(trader=stage.trader).exclude(state__in=TERMINAL)
+def _has_ended(stage: Stage, ends: frozenset[OrderState]) -> bool:
+    pending = Order.objects.filter(trader=stage.trader).exclude(state__in=ends)
     if pending.filter(next_check_at__lte=clock.now()).exists():
         reconciliation.drain(modes=LIVE)
     return not pending.exists()
@@ -135,7 +142,7 @@ def _must_be(kinds: Sequence[str], status: str, collateral_usd: Decimal | None =
         position = Position.objects.get(trader=stage.trader)
         assert position.status == status
         assert collateral_usd is None or position.collateral_usd == collateral_usd, position.collateral_usd
-        _is_the_wallets(stage)
+        is_the_wallets(stage)
 
     return check
 
@@ -157,7 +164,7 @@ def _stops_must_be(stop_usd: Decimal) -> Callable[[Stage], None]:
     return check
 
 
-def _is_the_wallets(stage: Stage) -> None:
+def is_the_wallets(stage: Stage) -> None:
     wallet = stage.trader.delegates.get().wallet_address
     held = Decimal(venue("GET", "venue/state", trader=wallet)["balance"]) / 10**6
     booked = stage.trader.accounts.get(mode=Mode.LIVE).free_balance_usd
@@ -199,14 +206,14 @@ INCREASED_ONCE = _must_be(["open", "increase"], "open", Decimal("149.46"))  # 99
 CLOSED_ONCE = _must_be(["open", "close"], "closed")
 SCENARIOS = (
     *(
-        Scenario(f"LIVE open{name}", _begins(fault=fault), _followed(OPENS, 1), OPENS, OPEN_ONCE)
+        Scenario(f"LIVE open{name}", connected(fault=fault), followed(OPENS, 1), OPENS, OPEN_ONCE)
         for name, fault in FAULTS.items()
     ),
     *(
         Scenario(
             f"LIVE close{name}",
-            _begins(OPENED, fault),
-            _followed(closes("/close ETH"), 2),
+            connected(OPENED, fault),
+            followed(closes("/close ETH"), 2),
             closes("/close ETH"),
             CLOSED_ONCE,
         )
@@ -215,11 +222,11 @@ SCENARIOS = (
     *(
         Scenario(
             f"LIVE stops{name}",
-            _begins(
+            connected(
                 _begun("/long ETH 100 10x sl=2900 tp=3300"),
                 {**fault, "service": "core", "match": "price-triggers"} if fault else None,
             ),
-            _followed(STOPS, 2),
+            followed(STOPS, 2),
             STOPS,
             _stops_must_be(Decimal(2950)),
         )
@@ -228,8 +235,8 @@ SCENARIOS = (
     *(
         Scenario(
             f"LIVE margin {said}{name}",
-            _begins(OPENED_SMALL, {**fault, "service": "blitz"} if fault else None),
-            _followed(moves_margin(text), 2),
+            connected(OPENED_SMALL, {**fault, "service": "blitz"} if fault else None),
+            followed(moves_margin(text), 2),
             moves_margin(text),
             _must_be(["open", effect], "open", collateral),
         )
@@ -239,8 +246,8 @@ SCENARIOS = (
     *(
         Scenario(
             f"LIVE increase{name}",
-            _begins(OPENED, fault),
-            _followed(INCREASES, 2),
+            connected(OPENED, fault),
+            followed(INCREASES, 2),
             INCREASES,
             INCREASED_ONCE,
         )
@@ -248,8 +255,8 @@ SCENARIOS = (
     ),
     Scenario(
         "LIVE close half",
-        _begins(OPENED),
-        _followed(closes("/close ETH 50%"), 2),
+        connected(OPENED),
+        followed(closes("/close ETH 50%"), 2),
         closes("/close ETH 50%"),
         _must_be(["open", "close"], "open"),
     ),

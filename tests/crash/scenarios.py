@@ -2,12 +2,14 @@
 
 from risk import execution_mode
 from risk.execution_mode import ExecutionMode
-from tests.crash import live, paper
+from tests.crash import live, paper, resting
 from tests.crash.acting import SYMBOL, Scenario, Stage
 from tests.factories import make_market
 from trading.models import Intent, Order
 
-SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in (*paper.SCENARIOS, *live.SCENARIOS)}
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario for scenario in (*paper.SCENARIOS, *live.SCENARIOS, *resting.SCENARIOS)
+}
 
 
 def was_too_late(stage: Stage) -> bool:
