@@ -1,7 +1,7 @@
 """Finding out what became of orders that were on their way when something stopped: evidence first, then the books."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -18,7 +18,7 @@ from trading.order_state import IN_FLIGHT, OrderState
 from trading.settlement import settle
 from trading.venues.avantis import resting
 from trading.venues.avantis.history import executions_of
-from trading.venues.avantis.resting import Sight
+from trading.venues.avantis.trades import AtVenue, at_venue_of
 from trading.venues.base import Filled, Outcome, Resting, Trade, Unknown
 from trading.venues.registry import VENUES
 from vanta import clock, tracing
@@ -40,10 +40,11 @@ def drain(*, modes: Sequence[str] = execution.PAPER) -> int:
     count, begun = 0, clock.now()
     while orders := _claim_due(modes, begun):
         _ask([order for order in orders if order.state != OrderState.RESTING])
-        sight = Sight()
+        wallets = _wallets([order for order in orders if order.state == OrderState.RESTING])
+        told = at_venue_of(set(wallets.values()))
         for order in orders:
             with tracing.bind_trace(order.trace_id, order_id=order.pk):
-                _reconcile_apart(order, sight)
+                _reconcile_apart(order, wallets, told)
         count += len(orders)
     return count
 
@@ -55,12 +56,23 @@ def _ask(orders: Sequence[Order]) -> None:
         VENUES[mode].ask(intents)
 
 
-def _reconcile_apart(order: Order, sight: Sight) -> None:
+def _wallets(resting_orders: Sequence[Order]) -> dict[int, str]:
+    """Whose they are at the venue; one that was placed elsewhere has no message that says so."""
+    signed = Intent.objects.filter(order__in=resting_orders).values_list("order_id", "payload__trader")
+    found: dict[int, str] = dict(signed)
+    for order in resting_orders:
+        wallet = found.get(order.pk) or wallet_in_use(order.trader_id)
+        if wallet is not None:
+            found[order.pk] = wallet
+    return found
+
+
+def _reconcile_apart(order: Order, wallets: Mapping[int, str], told: Mapping[str, AtVenue]) -> None:
     try:
-        if order.state == OrderState.RESTING:
-            follow(order, sight)
-        else:
+        if order.state != OrderState.RESTING:
             reconcile(order)
+        elif order.pk in wallets:
+            follow(order, wallets[order.pk], told.get(wallets[order.pk]))
     except (OperationalError, InterfaceError):
         raise  # the database went away
     except Exception:
@@ -101,16 +113,13 @@ def reconcile(order: Order) -> None:
     settle([order], {order.pk: outcome})
 
 
-def follow(order: Order, sight: Sight) -> None:
-    """Bring an order that rests at the venue to what it has become there. Safe to repeat.
+def follow(order: Order, wallet: str, told: AtVenue | None) -> None:
+    """Bring an order that rests at the venue to what it has become there, by what its wallet has. Safe to repeat.
 
     Without proof it goes on resting; a person is told of one that the venue has not shown for two minutes.
     """
-    wallet = _wallet(order)
-    if wallet is None:
-        return
     unseen_for = clock.now() - order.placement.seen_at
-    outcome = resting.look(order, wallet, sight)
+    outcome = resting.look(order, wallet, told)
     if isinstance(outcome, Filled) and outcome.trade is not None:
         opened_at = clock.from_ms(outcome.trade.opened_at_s * 1000)
         outcome = _once_named(order, wallet, opened_at, outcome, outcome.trade)
@@ -122,12 +131,6 @@ def follow(order: Order, sight: Sight) -> None:
     if not isinstance(outcome, Resting):
         log.info("resting_order_followed", outcome=type(outcome).__name__)
     settle([order], {order.pk: outcome})
-
-
-def _wallet(order: Order) -> str | None:
-    """Whose order it is at the venue; one that was placed elsewhere has no message that says so."""
-    intent = Intent.objects.filter(order=order).first()
-    return str(intent.payload["trader"]) if intent else wallet_in_use(order.trader_id)
 
 
 def _once_named(order: Order, wallet: str, since: dt.datetime, filled: Filled, trade: Trade) -> Outcome:

@@ -150,8 +150,10 @@ def _take_back(order: Order, reason: str, detail: Mapping[str, Any]) -> None:
 
 
 def _log_fill(order: Order) -> None:
+    """How long an order waited for its price says nothing of how long a fill takes."""
     seconds = (clock.now() - (order.decided_at or order.created_at)).total_seconds()
-    metrics.fill_seconds.observe(seconds)
+    if not order.rests:
+        metrics.fill_seconds.observe(seconds)
     with tracing.bind_trace(order.trace_id):
         log.info("order_filled", order_id=order.pk, duration_ms=round(seconds * 1000, 1), mode=order.mode)
 

@@ -190,6 +190,17 @@ def test_an_order_that_was_filled_before_anybody_saw_it_rest(live: LiveTrader) -
     assert_agrees(live, ["limit_place", "limit_fill"])
 
 
+def test_an_order_whose_trade_was_closed_before_anybody_heard_of_its_fill(live: LiveTrader) -> None:
+    order = rested(live)
+    at_venue(live)
+    live.sandbox.post("/control/venue/close", trader=live.wallet, pairIndex=0, index=0).raise_for_status()
+    settle(order)
+    assert order.state == "FILLED"
+    assert venue_accounts.reconcile_all() == 1
+    assert Position.objects.get(orders=order).status == "closed"
+    assert_agrees(live, ["limit_place", "limit_fill", "close"])
+
+
 @pytest.mark.parametrize("state", [TradingState.REDUCING, TradingState.HALTED])
 def test_a_stop_takes_back_what_rests_and_makes_unusable_what_is_on_its_way(
     live: LiveTrader, state: TradingState

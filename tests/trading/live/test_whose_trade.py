@@ -7,9 +7,9 @@ import pytest
 
 from tests.trading.live.test_limit_orders import at_venue, cancel, rested
 from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, settle
-from trading import execution, invariants, venue_accounts
+from trading import execution, invariants, reconciliation, venue_accounts
 from trading.models import LedgerTransaction, Order, Position
-from trading.venues.avantis import resting, trades
+from trading.venues.avantis import trades
 from trading.venues.avantis.trades import AtVenue
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +128,7 @@ def test_price_and_stops_that_were_changed_elsewhere_are_followed(live: LiveTrad
     venue_accounts.reconcile_all()
     order.refresh_from_db()
     assert (order.limit_price, order.stop_loss, order.worst_loss_usd) == (Decimal(2850), None, Decimal(100))
-    assert order.events.last().detail["was"]["limit_price"] == "2900.0000000000"
+    assert order.events.latest("sequence").detail["was"]["limit_price"] == "2900.0000000000"
     at_venue(live)
     settle(order)
     assert_each_has_its_own(live, order)
@@ -159,12 +159,12 @@ def test_collateral_that_differs_is_disputed(live: LiveTrader) -> None:
 def test_one_request_a_wallet_tells_of_all_that_rests_in_it(live: LiveTrader, monkeypatch: pytest.MonkeyPatch) -> None:
     for price in (2900, 2800):
         rested(live, price)
-    asked: list[str] = []
+    asked: list[set[str]] = []
 
-    def counted(wallet: str) -> AtVenue:
-        asked.append(wallet)
-        return trades.at_venue(wallet)
+    def counted(wallets: set[str]) -> dict[str, AtVenue]:
+        asked.append(wallets)
+        return trades.at_venue_of(wallets)
 
-    monkeypatch.setattr(resting, "at_venue", counted)
+    monkeypatch.setattr(reconciliation, "at_venue_of", counted)
     look()
-    assert asked == [live.wallet]
+    assert asked == [{live.wallet}]

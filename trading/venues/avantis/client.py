@@ -135,9 +135,7 @@ class VenueClient:
 
     def user_data(self, trader: str) -> dict[str, Any]:
         """A trader's positions and limit orders, raw."""
-        return self._json(
-            lambda sdk: sdk.transport.json("GET", f"{sdk.config.core_api_url}/user-data", params={"trader": trader})
-        )
+        return self._json(lambda sdk: user_data_of(sdk, trader))
 
     def balance(self, trader: str) -> dict[str, Any]:
         """Allowance and USDC balance of a trader's wallet."""
@@ -256,6 +254,11 @@ class VenueClient:
             return self._loop.run(work, timeout_s=ASK_WITHIN_S + 1)
         except (VerantaError, httpx.HTTPError, TimeoutError, OSError, ValueError) as error:
             raise VenueUnreachable(error=f"{type(error).__name__}: {error}"[:200]) from error
+
+
+async def user_data_of(sdk: AsyncVeranta, trader: str) -> Any:
+    """What `VenueClient.user_data` asks, for asking about many at once."""
+    return await sdk.transport.json("GET", f"{sdk.config.core_api_url}/user-data", params={"trader": trader})
 
 
 def _hand_over(

@@ -7,8 +7,6 @@ the wallet has more than the books.
 from collections.abc import Sequence
 from decimal import Decimal
 
-import structlog
-
 from risk.margin import Side
 from trading.models import Intent, Order
 from trading.models.orders import K
@@ -19,36 +17,17 @@ from trading.venues.avantis.attribution import LEAST_KEPT, OPENED, SKEW_S, Sough
 from trading.venues.avantis.client import VenueUnreachable
 from trading.venues.avantis.effects import listed_fill
 from trading.venues.avantis.history import Execution, Placed, executions_of, placings_of
-from trading.venues.avantis.trades import AtVenue, VenueTrade, at_venue, wallet_balance
+from trading.venues.avantis.trades import AtVenue, VenueTrade, wallet_balance
 from trading.venues.base import Canceled, Filled, Outcome, Resting, Trade, Unknown
 from vanta import clock
 from vanta.money import ZERO
 
-log = structlog.get_logger(__name__)
 FILL, CANCEL, PLACE = "limit_fill", "limit_cancel", "limit_place"
 UNTOLD = Unknown("effect_not_told", may_resubmit=False)
 
 
-class Sight:
-    """What wallets have at the venue: asked once for all of their resting orders that are looked at together."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, AtVenue | None] = {}
-
-    def of(self, wallet: str) -> AtVenue | None:
-        """None where the venue did not say."""
-        if wallet not in self._seen:
-            try:
-                self._seen[wallet] = at_venue(wallet)
-            except VenueUnreachable as error:
-                log.info("resting_not_told", error=str(error))
-                self._seen[wallet] = None
-        return self._seen[wallet]
-
-
-def look(order: Order, wallet: str, sight: Sight) -> Outcome:
-    """What became of an order that rests in this wallet's name."""
-    told = sight.of(wallet)
+def look(order: Order, wallet: str, told: AtVenue | None) -> Outcome:
+    """What became of an order that rests in this wallet's name; `told` is what the wallet has, None where unknown."""
     if told is None or told.limits is None:
         return UNTOLD
     row = attribution.shown(order, told)

@@ -1,15 +1,21 @@
 """What the venue says a wallet holds: its open trades, what rests for it, and its USDC, in Vanta's units."""
 
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import structlog
+from veranta_sdk import AsyncVeranta
+
 from risk.margin import Side
-from trading.venues.avantis.client import VenueUnreachable, venue_client
+from trading.venues.avantis.client import VenueUnreachable, user_data_of, venue_client
 from trading.venues.avantis.messages import TICKS, USDC
 from trading.venues.avantis.orders import wire_leverage
 from trading.venues.avantis.verdicts import whole
 from vanta.money import ZERO
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,29 @@ class AtVenue:
 
 def at_venue(wallet: str) -> AtVenue:
     """A wallet's trades and resting orders, in one request. Raises VenueUnreachable where trades cannot be read."""
-    told = venue_client().user_data(wallet)
-    return AtVenue(tuple(read_trades(told)), _read_limits(told))
+    return _read(venue_client().user_data(wallet))
+
+
+def at_venue_of(wallets: Collection[str]) -> dict[str, AtVenue]:
+    """The same of many wallets at once: a venue that is away is waited for once. Those not told are left out."""
+
+    def ask(wallet: str) -> Callable[[AsyncVeranta], Coroutine[Any, Any, Any]]:
+        return lambda sdk: user_data_of(sdk, wallet)
+
+    told = venue_client().at_once({wallet: ask(wallet) for wallet in wallets}) if wallets else {}
+    found: dict[str, AtVenue] = {}
+    for wallet, data in told.items():
+        try:
+            found[wallet] = _read(data)
+        except VenueUnreachable as error:
+            log.info("wallet_not_told", wallet=wallet, error=str(error))
+    return found
+
+
+def _read(user_data: Any) -> AtVenue:
+    if not isinstance(user_data, dict):
+        raise VenueUnreachable(error="not an object")
+    return AtVenue(tuple(read_trades(user_data)), _read_limits(user_data))
 
 
 def trades_of(wallet: str) -> list[VenueTrade]:
