@@ -30,9 +30,15 @@ ORDERS: list[Fault] = [
     *LATER,
     *_broken(TRACKED),
 ]
+RELAYS: list[Fault] = [
+    *({"service": "blitz", "kind": kind} for kind in ("forget_tracking", "not_applied")),
+    *({"service": "blitz", "kind": kind, "seconds": 0.4} for kind in ("relay_timeout", "slow_execution")),
+    *_broken({"service": "blitz", "match": "/relays"}),
+    *({**fault, "when": "after"} for fault in _broken({"service": "blitz", "match": "/relays"})),
+]
 NODE: list[Fault] = [
     {"service": "rpc", "kind": "frozen"},
     *({"service": "rpc", "kind": "lag", "seconds": seconds} for seconds in (15, 40)),
     *(fault for service in ("rpc", "tx-builder", "core", "history") for fault in _broken({"service": service})),
 ]
-EVERY: list[Fault] = [*ORDERS, *NODE]
+EVERY: list[Fault] = [*ORDERS, *RELAYS, *NODE]

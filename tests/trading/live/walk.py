@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import time_machine
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from feeds.models import Market
 from risk import trading_state
@@ -25,13 +25,14 @@ from tests.factories import make_order, set_limits
 from tests.sandbox.conftest import Sandbox
 from tests.trading.interleavings import WIDE
 from tests.trading.live import faults
+from tests.trading.live.resting_steps import PRICE, RestingSteps
 from tests.trading.live.world import LIVE, LiveTrader, fault, look
 from tests.trading.races import at_once
 from tests.waiting import wait_until
 from trading import execution, invariants, venue_accounts
 from trading.errors import TradingError
 from trading.models import Intent, Order, Position
-from trading.order_state import TERMINAL
+from trading.order_state import TERMINAL, OrderState
 from trading.services import placing, positions
 from trading.services.orders import Origin
 from trading.venues.avantis import client, identity
@@ -39,13 +40,12 @@ from trading.venues.registry import VENUES
 from vanta import clock
 
 D = Decimal
-PRICE = D(3000)
 SHARES = (D(1), D("0.5"), D("0.25"))
 PAST_A_DEADLINE_S, PAST_ALL_DOUBT_S = 90, 400
 SETTLES_WITHIN_S = 60
 
 
-class Walk(RuleBasedStateMachine):
+class Walk(RestingSteps):
     """`start` must have been called with what is the same for all examples."""
 
     sandbox: Sandbox
@@ -163,9 +163,11 @@ class Walk(RuleBasedStateMachine):
         assert [nonce for nonce, times in _intents(told["effects"], told["declined"]).items() if times > 1] == []
         executed = _intents(told["effects"])
         for order in self.orders:
-            if order.state in TERMINAL and (order.state == "FILLED" or _nonce(order)):
-                is_ours = bool(_nonce(order))  # else the venue did it by itself
-                assert (_nonce(order) in executed) == (order.state == "FILLED" and is_ours), order
+            if order.state in TERMINAL and _nonce(order) and order.kind != Order.Kind.CANCEL:
+                ends = ("FILLED", "CANCELED") if order.rests else ("FILLED",)
+                assert (_nonce(order) in executed) == (order.state in ends), order
+            elif order.state == OrderState.EXPIRED and _nonce(order):  # what a cancel found may have ended otherwise
+                assert _nonce(order) not in executed, order
 
     @invariant()
     def the_books_are_whole(self) -> None:
@@ -192,7 +194,7 @@ class Walk(RuleBasedStateMachine):
 
     def _has_ended(self) -> bool:
         look()
-        return all(order.state in TERMINAL for order in self.orders)
+        return all(order.state in TERMINAL | {OrderState.RESTING} for order in self.orders)
 
     def _is_brought_together(self) -> bool:
         venue_accounts.reconcile_all()
@@ -216,11 +218,15 @@ class Walk(RuleBasedStateMachine):
             )
             for p in self.at_venue
         }
+        assert {
+            (order.placement.venue_order_id, order.placement.venue_index, order.side, order.placement.escrow_usd)
+            for order in self.orders
+            if order.state == OrderState.RESTING
+        } == {
+            (o["orderId"], int(o["index"]), Side.LONG if o["buy"] else Side.SHORT, D(o["collateral"]) / 10**6)
+            for o in self.live.state["limitOrders"]
+        }
         assert self.live.trader.disputed_since is None
-
-    @property
-    def orders(self) -> list[Order]:
-        return list(Order.objects.filter(trader=self.live.trader).select_related("intent").order_by("pk"))
 
     @property
     def held(self) -> list[Position]:
@@ -258,8 +264,8 @@ class Walk(RuleBasedStateMachine):
 
 
 def _intents(*rows: list[dict[str, Any]]) -> Counter[str]:
-    """How often each nonce of an intent is in rows of the journal."""
-    return Counter(row["nonce"] for part in rows for row in part if row["nonceKind"] == "intent")
+    """How often each nonce of an intent, or of a delegate's batch, is in rows of the journal."""
+    return Counter(row["nonce"] for part in rows for row in part if row["nonceKind"] in ("intent", "exec"))
 
 
 def _nonce(order: Order) -> str:
