@@ -15,12 +15,14 @@ from tests.trading.live.world import LIVE, LiveTrader, claimed, fault, later, lo
 from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading import execution, invariants, venue_accounts
+from trading.allowance import allowance_left
 from trading.models import Attempt, Delegate, Fill, Order, Position, Receipt, ShadowFill, VenueAlarm
 from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.services import canceling, placing
 from trading.services.orders import Origin
 from trading.venues.avantis import cancels, client, limit_orders, passthrough
+from vanta import clock
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -112,7 +114,9 @@ def test_an_order_rests_as_it_was_ordered_and_is_filled_by_the_venue(
 
 
 def test_a_cancel_takes_the_order_back_and_both_end(live: LiveTrader) -> None:
+    Delegate.objects.update(allowance_usd=D(500), funds_read_at=clock.now())
     order = rested(live)
+    assert allowance_left(Delegate.objects.get()) == D(400)
     taken_back = settle(cancel(live, order))
     order.refresh_from_db()
     assert (order.state, order.reason, taken_back.state) == ("CANCELED", "canceled_by_trader", "FILLED")

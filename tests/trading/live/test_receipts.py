@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from feeds.models import Market
 from tests.trading.conftest import SetPrice
+from tests.trading.live.test_limit_orders import at_venue, rested
 from tests.trading.live.world import LiveTrader, fault, later, settle
 from tests.trading.people import Person
 from tests.trading.pipeline import approve
@@ -58,6 +59,15 @@ def test_a_fill_that_is_on_the_chain_as_told_is_looked_at_once(live: LiveTrader,
         assert receipt.transaction_hash == live.effects[0]["transactionHash"]
         assert f"✓ as told in block {receipt.block_number}" in story.why(order_chain(filled.pk))
         assert receipt_checks.check_due() == 0
+
+
+def test_a_limit_order_that_is_filled_long_after_its_message_is_not_late(live: LiveTrader) -> None:
+    order = rested(live)
+    with later(live.sandbox, MINUTES):
+        at_venue(live)
+        settle(order)
+        with later(live.sandbox, MINUTES + SOON):
+            assert (look().outcome, order.state) == ("ok", "FILLED")
 
 
 def test_a_closing_that_the_venue_made_by_itself_is_held_against_the_chain_too(live: LiveTrader) -> None:
