@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import ROUND_CEILING, Context, Decimal, localcontext
 
 from feeds.consensus import MarkPrice, NoConsensus
-from risk.rules import day, exposure, inputs, live, price, protections, stops, venue
+from risk.rules import day, exposure, inputs, live, price, protections, stops, venue, waiting
 from risk.rules.case import Case, Rule
 from risk.rules.rates import RATE_RULES
 from risk.usage import Usage
@@ -59,6 +59,7 @@ INPUT_RULES: tuple[tuple[str, Rule], ...] = (
     ("invalid_leverage", inputs.leverage_is_a_number),
     ("invalid_stop", inputs.stop_is_a_price),
     ("invalid_take_profit", inputs.take_profit_is_a_price),
+    ("invalid_limit", inputs.limit_is_a_price),
     ("invalid_slippage", inputs.slippage_is_a_fraction),
     ("invalid_snapshot", inputs.snapshot_is_usable),
 )
@@ -67,6 +68,7 @@ STATE_RULES: tuple[tuple[str, Rule], ...] = (
     ("market_not_listed", venue.market_is_listed),
     ("market_close_only", venue.market_takes_openings),
     ("market_closed", venue.market_hours),
+    ("no_limit_orders", waiting.market_takes_limits),
     ("previous_order_unresolved", venue.previous_order_is_resolved),
     ("live_switched_off", live.switched_on),
     ("no_delegate", live.delegate),
@@ -81,6 +83,7 @@ NUMBER_RULES: tuple[tuple[str, Rule], ...] = (  # asked only where every input i
     ("too_many_positions", venue.positions_in_market),
     ("price_stale", price.price_age),
     ("price_uncertain", price.price_uncertainty),
+    ("limit_wrong_side", waiting.limit_side),
     ("leverage", exposure.leverage),
     ("min_notional", venue.min_notional),
     ("position_size", exposure.position_size),

@@ -42,7 +42,8 @@ class OpeningRequest:
 
     `slippage_rate` is what fills may lose beyond the spread, at the opening and at the stop; it counts in the worst
     loss. `increases` is the position of the same market and side that this order adds to; the stop and the take-profit
-    are then those of the resulting position. Without it the order makes a position of its own.
+    are then those of the resulting position. Without it the order makes a position of its own. A `limit_price` is
+    waited for, `waits_below` the mark or above it; the position is measured as it would be there.
     """
 
     market: str
@@ -53,6 +54,8 @@ class OpeningRequest:
     take_profit_price: Decimal | None = None
     slippage_rate: Decimal = ZERO
     increases: OpenPosition | None = None
+    limit_price: Decimal | None = None
+    waits_below: bool = True
 
     @property
     def notional_usd(self) -> Decimal:

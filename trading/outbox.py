@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from trading.models import Order, OutboxMessage
+from trading.order_state import OrderState
 from vanta import tracing
 from vanta.wake import wake_on_commit
 
@@ -19,6 +20,10 @@ CONNECT_LINK = "connect_link"
 DELEGATE_NEWS = "delegate_news"
 INVARIANT_BROKEN = "invariant_broken"
 MAINTENANCE_NEWS = "maintenance_news"
+# In an order card's payload: the message that shows the order so far is over, and this is a message of its own.
+OVER = "over"
+NEWS = "news"
+BY_TRADER = "canceled_by_trader"
 
 
 _together: ContextVar[list[OutboxMessage] | None] = ContextVar("together", default=None)
@@ -58,18 +63,34 @@ def owe(chat_id: int, method: str, payload: Mapping[str, Any], *, order: Order |
         waiting.append(row)
 
 
+def _ways_to_tell(order: Order) -> Sequence[dict[str, bool]]:
+    if order.kind == Order.Kind.CANCEL:
+        came_to_nothing = order.state in (OrderState.REJECTED, OrderState.EXPIRED, OrderState.CANCELED)
+        return [{}] if came_to_nothing and order.update_id is not None else []
+    is_taken_back = order.state == OrderState.CANCELED and order.reason != BY_TRADER
+    is_news = order.rests and (order.state == OrderState.FILLED or is_taken_back)
+    if not is_news or order.card_message_id is None:
+        return [{}]
+    return [{OVER: True}, {NEWS: True}]
+
+
 def owe_order_cards(orders: Iterable[Order]) -> None:
-    """Owe each order's chat the news of its state: its card is edited, or a new message sent where there is none."""
+    """Owe each order's chat the news of its state: its card is edited, or a new message sent where there is none.
+
+    What ends an order that rested is news of its own: nobody hears of an old message's edit. A cancel that is done is
+    told by the card of what it has canceled, and one that nobody asked for by nobody.
+    """
     rows = [
         OutboxMessage(
             chat_id=order.chat_id,
             method=ORDER_CARD,
-            payload={"state": order.state},
+            payload={"state": order.state, **way},
             order=order,
             trace_id=order.trace_id,
         )
         for order in orders
         if order.chat_id is not None
+        for way in _ways_to_tell(order)
     ]
     waiting = _together.get()
     if waiting is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from feeds.models import Market
 from risk import execution_mode, rate_limits, trading_state
@@ -22,7 +22,7 @@ from vanta.money import ZERO
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account in one execution mode, amounts in USDC."""
+    """An account in one execution mode, amounts in USDC. The collateral contains what is held for resting orders."""
 
     mode: str
     free_usd: Decimal
@@ -30,6 +30,7 @@ class Balance:
     collateral_usd: Decimal
     unrealised_pnl_usd: Decimal
     positions: int
+    escrow_usd: Decimal = ZERO
 
     @property
     def equity_usd(self) -> Decimal:
@@ -82,6 +83,7 @@ def balance(trader: Trader, mode: str) -> Balance:
         collateral_usd=account.collateral_usd,
         unrealised_pnl_usd=account.unrealised_pnl_usd,
         positions=len(held.positions),
+        escrow_usd=risk_inputs.escrowed(held.pending),
     )
 
 
@@ -102,6 +104,16 @@ def closings_of(position: Position) -> int:
     """How many closings of a position are under way or done; what was refused or withdrawn does not count."""
     ended = (OrderState.DENIED, OrderState.REJECTED, OrderState.CANCELED, OrderState.EXPIRED)
     return Order.objects.filter(position=position, kind=Order.Kind.CLOSE).exclude(state__in=ended).count()
+
+
+def resting_orders(trader: Trader) -> list[Order]:
+    """What waits for its price at the venue, in both modes, newest first; `being_canceled` where a cancel is under way.
+
+    Each with its market and placement.
+    """
+    canceling = Order.objects.filter(cancels=OuterRef("pk"), state__in=PENDING)
+    resting = Order.objects.filter(trader=trader, state=OrderState.RESTING).annotate(being_canceled=Exists(canceling))
+    return list(resting.select_related("market", "placement").order_by("-pk"))
 
 
 def recent_orders(trader: Trader, limit: int = 10) -> list[Order]:

@@ -129,12 +129,13 @@ def gain_at_risk(position: Position, pnl_usd: Decimal) -> Decimal:
 def opening_worst_loss(order: Order, price: Decimal, held: OpenPosition | None = None) -> Decimal:
     """W of an opening filled at the worse side of `price`; all collateral without a stop. Rounded up.
 
-    Of an increase of `held`, what it adds to that position's W.
+    Of an increase of `held`, what it adds to that position's W. A limit order is filled at its own price.
     """
     market, side = order.market, Side(order.side)
     notional = order.collateral_usd * order.leverage
     slippage = settings.MAX_SLIPPAGE_PCT
-    entry = margin.fill_price_with_spread(side=side, price=price, spread_rate=market.spread_rate + slippage)
+    at = order.limit_price or price
+    entry = margin.fill_price_with_spread(side=side, price=at, spread_rate=market.spread_rate + slippage)
     open_fee = margin.open_fee(notional_usd=notional, rate=market.open_fee_rate)
     if held is not None:
         added = increases.added_loss(

@@ -31,6 +31,14 @@ class Case(Surroundings):
     order: OpeningRequest
     usage: Usage | None = None
 
+    @property
+    def entry(self) -> MarkPrice | NoConsensus:
+        """The price that the position is measured at: the mark, or where a limit order waits for it."""
+        limit = self.order.limit_price
+        if limit is None or isinstance(self.mark, NoConsensus):
+            return self.mark
+        return replace(self.mark, price=limit)
+
     def with_collateral(self, collateral_usd: Decimal) -> "Case":
         return replace(self, order=replace(self.order, collateral_usd=collateral_usd))
 

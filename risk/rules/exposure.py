@@ -92,15 +92,15 @@ def worst_loss_usd(case: Case) -> Decimal | None:
     order = case.order
     if order.stop_price is None:
         return order.collateral_usd + (order.increases.collateral_usd if order.increases else ZERO)
-    if not isinstance(case.mark, MarkPrice):
+    if not isinstance(case.entry, MarkPrice):
         return None
-    position = resulting(order, case.mark, case.market.spread_rate + order.slippage_rate)
+    position = resulting(order, case.entry, case.market.spread_rate + order.slippage_rate)
     return margin.worst_loss(
         side=order.side,
         entry_price=position.entry_price,
         collateral_usd=position.collateral_usd,
         notional_usd=position.notional_usd,
-        stop_price=order.stop_price if adverse_move(order.side, case.mark, order.stop_price) > ZERO else None,
+        stop_price=order.stop_price if adverse_move(order.side, case.entry, order.stop_price) > ZERO else None,
         spread_rate=case.market.spread_rate,
         slippage_rate=order.slippage_rate,
         open_fee_usd=open_fee_usd(case),
@@ -116,15 +116,15 @@ def added_loss_usd(case: Case) -> Decimal | None:
         return worst_loss_usd(case)
     if order.stop_price is None:
         return order.collateral_usd
-    if not isinstance(case.mark, MarkPrice):
+    if not isinstance(case.entry, MarkPrice):
         return None
     exit_rate = case.market.spread_rate + order.slippage_rate
     return increases.added_loss(
         held,
-        fill_price=margin.fill_price_with_spread(side=order.side, price=case.mark.price, spread_rate=exit_rate),
+        fill_price=margin.fill_price_with_spread(side=order.side, price=case.entry.price, spread_rate=exit_rate),
         collateral_usd=order.collateral_usd,
         notional_usd=order.notional_usd,
-        stop_price=order.stop_price if adverse_move(order.side, case.mark, order.stop_price) > ZERO else None,
+        stop_price=order.stop_price if adverse_move(order.side, case.entry, order.stop_price) > ZERO else None,
         exit_rate=exit_rate,
         open_fee_usd=open_fee_usd(case),
         close_fee_rate=close_fee_rate(case.market),

@@ -38,6 +38,11 @@ def take_profit_is_a_price(case: Case) -> CheckResult | None:
     return None if price is None else _number("invalid_take_profit", price, MAX_PRICE, PRICE_TICK)
 
 
+def limit_is_a_price(case: Case) -> CheckResult | None:
+    price = case.order.limit_price
+    return None if price is None else _number("invalid_limit", price, MAX_PRICE, PRICE_TICK)
+
+
 def slippage_is_a_fraction(case: Case) -> CheckResult | None:
     rate = case.order.slippage_rate
     if _is_fill_rate(rate):

@@ -28,17 +28,17 @@ def price_age(case: Surroundings) -> CheckResult | None:
 
 def price_uncertainty(case: Case) -> CheckResult | None:
     """The mark's uncertainty is small against the distance to liquidation; both fractions of the price."""
-    if not isinstance(case.mark, MarkPrice):
+    if not isinstance(case.entry, MarkPrice):
         return None
-    allowed = case.limits.price_max_uncertainty_share * _at_worst_fill(case, case.mark).liquidation_distance
-    return at_most("price_uncertain", case.mark.uncertainty, allowed)
+    allowed = case.limits.price_max_uncertainty_share * _at_worst_fill(case, case.entry).liquidation_distance
+    return at_most("price_uncertain", case.entry.uncertainty, allowed)
 
 
 def stop_before_liquidation(case: Case) -> CheckResult | None:
     """A stop that liquidation comes before never fires."""
-    if case.order.stop_price is None or not isinstance(case.mark, MarkPrice):
+    if case.order.stop_price is None or not isinstance(case.entry, MarkPrice):
         return None
-    liquidation = _at_worst_fill(case, case.mark).liquidation_price
+    liquidation = _at_worst_fill(case, case.entry).liquidation_price
     passed = case.order.side.sign * (case.order.stop_price - liquidation) > ZERO
     return CheckResult("stop_beyond_liquidation", passed, case.order.stop_price, liquidation)
 
@@ -49,16 +49,16 @@ def liquidation_buffer(case: Case) -> CheckResult | None:
     At least `liquidation_buffer_pct` of the whole distance. The detail says which of the two was measured, the smaller
     one: `mark` or `stop`; a stop on the wrong side is another rule's matter.
     """
-    if not isinstance(case.mark, MarkPrice):
+    if not isinstance(case.entry, MarkPrice):
         return None
-    position = _at_worst_fill(case, case.mark)
+    position = _at_worst_fill(case, case.entry)
     required = case.limits.liquidation_buffer_pct * position.liquidation_distance
     stop = case.order.stop_price
     if (
-        stop is not None and adverse_move(case.order.side, case.mark, stop) > ZERO
+        stop is not None and adverse_move(case.order.side, case.entry, stop) > ZERO
     ):  # nearer to liquidation than the mark is
         return at_least("liquidation_buffer", _distance(position, stop), required, "stop")
-    return at_least("liquidation_buffer", _distance(position, case.mark.price), required, "mark")
+    return at_least("liquidation_buffer", _distance(position, case.entry.price), required, "mark")
 
 
 def stop_at_buffer(case: Case, mark: MarkPrice) -> Decimal:

@@ -21,16 +21,16 @@ STOP_RULES: tuple[Rule, ...] = (
 
 def passing_stop(case: Case, rule: Rule, budget_usd: Decimal) -> Decimal | None:
     """The furthest stop with which `rule` passes, because no more than its budget is lost, and that no rule refuses."""
-    if not isinstance(case.mark, MarkPrice):
+    if not isinstance(case.entry, MarkPrice):
         return None
     furthest = (
-        exposure.stop_within(case, case.mark, budget_usd),
-        price.stop_at_buffer(case, case.mark),
-        venue.furthest_stop(case, case.mark),
+        exposure.stop_within(case, case.entry, budget_usd),
+        price.stop_at_buffer(case, case.entry),
+        venue.furthest_stop(case, case.entry),
     )
     is_long = case.order.side is Side.LONG
     nearest = (max if is_long else min)(stop for stop in furthest if stop is not None)
-    tick = max(PRICE_TICK, Decimal(1).scaleb(case.mark.price.adjusted() + 1 - SIGNIFICANT_DIGITS))
+    tick = max(PRICE_TICK, Decimal(1).scaleb(case.entry.price.adjusted() + 1 - SIGNIFICANT_DIGITS))
     if nearest <= ZERO:
         return None
     stop = nearest.quantize(tick, rounding=ROUND_CEILING if is_long else ROUND_FLOOR)

@@ -86,30 +86,30 @@ def spread_loss(case: Case) -> CheckResult:
 
 
 def stop_side(case: Case) -> CheckResult | None:
-    if case.order.stop_price is None or not isinstance(case.mark, MarkPrice):
+    if case.order.stop_price is None or not isinstance(case.entry, MarkPrice):
         return None
-    passed = adverse_move(case.order.side, case.mark, case.order.stop_price) > ZERO
-    return CheckResult("stop_wrong_side", passed, case.order.stop_price, case.mark.price)
+    passed = adverse_move(case.order.side, case.entry, case.order.stop_price) > ZERO
+    return CheckResult("stop_wrong_side", passed, case.order.stop_price, case.entry.price)
 
 
 def stop_reach(case: Case) -> CheckResult | None:
     """Loss at the stop, as a fraction of the collateral, is no more than the venue takes."""
     stop = case.order.stop_price
-    if case.market.max_stop_loss_rate is None or stop is None or not isinstance(case.mark, MarkPrice):
+    if case.market.max_stop_loss_rate is None or stop is None or not isinstance(case.entry, MarkPrice):
         return None
-    base, leverage = _base(case, case.mark)
+    base, leverage = _base(case, case.entry)
     loss_rate = case.order.side.sign * (base - stop) / base * leverage
     return at_most("stop_too_far", loss_rate, case.market.max_stop_loss_rate)
 
 
 def stop_room(case: Case) -> CheckResult | None:
     """The stop is far enough away for the venue to guarantee its execution; a fraction of the collateral."""
-    if case.order.stop_price is None or not isinstance(case.mark, MarkPrice):
+    if case.order.stop_price is None or not isinstance(case.entry, MarkPrice):
         return None
-    move = adverse_move(case.order.side, case.mark, case.order.stop_price)
+    move = adverse_move(case.order.side, case.entry, case.order.stop_price)
     if move <= ZERO:
         return None
-    _, leverage = _base(case, case.mark)
+    _, leverage = _base(case, case.entry)
     return at_least("stop_too_close", move * leverage, least_stop_rate(case.market, leverage))
 
 
@@ -135,10 +135,10 @@ def _base(case: Case, mark: MarkPrice) -> tuple[Decimal, Decimal]:
 
 
 def take_profit_side(case: Case) -> CheckResult | None:
-    if case.order.take_profit_price is None or not isinstance(case.mark, MarkPrice):
+    if case.order.take_profit_price is None or not isinstance(case.entry, MarkPrice):
         return None
-    passed = adverse_move(case.order.side, case.mark, case.order.take_profit_price) < ZERO
-    return CheckResult("take_profit_wrong_side", passed, case.order.take_profit_price, case.mark.price)
+    passed = adverse_move(case.order.side, case.entry, case.order.take_profit_price) < ZERO
+    return CheckResult("take_profit_wrong_side", passed, case.order.take_profit_price, case.entry.price)
 
 
 def take_profit_reach(case: Case) -> CheckResult | None:
@@ -147,11 +147,11 @@ def take_profit_reach(case: Case) -> CheckResult | None:
     Not asked of an increase: it sends none, and the venue's own cap on gains may be a position's take-profit.
     """
     target = case.order.take_profit_price
-    if case.market.max_gain_rate is None or target is None or not isinstance(case.mark, MarkPrice):
+    if case.market.max_gain_rate is None or target is None or not isinstance(case.entry, MarkPrice):
         return None
     if case.order.increases is not None:
         return None
-    gain_rate = -adverse_move(case.order.side, case.mark, target) * case.order.leverage
+    gain_rate = -adverse_move(case.order.side, case.entry, target) * case.order.leverage
     return at_most("take_profit_too_far", gain_rate, case.market.max_gain_rate)
 
 

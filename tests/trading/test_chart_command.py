@@ -14,7 +14,7 @@ from tests.trading.owed import make_due
 from tests.trading.people import Person, buttons, toast, words
 from trading.models import OutboxMessage
 from trading.telegram.chart_request import ChartRequest, parse_chart
-from trading.telegram.parsing import Mistake
+from trading.telegram.numbers import Mistake
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from trading.models.orders import K
 from trading.services import changing, margin_moves
 from trading.services.orders import Origin
 from trading.telegram import cards, margin_commands
-from trading.telegram.parsing import Mistake
+from trading.telegram.numbers import Mistake
 
 pytestmark = pytest.mark.django_db
 D = Decimal

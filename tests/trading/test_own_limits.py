@@ -14,7 +14,7 @@ from trading.limits import binding_of
 from trading.models import Position
 from trading.services import placing
 from trading.telegram.limit_words import parse_setting
-from trading.telegram.parsing import Mistake
+from trading.telegram.numbers import Mistake
 from vanta.models import AuditEntry
 
 pytestmark = pytest.mark.django_db

@@ -6,18 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.telegram.parsing import (
+from trading.telegram.numbers import (
     Level,
     LevelUnit,
     Mistake,
     parse_amount,
-    parse_command,
     parse_level,
     parse_leverage,
-    parse_opening,
     parse_order_id,
     parse_share,
 )
+from trading.telegram.parsing import parse_command, parse_opening
 
 D = Decimal
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from feeds.models import Market
 from risk import execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
 from risk.trading_state import TradingState
@@ -17,13 +18,43 @@ from trading.models.loading import lock_traders, with_market
 from trading.models.orders import K
 from trading.models.traders import Mode
 from trading.order_state import PENDING, OrderState
-from trading.services import placing
+from trading.outbox import BY_TRADER
+from trading.services import orders, placing
 from trading.services.orders import Origin
 from trading.transactions import joined
 from vanta import clock, tracing
 
 log = structlog.get_logger(__name__)
-BY_TRADER = "canceled_by_trader"
+AGAIN_AFTER = dt.timedelta(seconds=10)  # a cancel that came to nothing is not ordered again each second
+
+
+@joined
+def take_back(*, trader: Trader, order_id: int, origin: Origin) -> Order:
+    """Withdraw an order that has not left yet, or order the cancel of one that rests; the order that is meant.
+
+    It is CANCELED then, or still RESTING until its cancel is done. Raises OrderNotFound, DraftGone.
+    """
+    try:
+        return orders.cancel(trader=trader, order_id=order_id, message_id=origin.message_id)
+    except DraftGone as gone:
+        if gone.state != OrderState.RESTING:
+            raise
+    return _target_of(cancel_resting(trader=trader, order_id=order_id, origin=origin))
+
+
+@joined
+def take_back_all(*, trader: Trader, origin: Origin, market: Market | None = None) -> list[Order]:
+    """Order the cancel of all that a trader has resting, in one market or anywhere; what is to be canceled."""
+    lock_traders([trader.pk])
+    resting = Order.objects.filter(trader=trader, state=OrderState.RESTING)
+    if market is not None:
+        resting = resting.filter(market=market)
+    ids = list(resting.order_by("pk").values_list("pk", flat=True))
+    return [_target_of(cancel_resting(trader=trader, order_id=each, origin=origin)) for each in ids]
+
+
+def _target_of(cancel: Order) -> Order:
+    return with_market(Order.objects.filter(cancels_of=cancel), "trader").get()
 
 
 @joined
@@ -66,7 +97,8 @@ def _cancel_if_unwanted(order_id: int, trader_id: int) -> bool:
 
 
 def _unwanted() -> QuerySet[Order]:
-    being_canceled = Order.objects.filter(cancels=OuterRef("pk"), state__in=PENDING)
+    is_tried = Q(state__in=PENDING) | Q(ended_at__gt=clock.now() - AGAIN_AFTER)
+    being_canceled = Order.objects.filter(is_tried, cancels=OuterRef("pk"))
     resting = with_market(Order.objects.filter(state=OrderState.RESTING), "trader").exclude(Exists(being_canceled))
     if trading_state.current() != TradingState.ACTIVE:
         return resting
@@ -98,7 +130,6 @@ def _order(target: Order, origin: Origin, reason: str) -> Order:
         trace_id=tracing.current_trace_id(),
         update_id=origin.update_id,
         chat_id=origin.chat_id,
-        card_message_id=origin.message_id,
         valid_until=clock.now() + dt.timedelta(seconds=settings.DRAFT_VALID_S),
     )
     record_draft(cancel)

@@ -44,6 +44,8 @@ def opening_request(order: Order, increases: OpenPosition | None = None) -> Open
         take_profit_price=order.take_profit,
         slippage_rate=settings.MAX_SLIPPAGE_PCT,
         increases=increases,
+        limit_price=order.limit_price,
+        waits_below=order.waits_below,
     )
 
 

@@ -38,7 +38,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class OpeningWish:
-    """An opening as the trader typed it; stop and take-profit already prices."""
+    """An opening as the trader typed it; stop and take-profit already prices. One with a limit price waits for it."""
 
     market: Market
     side: Side
@@ -46,6 +46,8 @@ class OpeningWish:
     leverage: Decimal
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    order_type: Order.Type = Order.Type.MARKET
+    limit_price: Decimal | None = None
 
 
 @joined
@@ -61,6 +63,8 @@ def draft_opening(*, trader: Trader, wish: OpeningWish, quoted_price: Decimal, o
         leverage=wish.leverage,
         stop_loss=wish.stop_loss,
         take_profit=wish.take_profit,
+        order_type=wish.order_type,
+        limit_price=wish.limit_price,
         quoted_price=quoted_price,
         trace_id=tracing.current_trace_id(),
         chat_id=origin.chat_id,

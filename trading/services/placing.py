@@ -99,8 +99,11 @@ def lock_orders(order_ids: Sequence[int]) -> dict[int, Order]:
 
 
 def has_drifted(order: Order, mark: MarkPrice) -> bool:
-    """Whether the price has left the band around the preview's price in which a confirmation counts."""
-    return abs(mark.price - order.quoted_price) > order.quoted_price * settings.DRAFT_MAX_DRIFT_PCT
+    """Whether the price has left the band around the preview's price in which a confirmation counts.
+
+    An order that waits for a price of its own has no such band: on which side the mark is, is a check's to say.
+    """
+    return not order.rests and abs(mark.price - order.quoted_price) > order.quoted_price * settings.DRAFT_MAX_DRIFT_PCT
 
 
 class _Batch:
@@ -177,7 +180,8 @@ class _Batch:
             if has_drifted(order, mark):
                 _quote_anew(order, mark, weighed.worst_loss_usd)
                 return order
-            order.quoted_price = mark.price  # slippage counts from the price that the decision was made on
+            if not order.rests:
+                order.quoted_price = mark.price  # slippage counts from the price that the decision was made on
             order.worst_loss_usd = weighed.worst_loss_usd
         return weighed
 

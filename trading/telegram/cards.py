@@ -13,13 +13,19 @@ from trading.models.orders import CHANGES, K
 from trading.order_state import OrderState
 from trading.protection_usage import protection_usage
 from trading.selectors import closings_of
-from trading.telegram import change_cards, denial_words, increase_cards, messages, protection_words, time_words
+from trading.telegram import (
+    change_cards,
+    denial_words,
+    increase_cards,
+    messages,
+    preview_words,
+    protection_words,
+    resting_words,
+)
 from vanta import clock
 from vanta.money import ONE, format_number, format_percent, format_price, format_usd
 
 Payload = dict[str, Any]
-MS_PER_S = 1000
-MOST_SECONDS = Decimal(10**9)  # thirty years: nobody reads more digits
 _ICONS = {
     OrderState.FILLED: "✅ <b>Filled</b>",
     OrderState.DENIED: "⛔ <b>Denied</b>",
@@ -27,6 +33,7 @@ _ICONS = {
     OrderState.CANCELED: "✖️ <b>Canceled</b>",
     OrderState.EXPIRED: "⌛ <b>Expired</b>",
     OrderState.UNKNOWN: "🔎 <b>Being verified</b>",
+    OrderState.RESTING: "⏳ <b>Waiting for its price</b>",
 }
 
 
@@ -59,27 +66,28 @@ def _name(symbol: str) -> str:
 def preview(order: Order) -> Payload:
     """The card to confirm: what it costs, where it dies, what it can lose."""
     if order.kind == K.INCREASE:
-        lines = [heading(order), "", *increase_cards.preview(order), *_share_of_the_day(order)]
+        lines = [heading(order), "", *increase_cards.preview(order), *preview_words.share_of_the_day(order)]
         return _to_confirm(order, lines)
     market, side = order.market, Side(order.side)
-    notional = order.collateral_usd * order.leverage
-    entry = margin.fill_price_with_spread(side=side, price=order.quoted_price, spread_rate=market.spread_rate)
+    notional, price = order.collateral_usd * order.leverage, order.limit_price or order.quoted_price
+    entry = margin.fill_price_with_spread(side=side, price=price, spread_rate=market.spread_rate)
     liquidation = margin.liquidation_price(
         side=side, entry_price=entry, collateral_usd=order.collateral_usd, notional_usd=notional
     )
-    distance = abs(order.quoted_price - liquidation) / order.quoted_price
+    distance = abs(price - liquidation) / price
     lines = [
         heading(order),
         "",
+        *resting_words.preview(order),
         f"Collateral  <b>{format_usd(order.collateral_usd)}</b> USDC",
         f"Notional  {format_usd(notional)} USDC",
-        f"Entry  ≈ <b>{format_price(entry)}</b>  (mark {format_price(order.quoted_price)}, "
+        f"Entry  ≈ <b>{format_price(entry)}</b>  ({resting_words.basis(order)}, "
         f"spread {format_percent(market.spread_rate, 3)})",
-        _fees(order, notional),
+        preview_words.fees(order, notional),
         f"Liquidation  <b>{format_price(liquidation)}</b>  ({format_percent(distance)} away)",
-        f"   ↳ {_typical_time(distance, market.volatility_per_sqrt_s)} of this market's usual movement",
+        f"   ↳ {preview_words.typical_time(distance, market.volatility_per_sqrt_s)} of this market's usual movement",
         _stop(order),
-        *_share_of_the_day(order),
+        *preview_words.share_of_the_day(order),
     ]
     if order.take_profit is not None:
         lines.append(f"Take-profit  {format_price(order.take_profit)}")
@@ -102,28 +110,13 @@ def real_money(order: Order) -> Payload:
         heading(order),
         "",
         f"<b>{format_usd(order.collateral_usd)}</b> USDC of your wallet, {format_usd(notional)} of notional.",
+        *resting_words.wish(order),
         increase_cards.loss(order) if order.kind == K.INCREASE else _stop(order),
         "",
         "Send it to the venue?",
     ]
     argument = f"{order.pk}:{order.quote_number}"
     return text("\n".join(lines), [("💵 Yes, real money", f"live:{argument}")], [("✖️ Cancel", f"cancel:{order.pk}")])
-
-
-def _fees(order: Order, notional: Decimal) -> str:
-    if order.market.is_upside:
-        return f"Fees  none; the venue keeps a share of the profit{_shares(order.market.upside_tier_fees_pct)}"
-    opening = notional * order.market.open_fee_rate
-    closing = notional * order.market.close_fee_rate
-    return f"Fees  {format_usd(opening)} open, {format_usd(closing)} close"
-
-
-def _shares(tier_fees_pct: Sequence[str]) -> str:
-    """`, 80 % (small gains) to 2.5 % (huge ones)`; empty where the venue did not tell."""
-    if not tier_fees_pct:
-        return ""
-    first, last = (format_number(Decimal(tier_fees_pct[place]).normalize()) for place in (0, -1))
-    return f", {first} % (small gains) to {last} % (huge ones)"
 
 
 def _stop(order: Order) -> str:
@@ -133,39 +126,27 @@ def _stop(order: Order) -> str:
     return f"Stop  {format_price(order.stop_loss)}  → {loss}"
 
 
-def _typical_time(distance: Decimal, sigma_per_sqrt_s: Decimal) -> str:
-    """The time in which the price typically moves this far: σ·√t reaches the distance. `≈ 12 min`."""
-    seconds = min((distance / sigma_per_sqrt_s) ** 2, MOST_SECONDS)
-    return f"≈ {time_words.age(int(seconds * MS_PER_S))}"
-
-
-def _share_of_the_day(order: Order) -> list[str]:
-    """How much of what may be lost in a day this order could use, and how much would be used with all else."""
-    checks = [check for check in order.decision.get("checks", ()) if check["code"] == "daily_loss"]
-    if not checks or Decimal(checks[0]["limit"]) <= 0:
-        return []
-    measured, limit = Decimal(checks[0]["measured"]), Decimal(checks[0]["limit"])
-    share = f"<b>{format_percent(order.worst_loss_usd / limit, 1)}</b> of {format_usd(limit)} USDC"
-    return [f"Today's loss budget  {share}; used with all else {format_percent(measured / limit, 1)}"]
-
-
 def order_card(order: Order) -> Payload:
     """The card of an order as it stands now."""
     state = OrderState(order.state)
     if state == OrderState.DRAFT:
         return preview(order)
+    if order.kind == K.CANCEL and state in (OrderState.REJECTED, OrderState.EXPIRED, OrderState.CANCELED):
+        return text(resting_words.cancel_came_to(order))
     if state == OrderState.FILLED:
         return _filled(order)
     head = _ICONS.get(state, "⏳ <b>On its way</b>")
-    wish = change_cards.wish(order)
+    wish = [*change_cards.wish(order), *(resting_words.wish(order) if state != OrderState.RESTING else ())]
     lines = [f"{head}  ·  order #{order.pk}", heading(order), "", *wish, *([""] if wish else [])]
     if state == OrderState.DENIED:
         lines += [denial_words.denials(order.decision, order.reason), *change_cards.what_would_pass(order)]
     elif state == OrderState.UNKNOWN:
         lines.append("The venue's answer got lost. Vanta is finding out what happened and will tell you here.")
+    elif state == OrderState.RESTING:
+        lines += resting_words.resting(order)
     elif order.reason:
-        lines.append(messages.reason(order.reason))
-    return text("\n".join(lines), *_denied_buttons(order))
+        lines.append(resting_words.end(order) if order.rests else messages.reason(order.reason))
+    return text("\n".join(lines), *_denied_buttons(order), *resting_words.buttons(order))
 
 
 def _denied_buttons(order: Order) -> list[list[tuple[str, str]]]:
@@ -200,7 +181,7 @@ def _filled(order: Order) -> Payload:
         f"{_ICONS[OrderState.FILLED]}  ·  order #{order.pk}",
         heading(order),
         "",
-        f"Entry  <b>{format_price(fill.price)}</b>",
+        f"Entry  <b>{format_price(fill.price)}</b>{_reached(order)}",
         f"Collateral  {format_usd(fill.collateral_usd)} USDC · notional {format_usd(fill.notional_usd)}",
         f"Fee  {format_usd(fill.fee_usd)} USDC",
         _liquidation(position, fill.price),
@@ -212,6 +193,10 @@ def _filled(order: Order) -> Payload:
     if order.reason == "opened_elsewhere":
         lines.append("<i>You opened it outside Vanta. It is in your positions from now on.</i>")
     return text("\n".join(lines), *position_buttons(position))
+
+
+def _reached(order: Order) -> str:
+    return f"  ({resting_words.name(order)})" if order.rests else ""
 
 
 def _closed(order: Order, fill: Fill, position: Position) -> Payload:

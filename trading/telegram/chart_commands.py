@@ -8,7 +8,7 @@ from trading.models import OutboxMessage
 from trading.telegram import messages
 from trading.telegram.chart_request import DEFAULT_RESOLUTION, VERB, ChartRequest, ChartText, parse_chart, parse_tap
 from trading.telegram.context import Context
-from trading.telegram.parsing import Mistake
+from trading.telegram.numbers import Mistake
 from vanta import clock
 
 EXAMPLE = "<code>/chart ETH 1h</code>"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feeds.models import Market, Resolution
-from trading.telegram.parsing import Mistake, parse_order_id
+from trading.telegram.numbers import Mistake, parse_order_id
 from trading.telegram.pictures.themes import DARK, THEMES
 
 VERB = "chart"

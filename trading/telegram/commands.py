@@ -1,30 +1,26 @@
 """What commands do: read the words, ask a service or a selector, answer with a card."""
 
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Any
 
 from feeds import selectors as feeds
-from feeds.consensus import MarkPrice, NoConsensus
+from feeds.consensus import NoConsensus
 from feeds.models import Market
-from risk.margin import Side
-from trading import outbox, selectors, valuation
-from trading.errors import DraftGone, NoOpenPosition, OrderNotFound
-from trading.models import Order
+from trading import selectors, valuation
+from trading.errors import NoOpenPosition, OrderNotFound
 from trading.models.traders import Mode
 from trading.services import orders
 from trading.services import positions as services
-from trading.services.orders import OpeningWish
 from trading.services.positions import Unopened
 from trading.telegram import (
     admin_commands,
     cards,
     chart_commands,
     increase_commands,
-    levels,
     margin_commands,
     market_commands,
     messages,
+    opening_commands,
+    order_commands,
     pages,
     risk_commands,
     settings_commands,
@@ -35,16 +31,9 @@ from trading.telegram import (
 )
 from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
-from trading.telegram.parsing import (
-    Level,
-    Mistake,
-    OpeningText,
-    parse_opening,
-    parse_order_id,
-    parse_share,
-)
+from trading.telegram.numbers import Mistake, parse_order_id, parse_share
 from vanta import clock
-from vanta.money import ONE, ZERO, format_number, format_usd, quantize_price
+from vanta.money import ONE
 
 Words = tuple[str, ...]
 MAX_CARDS = 10
@@ -61,69 +50,6 @@ def help_(context: Context, _words: Words) -> None:
 
 def balance(context: Context, _words: Words) -> None:
     context.reply(pages.balance(selectors.balance(context.trader, orders.opening_mode(context.trader))))
-
-
-def long(context: Context, words: Words) -> None:
-    _open(context, Side.LONG, words)
-
-
-def short(context: Context, words: Words) -> None:
-    _open(context, Side.SHORT, words)
-
-
-def _open(context: Context, side: Side, words: Words) -> None:
-    typed = parse_opening(words)
-    market = feeds.find_market(typed.market)
-    mark = feeds.mark_prices([market.symbol])[market.symbol]
-    if isinstance(mark, NoConsensus):
-        context.reply_text(messages.why_no_price(market, mark))
-        return
-    _draft(context, _wish(typed, market, side, mark), mark.price)
-
-
-def _wish(typed: OpeningText, market: Market, side: Side, mark: MarkPrice) -> OpeningWish:
-    notional = typed.collateral_usd * typed.leverage
-    leverage = format_number(typed.leverage.normalize())
-    understood = (market.symbol, f"{format_usd(typed.collateral_usd)} USDC", f"{leverage}x")
-
-    def price(name: str, level: Level | None, reached: Callable[[Level, Side, Decimal, Decimal], Decimal]) -> Any:
-        value = quantize_price(reached(level, side, mark.price, notional)) if level else None
-        if value is not None and value <= ZERO:
-            raise Mistake("level_not_a_price", f"{name}={level}", understood)
-        return value
-
-    return OpeningWish(
-        market=market,
-        side=side,
-        collateral_usd=typed.collateral_usd,
-        leverage=typed.leverage,
-        stop_loss=price("sl", typed.stop_loss, levels.stop_price),
-        take_profit=price("tp", typed.take_profit, levels.take_profit_price),
-    )
-
-
-def _draft(context: Context, wish: OpeningWish, quoted_price: Decimal) -> None:
-    order = orders.draft_opening(trader=context.trader, wish=wish, quoted_price=quoted_price, origin=context.origin)
-    context.reply(cards.order_card(order), order)
-
-
-def draft_on_upside(context: Context, order: Order) -> None:
-    """The same wish on the Upside pair of the order's market."""
-    market = Market.objects.filter(price_symbol=order.market.price_symbol, is_upside=True, is_listed=True).first()
-    mark = feeds.mark_prices([order.market.symbol])[order.market.symbol]
-    if market is None or isinstance(mark, NoConsensus):
-        reason = mark.reason if isinstance(mark, NoConsensus) else "no_fresh_quote"
-        context.reply_text(messages.no_price(order.market.symbol, reason))
-        return
-    wish = OpeningWish(
-        market=market,
-        side=Side(order.side),
-        collateral_usd=order.collateral_usd,
-        leverage=order.leverage,
-        stop_loss=order.stop_loss,
-        take_profit=order.take_profit,
-    )
-    _draft(context, wish, mark.price)
 
 
 def positions(context: Context, _words: Words) -> None:
@@ -153,6 +79,7 @@ def close(context: Context, words: Words) -> None:
     named = words[0].removeprefix("#").isdigit()
     market = None if named or words[0].lower() == "all" else feeds.find_market(words[0])
     unopened = Unopened((), ()) if named else services.stop_unopened(trader=context.trader, market=market)
+    taken_back = order_commands.take_back_all(context) if market is None and not named else []
     held = selectors.open_positions(context.trader)
     if named:
         held = [position for position in held if position.pk == parse_order_id(words[0])]
@@ -166,26 +93,10 @@ def close(context: Context, words: Words) -> None:
         context.reply(cards.order_card(order), order)
     if unopened.on_their_way:
         context.reply_text(messages.too_late_to_stop(unopened.on_their_way))
-    elif not placed and not unopened.canceled:
+    elif not placed and not unopened.canceled and not taken_back:
         context.reply_text("There is no open position to close here. /positions shows what is open.")
-
-
-def list_orders(context: Context, _words: Words) -> None:
-    context.reply(pages.order_list(selectors.recent_orders(context.trader)))
-
-
-def cancel(context: Context, words: Words) -> None:
-    if not words:
-        raise Mistake("missing_order")
-    try:
-        order = orders.cancel(trader=context.trader, order_id=parse_order_id(words[0]))
-    except OrderNotFound:
-        context.reply_text("You have no such order. /orders lists them.")
-    except DraftGone as error:
-        context.reply_text(f"Order #{error.order_id} cannot be canceled any more: it is {error.state.lower()}.")
-    else:
-        context.reply_text(f"✖️ Order #{order.pk} is canceled. Nothing was sent.")
-        outbox.owe_order_cards([order] if order.card_message_id else [])  # its buttons go
+    if market is not None:
+        order_commands.mention_resting(context, market)
 
 
 def why(context: Context, words: Words) -> None:
@@ -213,16 +124,17 @@ HANDLERS: dict[str, Callable[[Context, Words], None]] = {
     "markets": market_commands.markets,
     "price": market_commands.price,
     "chart": chart_commands.chart,
-    "long": long,
-    "short": short,
+    "long": opening_commands.long,
+    "short": opening_commands.short,
+    "limit": opening_commands.limit,
     "increase": increase_commands.increase,
     "positions": positions,
     "close": close,
     "sl": stop_commands.stop_loss,
     "tp": stop_commands.take_profit,
     "margin": margin_commands.margin,
-    "orders": list_orders,
-    "cancel": cancel,
+    "orders": order_commands.list_orders,
+    "cancel": order_commands.cancel,
     "why": why,
     "status": status,
     "settings": settings_commands.settings,
@@ -238,7 +150,8 @@ EXAMPLES = {
     "sl": stop_commands.EXAMPLES["sl"],
     "tp": stop_commands.EXAMPLES["tp"],
     "margin": margin_commands.EXAMPLE,
-    "cancel": "<code>/cancel 12</code>",
+    "cancel": order_commands.EXAMPLE,
+    "limit": messages.LIMIT_EXAMPLE,
     "increase": messages.INCREASE_EXAMPLE,
     "settings": settings_commands.EXAMPLE,
     "why": "<code>/why 12</code>",

@@ -36,6 +36,7 @@ from trading.telegram import (
     cards,
     chart_cards,
     messages,
+    resting_cards,
     risk_pages,
     stopping_words,
     wallet_pages,
@@ -123,8 +124,9 @@ def _call(row: OutboxMessage, banner: str) -> Call:
         return "sendMessage", {"chat_id": row.chat_id, **written}
     if row.method != ORDER_CARD or row.order is None:
         return row.method, {"chat_id": row.chat_id, **row.payload}
-    card = cards.with_banner(cards.order_card(row.order), banner)
-    if row.order.card_message_id is None:
+    shown = resting_cards.over(row.order) if outbox.OVER in row.payload else cards.order_card(row.order)
+    card = cards.with_banner(shown, banner)
+    if row.order.card_message_id is None or outbox.NEWS in row.payload:
         return "sendMessage", {"chat_id": row.chat_id, **card}
     return "editMessageText", {"chat_id": row.chat_id, "message_id": row.order.card_message_id, **card}
 

@@ -55,6 +55,26 @@ _STATES = {
     "reducing": "Trading is being wound down: no openings now. Closing works.",
     "looser": "Trading is being wound down: a stop can be tightened now, not loosened or removed. Closing works.",
 }
+_WAITS = {
+    "limit long": "A limit order to buy waits below the mark of {mark}; at {price} it would be bought at once. "
+    "To buy when it rises to {price}, write <code>stop@{typed}</code>.",
+    "limit short": "A limit order to sell waits above the mark of {mark}; at {price} it would be sold at once. "
+    "To sell when it falls to {price}, write <code>stop@{typed}</code>.",
+    "stop_limit long": "A stop-limit order to buy waits above the mark of {mark}; at {price} it would be bought at "
+    "once. To buy when it falls to {price}, write <code>@{typed}</code>.",
+    "stop_limit short": "A stop-limit order to sell waits below the mark of {mark}; at {price} it would be sold at "
+    "once. To sell when it rises to {price}, write <code>@{typed}</code>.",
+}
+
+
+def _waits_for_nothing(n: Numbers) -> str:
+    words = _WAITS.get(str(n.get("detail", "")))
+    if words is None or "measured" not in n:
+        return "This price is on the wrong side of the mark: it would be executed at once."
+    typed = f"{Decimal(n['measured']).normalize():f}"
+    return words.format(mark=_price(n, "limit"), price=_price(n, "measured"), typed=typed)
+
+
 _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "trading_state": lambda n: _STATES.get(str(n.get("detail", "")), _STATES["reducing"]),
     "market_not_listed": lambda _: "The venue does not list this market any more.",
@@ -69,6 +89,11 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
         f"The price is uncertain by {_percent(n, 'measured')}; at this leverage {_percent(n, 'limit')} is the limit."
     ),
     "too_many_positions": lambda n: f"The venue takes {n.get('limit')} positions in a market.",
+    "no_limit_orders": lambda _: (
+        "Upside markets have no limit orders: they are opened at once. Leave the price out, or take the plain market."
+    ),
+    "limit_wrong_side": _waits_for_nothing,
+    "invalid_limit": lambda _: "The price to wait for is not a price.",
     "leverage": _leverage,
     "min_notional": lambda n: f"Notional {_usd(n, 'measured')} is below the venue's minimum of {_usd(n, 'limit')}.",
     "position_size": lambda n: (

@@ -11,7 +11,8 @@ from trading.models import Position
 from trading.services import increasing
 from trading.telegram import cards, messages
 from trading.telegram.context import Context
-from trading.telegram.parsing import IncreaseText, parse_amount, parse_increase, parse_leverage, parse_order_id
+from trading.telegram.numbers import parse_amount, parse_leverage, parse_order_id
+from trading.telegram.parsing import IncreaseText, parse_increase
 from vanta.money import format_number, format_usd
 
 MAX_BUTTONS = 10

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from risk import margin
 from risk.margin import Side
-from trading.telegram.parsing import Level, LevelUnit
+from trading.telegram.numbers import Level, LevelUnit
 
 
 def stop_price(level: Level, side: Side, base: Decimal, notional: Decimal) -> Decimal:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from risk.limits import NAMES, Binding, Value, value_of
 from risk.values import Limits
-from trading.telegram.parsing import Mistake, parse_amount, parse_leverage
+from trading.telegram.numbers import Mistake, parse_amount, parse_leverage
 from vanta.money import HUNDRED, ONE, ZERO, InvalidNumber, format_number, format_usd, to_decimal
 
 MINUTES = {"": 1, "m": 1, "min": 1, "h": 60, "d": 24 * 60}

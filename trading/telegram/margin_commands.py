@@ -10,7 +10,7 @@ from trading.services import margin_moves
 from trading.services.orders import Origin
 from trading.telegram import cards, margin_cards
 from trading.telegram.context import Context
-from trading.telegram.parsing import Mistake, parse_amount, parse_order_id
+from trading.telegram.numbers import Mistake, parse_amount, parse_order_id
 from vanta.money import ZERO
 
 EXAMPLE = "<code>/margin ETH +50</code> or <code>/margin ETH -20</code>"

@@ -5,7 +5,7 @@ from feeds.selectors import find_market
 from trading import selectors
 from trading.telegram import market_pages
 from trading.telegram.context import Context
-from trading.telegram.parsing import Mistake, parse_order_id
+from trading.telegram.numbers import Mistake, parse_order_id
 
 Words = tuple[str, ...]
 

@@ -10,12 +10,13 @@ from feeds.consensus import NoConsensus
 from feeds.models import Market
 from risk.trading_state import TradingState
 from trading.telegram import limit_words, live_words, price_words
-from trading.telegram.parsing import Mistake
+from trading.telegram.numbers import Mistake
 from trading.telegram.time_words import age, moment
 from vanta import clock
 
 OPENING_EXAMPLE = "<code>/long ETH 100 10x sl=2900</code>"
 CLOSING_EXAMPLE = "<code>/close ETH 50%</code>"
+LIMIT_EXAMPLE = "<code>/limit ETH long 100 10x @2900 sl=2800</code>"
 INCREASE_EXAMPLE = "<code>/increase ETH 50</code>"
 MAX_QUOTED = 60
 
@@ -26,7 +27,16 @@ _MISTAKES: dict[str, str] = {
     "missing_leverage": "How much leverage? Something like <code>10x</code> is missing.",
     "not_understood": "I do not understand this part.",
     "leverage_twice": "There are two leverages; one is enough.",
-    "amount_twice": "There are two amounts. Leverage is written with an x, like <code>10x</code>.",
+    "amount_twice": "There are two amounts. Leverage is written with an x, like <code>10x</code>, "
+    "a price to wait for with an @, like <code>@2900</code>.",
+    "missing_side": "Long or short? One of the two words is missing.",
+    "side_twice": "It is long or short; one is enough.",
+    "missing_price": "Which price does it wait for? <code>@2900</code> is a limit order, "
+    "<code>stop@3100</code> a stop-limit order.",
+    "price_without_value": "A price comes after this: <code>@2900</code> or <code>stop@3100</code>.",
+    "price_twice": "There are two prices; an order waits for one.",
+    "not_a_price": "This is not a price. Write <code>@2900</code> or <code>stop@3100</code>.",
+    "no_price_here": "An increase is executed at once; leave the price out.",
     "level_twice": "This level is there twice; one is enough.",
     "level_without_value": "A level is written with its value: <code>sl=2900</code> or <code>tp=2%</code>.",
     "not_an_amount": "This is not an amount. Write <code>100</code>, <code>1.5k</code> or <code>$250</code>.",
@@ -159,6 +169,7 @@ _REASONS = {
     "position_closed": "Its position had ended before. Nothing was changed.",
     "prices_unwatched": "Prices that passed while Vanta was away are still being held against this position. "
     "Nothing was added; try again in a few minutes.",
+    "market_not_listed": "The venue does not list this market any more. Nothing was sent.",
     "deadline_passed": "It reached the venue too late. Nothing was changed.",
     "never_executed": "It is proven that the venue never executed it. A new order is safe.",
     "overtaken_by_closing": "Your closing came first. No margin was moved.",

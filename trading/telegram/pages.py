@@ -8,7 +8,7 @@ from trading.models import Order, Trader
 from trading.models.orders import MARGIN, K
 from trading.order_state import OrderState
 from trading.selectors import Balance, SystemStatus
-from trading.telegram import messages
+from trading.telegram import messages, resting_words
 from trading.telegram.cards import Payload, text
 from trading.telegram.menu import ADMIN_MENU, MENU
 from vanta.money import format_number, format_price, format_usd
@@ -21,6 +21,7 @@ _DOTS = {
     OrderState.EXPIRED: "⌛",
     OrderState.UNKNOWN: "🔎",
     OrderState.DRAFT: "📝",
+    OrderState.RESTING: "⏳",
 }
 
 
@@ -44,6 +45,11 @@ def help_page(*, is_admin: bool = False) -> Payload:
         "<code>sl=</code> stop and <code>tp=</code> take-profit: a price (<code>2900</code>), "
         "a move of the price (<code>2%</code>) or an amount (<code>$50</code>)",
         "You get a preview first; nothing happens until you confirm it.",
+        "",
+        "<b>Open at a price</b>",
+        messages.LIMIT_EXAMPLE,
+        "<code>@2900</code> buys below the mark, sells above it; <code>stop@3100</code> the other way round: "
+        "it buys when the price rises to 3,100. It waits until you /cancel it.",
         "",
         "<b>Add to a position</b>",
         f"{messages.INCREASE_EXAMPLE}  or  <code>/increase #12 50 5x</code>",
@@ -70,9 +76,11 @@ def balance(account: Balance) -> Payload:
         "",
         f"Equity  <b>{format_usd(account.equity_usd)}</b> USDC",
         f"Free  {format_usd(account.free_usd - account.reserved_usd)} USDC",
-        f"In positions  {format_usd(account.collateral_usd)} USDC  ({account.positions} open)",
+        f"In positions  {format_usd(account.collateral_usd - account.escrow_usd)} USDC  ({account.positions} open)",
         f"Unrealised PnL  {format_usd(account.unrealised_pnl_usd)} USDC, after closing costs",
     ]
+    if account.escrow_usd:
+        lines.append(f"Held for orders that wait  {format_usd(account.escrow_usd)} USDC  (/orders)")
     if account.reserved_usd:
         lines.append(f"Reserved by orders under way  {format_usd(account.reserved_usd)} USDC")
     return text("\n".join(lines), [("📊 Positions", "positions:")])
@@ -101,7 +109,10 @@ def _wanted(order: Order) -> str:
         return f"sl {stop} tp {profit}"
     if order.kind in MARGIN:
         return format_usd(order.collateral_usd)
-    return f"{format_usd(order.collateral_usd)} at {format_number(order.leverage.normalize())}x"
+    if order.kind == K.CANCEL:
+        return f"of #{order.cancels_id}"
+    waits_for = f", {resting_words.name(order)}" if order.rests else ""
+    return f"{format_usd(order.collateral_usd)} at {format_number(order.leverage.normalize())}x{waits_for}"
 
 
 def status(now: SystemStatus) -> str:

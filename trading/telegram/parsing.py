@@ -1,66 +1,33 @@
-"""Reading what people type. Pure: text in, values or a typed mistake out."""
+"""Reading what people type: commands and the words after them. Pure: text in, values or a typed mistake out."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from functools import partial
 
-from vanta.errors import VantaError
-from vanta.money import HUNDRED, ONE, ZERO, InvalidNumber, format_number, to_decimal
+from risk.margin import Side
+from trading.telegram.numbers import (
+    AMOUNT,
+    LEVERAGE,
+    Level,
+    Mistake,
+    parse_amount,
+    parse_level,
+    parse_leverage,
+    parse_order_id,
+    parse_price,
+    read_level,
+)
+from vanta.money import format_number
 
-MAX_SHOWN = 60
-_SUFFIXES = {"k": Decimal(1000), "m": Decimal(1_000_000)}
-# Commas only between thousands: where a comma is the decimal point, 1,5 must never become fifteen.
-_NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+(?:_[0-9]+)*)(?:\.[0-9]+)?|\.[0-9]+"
-_PLAIN = re.compile(_NUMBER, re.ASCII)
-_AMOUNT = re.compile(rf"^\$?({_NUMBER})([km]?)(?:usdc|usd|\$)?$", re.IGNORECASE | re.ASCII)
-_LEVERAGE = re.compile(r"^(?:x([0-9.]+)|([0-9.]+)x)$", re.IGNORECASE | re.ASCII)
 _COMMAND = re.compile(r"^/([a-z_]{1,32})(?:@\w{1,64})?$", re.IGNORECASE | re.ASCII)
 _LEVELS = {"sl": "stop", "tp": "take-profit"}
 _LEVEL = re.compile(r"^(?:sl=|tp=)?(?:off|none|\$?[0-9.][0-9.,_]*%?)$", re.IGNORECASE | re.ASCII)
-_OFF = frozenset({"off", "none"})
-MAX_LEVEL = 30  # letters: it has to go on a button
-_FILLERS = frozenset({"usdc", "usd", "at", "with"})
-LEVERAGE_DECIMALS = 2
-USDC_DECIMALS = 6
-MAX_COLLATERAL_USD = Decimal(10) ** 9
-MAX_TYPED_LEVERAGE = Decimal(100_000)
-
-
-class Mistake(VantaError):
-    """The text cannot be carried out.
-
-    `problem` names what is wrong, `shown` is the part that was not understood, `understood` what the rest means.
-    """
-
-    code = "mistake"
-
-    def __init__(self, problem: str, shown: str = "", understood: tuple[str, ...] = ()) -> None:
-        super().__init__(problem, shown=shown[:MAX_SHOWN])
-        self.problem = problem
-        self.shown = shown[:MAX_SHOWN]
-        self.understood = understood
-
-
-class LevelUnit(StrEnum):
-    """How a stop or take-profit was given: a price, a move of the price in percent, or an amount in USDC."""
-
-    PRICE = "price"
-    PERCENT = "percent"
-    USD = "usd"
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A stop or take-profit as typed; percent as a fraction."""
-
-    unit: LevelUnit
-    value: Decimal
-
-    def __str__(self) -> str:
-        if self.unit == LevelUnit.PERCENT:
-            return f"{format_number(self.value * HUNDRED)}%"
-        return f"{'$' if self.unit == LevelUnit.USD else ''}{format_number(self.value)}"
+_PRICE = re.compile(r"^(stop|limit|at)?[@=](.*)$", re.IGNORECASE | re.ASCII)
+_FILLERS = frozenset({"usdc", "usd", "with"})
+_BEFORE_A_PRICE = {"at": False, "@": False, "limit": False, "stop": True}  # whether it is a stop-limit's
+_SIDES = {"long": Side.LONG, "buy": Side.LONG, "short": Side.SHORT, "sell": Side.SHORT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +39,27 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitText:
+    """A price that an opening is to wait for: `@2900`, or of a stop-limit order `stop@3100`."""
+
+    price: Decimal
+    is_stop: bool
+
+    def __str__(self) -> str:
+        return f"{'stop-limit' if self.is_stop else 'limit'} {format_number(self.price.normalize())}"
+
+
+@dataclass(frozen=True, slots=True)
 class OpeningText:
-    """What `/long ETH 100 10x sl=2900` says; the market still as typed."""
+    """What `/long ETH 100 10x sl=2900` says; the market still as typed. The side is said by `/limit` alone."""
 
     market: str
     collateral_usd: Decimal
     leverage: Decimal
     stop_loss: Level | None
     take_profit: Level | None
+    limit: LimitText | None = None
+    side: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +85,53 @@ def parse_command(text: str) -> Command | None:
 class _Opening:
     """Reads the words after a market one by one; knows what it has understood so far."""
 
-    def __init__(self, market: str) -> None:
+    def __init__(self, market: str, *, says_side: bool = False) -> None:
         self.market = market
         self.collateral: Decimal | None = None
         self.leverage: Decimal | None = None
         self.levels: dict[str, Level] = {}
+        self.limit: LimitText | None = None
+        self.side: Side | None = None
+        self._says_side = says_side
+        self._before: str = ""  # a word that a price may come after
 
     def read(self, word: str) -> None:
+        before, self._before = self._before, ""
         name, separator, value = word.partition("=")
         name = name.lower()
-        if name in _LEVELS:
+        if before and (before != "at" or AMOUNT.match(word)):  # `at 10x` says nothing of a price
+            self._read_limit(word, f"{before} {word}", is_stop=_BEFORE_A_PRICE[before])
+        elif name in _LEVELS:
             self._read_level(name, value, word, is_complete=bool(separator))
-        elif _LEVERAGE.match(word):
+        elif found := _PRICE.match(word):
+            self._read_limit(found[2], word, is_stop=(found[1] or "").lower() == "stop")
+        elif LEVERAGE.match(word):
             if self.leverage is not None:
                 raise Mistake("leverage_twice", word)
             self.leverage = parse_leverage(word)
-        elif word.lower() in _FILLERS:
-            return
-        elif self.collateral is None:
-            self.collateral = parse_amount(word)
-        else:
-            raise Mistake("amount_twice" if _AMOUNT.match(word) else "not_understood", word)
+        elif word.lower() in _BEFORE_A_PRICE:
+            self._before = word.lower()
+        elif self._says_side and word.lower() in _SIDES:
+            if self.side is not None:
+                raise Mistake("side_twice", word)
+            self.side = _SIDES[word.lower()]
+        elif word.lower() not in _FILLERS:
+            self._read_amount(word)
+
+    def end(self) -> None:
+        """There are no more words. Raises Mistake where one should have been a price."""
+        if self._before not in ("", "at"):
+            raise Mistake("price_without_value", self._before)
+
+    def _read_amount(self, word: str) -> None:
+        if self.collateral is not None:
+            raise Mistake("amount_twice" if AMOUNT.match(word) else "not_understood", word)
+        self.collateral = parse_amount(word)
+
+    def _read_limit(self, text: str, shown: str, *, is_stop: bool) -> None:
+        if self.limit is not None:
+            raise Mistake("price_twice", shown)
+        self.limit = LimitText(parse_price(text, shown=shown), is_stop)
 
     def _read_level(self, name: str, value: str, word: str, *, is_complete: bool) -> None:
         if not is_complete:
@@ -137,21 +143,48 @@ class _Opening:
     @property
     def understood(self) -> tuple[str, ...]:
         parts = [self.market]
+        if self.side is not None:
+            parts.append(self.side.value)
         if self.collateral is not None:
             parts.append(f"{format_number(self.collateral)} USDC")
         if self.leverage is not None:
             parts.append(f"{format_number(self.leverage)}x")
+        if self.limit is not None:
+            parts.append(str(self.limit))
         return (*parts, *(f"{_LEVELS[name]} {level}" for name, level in self.levels.items()))
 
 
 def parse_opening(words: tuple[str, ...]) -> OpeningText:
-    """The market, then collateral, leverage, sl= and tp= in any order. Raises Mistake, which says what was clear."""
-    opening = _read_opening(words)
+    """The market, then collateral, leverage, sl=, tp= and a price to wait for in any order.
+
+    Raises Mistake, which says what was clear.
+    """
+    return _complete(_read_opening(words))
+
+
+def parse_limit(words: tuple[str, ...]) -> OpeningText:
+    """The same with the side among the words, and a price that has to be there."""
+    if len(words) > 1 and words[0].lower() in _SIDES:
+        words = (words[1], words[0], *words[2:])
+    opening = _read_opening(words, says_side=True)
+    if opening.side is None or opening.limit is None:
+        missing = "missing_side" if opening.side is None else "missing_price"
+        raise Mistake(missing, understood=opening.understood)
+    return _complete(opening)
+
+
+def _complete(opening: _Opening) -> OpeningText:
     if opening.collateral is None or opening.leverage is None:
         missing = "missing_collateral" if opening.collateral is None else "missing_leverage"
         raise Mistake(missing, understood=opening.understood)
     return OpeningText(
-        opening.market, opening.collateral, opening.leverage, opening.levels.get("sl"), opening.levels.get("tp")
+        opening.market,
+        opening.collateral,
+        opening.leverage,
+        opening.levels.get("sl"),
+        opening.levels.get("tp"),
+        opening.limit,
+        opening.side,
     )
 
 
@@ -160,21 +193,24 @@ def parse_increase(words: tuple[str, ...]) -> IncreaseText:
     opening = _read_opening(words)
     if opening.levels:
         raise Mistake("level_stays", understood=opening.understood)
+    if opening.limit is not None:
+        raise Mistake("no_price_here", understood=opening.understood)
     if opening.collateral is None:
         raise Mistake("missing_collateral", understood=opening.understood)
     return IncreaseText(opening.market, opening.collateral, opening.leverage)
 
 
-def _read_opening(words: tuple[str, ...]) -> _Opening:
+def _read_opening(words: tuple[str, ...], *, says_side: bool = False) -> _Opening:
     if not words:
         raise Mistake("missing_market")
-    if _AMOUNT.match(words[0]) or _LEVERAGE.match(words[0]):
+    if AMOUNT.match(words[0]) or LEVERAGE.match(words[0]):
         raise Mistake("market_first", words[0])
-    opening = _Opening(words[0])
+    opening = _Opening(words[0], says_side=says_side)
     first: Mistake | None = None
-    for word in words[1:]:
+    steps: list[Callable[[], None]] = [*(partial(opening.read, word) for word in words[1:]), opening.end]
+    for read in steps:
         try:
-            opening.read(word)
+            read()
         except Mistake as mistake:
             first = first or mistake
     if first is not None:
@@ -203,95 +239,3 @@ def parse_level_words(name: str, words: tuple[str, ...]) -> LevelText:
     shown = words[-1].lower().removeprefix(f"{name}=")
     which = words[0] if len(words) == 2 else ""
     return LevelText(which, read_level(shown, words[-1]), shown)
-
-
-def read_level(text: str, shown: str) -> Level | None:
-    """As `parse_level`; None for `off`. Raises Mistake."""
-    if text.lower() in _OFF:
-        return None
-    if len(text) > MAX_LEVEL:
-        raise Mistake("not_a_level", shown)
-    return parse_level(text, shown=shown)
-
-
-def parse_amount(word: str) -> Decimal:
-    """`100`, `1k`, `1.5k`, `$250`, `1,000`, `100usdc` in USDC. Raises Mistake."""
-    found = _AMOUNT.match(word)
-    if found is None:
-        raise Mistake("not_an_amount", word)
-    try:
-        amount = to_decimal(found.group(1).replace(",", "").replace("_", ""))
-    except InvalidNumber as error:
-        raise Mistake("not_an_amount", word) from error
-    amount *= _SUFFIXES.get(found.group(2).lower(), ONE)
-    if amount <= ZERO:
-        raise Mistake("not_positive", word)
-    if amount > MAX_COLLATERAL_USD:
-        raise Mistake("too_large", word)
-    if _decimals(amount) > USDC_DECIMALS:
-        raise Mistake("too_precise", word)
-    return amount
-
-
-def parse_leverage(word: str) -> Decimal:
-    """`10x`, `x10`, `2.5x`. Raises Mistake, also below 1."""
-    found = _LEVERAGE.match(word)
-    if found is None:
-        raise Mistake("not_a_leverage", word)
-    try:
-        leverage = to_decimal(found.group(1) or found.group(2))
-    except InvalidNumber as error:
-        raise Mistake("not_a_leverage", word) from error
-    if not ONE <= leverage <= MAX_TYPED_LEVERAGE or _decimals(leverage) > LEVERAGE_DECIMALS:
-        raise Mistake("leverage_out_of_range", word)
-    return leverage
-
-
-def parse_level(text: str, *, shown: str) -> Level:
-    """`2900` a price, `2%` a move of the price, `$50` a loss or gain in USDC. Raises Mistake."""
-    if text.endswith("%"):
-        return Level(LevelUnit.PERCENT, _positive(text[:-1], shown) / HUNDRED)
-    if text.startswith("$"):
-        return Level(LevelUnit.USD, _positive(text[1:], shown))
-    return Level(LevelUnit.PRICE, _positive(text, shown))
-
-
-def _positive(text: str, shown: str) -> Decimal:
-    if not _PLAIN.fullmatch(text):
-        raise Mistake("not_a_level", shown)
-    try:
-        value = to_decimal(text.replace(",", "").replace("_", ""))
-    except InvalidNumber as error:
-        raise Mistake("not_a_level", shown) from error
-    if value <= ZERO:
-        raise Mistake("not_positive", shown)
-    return value
-
-
-def parse_share(word: str) -> Decimal:
-    """`50%`, `all`, `half` as a fraction of a position. Raises Mistake."""
-    named = {"all": ONE, "half": ONE / 2}.get(word.lower())
-    if named is not None:
-        return named
-    if not word.endswith("%"):
-        raise Mistake("not_a_share", word)
-    try:
-        share = _positive(word[:-1], word) / HUNDRED
-    except Mistake as error:
-        raise Mistake("not_a_share", word) from error
-    if share > ONE:
-        raise Mistake("not_a_share", word)
-    return share
-
-
-def parse_order_id(word: str) -> int:
-    """`12` or `#12`. Raises Mistake."""
-    digits = word.removeprefix("#")
-    if not re.fullmatch(r"[0-9]{1,18}", digits, re.ASCII):
-        raise Mistake("not_an_order", word)
-    return int(digits)
-
-
-def _decimals(value: Decimal) -> int:
-    exponent = value.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -11,7 +11,7 @@ from trading.services.limits import tighten_own
 from trading.telegram import protection_words, risk_pages
 from trading.telegram.context import Context
 from trading.telegram.limit_words import missing_partner, parse_setting
-from trading.telegram.parsing import Mistake
+from trading.telegram.numbers import Mistake
 
 EXAMPLE = "<code>/risk set leverage 20</code>"
 

@@ -16,7 +16,8 @@ from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
 from trading.telegram.menu import ADMIN_MENU
 from trading.telegram.message_limit import answer_excess, excess
-from trading.telegram.parsing import Command, Mistake, parse_command
+from trading.telegram.numbers import Mistake
+from trading.telegram.parsing import Command, parse_command
 from vanta import tracing
 
 MAX_TEXT = 4096

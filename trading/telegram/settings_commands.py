@@ -16,7 +16,7 @@ from trading.services import traders
 from trading.telegram import settings_pages
 from trading.telegram.cards import Payload
 from trading.telegram.context import Context
-from trading.telegram.parsing import Mistake, parse_amount
+from trading.telegram.numbers import Mistake, parse_amount
 from trading.telegram.settings_pages import REDUCE, TELL, BufferChoice, Shown
 
 Words = tuple[str, ...]

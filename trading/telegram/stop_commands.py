@@ -13,7 +13,8 @@ from trading.services.stops import KEEP, change_stops
 from trading.telegram import cards, levels
 from trading.telegram.cards import Payload
 from trading.telegram.context import Context
-from trading.telegram.parsing import Level, LevelText, Mistake, parse_level_words, parse_order_id, read_level
+from trading.telegram.numbers import Level, Mistake, parse_order_id, read_level
+from trading.telegram.parsing import LevelText, parse_level_words
 from vanta.money import ZERO, format_number, format_price, quantize_price
 
 VERB = "stops"

@@ -10,7 +10,7 @@ from trading.models import Attempt, Fill, Order, Receipt, ShadowFill
 from trading.models.orders import CHANGES
 from trading.order_state import OrderState
 from trading.selectors import OrderChain
-from trading.telegram import change_cards, messages
+from trading.telegram import change_cards, messages, resting_words
 from vanta.money import format_number, format_percent, format_price, format_usd
 
 MAX_MESSAGE = 4000
@@ -41,6 +41,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Decimal], str], str]] = {
     "too_many_positions": ("positions here", _count, "≤"),
     "price_stale": ("age of the price", _seconds, "≤"),
     "price_uncertain": ("uncertainty of the price", _rate, "≤"),
+    "limit_wrong_side": ("limit price against the mark", format_price, "·"),
     "leverage": ("leverage", _leverage, "≤"),
     "min_notional": ("notional", format_usd, "≥"),
     "position_size": ("exposure here", format_usd, "≤"),
@@ -79,6 +80,7 @@ _PLAIN = {
     "previous_order_unresolved": "earlier orders",
     "order_under_way": "other orders of the position",
     "price_unavailable": "price",
+    "no_limit_orders": "limit orders taken",
     "cooldown": "stop-outs lately",
     "live_switched_off": "LIVE",
     "no_delegate": "permission of the wallet",
@@ -97,6 +99,7 @@ def why(chain: OrderChain) -> str:
     lines = [
         f"🔎 <b>Order #{order.pk}</b>  {order.kind.replace('_', ' ')} {order.side} {name} · {order.mode}",
         f"{format_usd(order.collateral_usd)} USDC at {format_number(order.leverage.normalize())}x",
+        *resting_words.wish(order),
         f"trace <code>{order.trace_id}</code>",
         *([f"update <code>{order.update_id}</code>"] if order.update_id else []),
         "",
@@ -105,7 +108,9 @@ def why(chain: OrderChain) -> str:
     begin = order.created_at
     lines += [f"{_offset(begin, event.at)}  <b>{event.to_state}</b>" for event in chain.events]
     if order.reason:
-        lines.append(_reason(order.state, order.reason))
+        lines.append(resting_words.end(order) if order.state == "CANCELED" else _reason(order.state, order.reason))
+    if held := resting_words.held_usd(order):
+        lines.append(f"The venue {'holds' if order.state == 'RESTING' else 'held'} {format_usd(held)} USDC for it")
     if chain.intent is not None:
         lines += ["", f"<b>Sent</b>  nonce <code>{escape(chain.intent.nonce)}</code>"]
         lines += [f"{_offset(begin, a.started_at)}  {_attempt(a)} {_answer(a)}" for a in chain.attempts]

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from decimal import Decimal
 
+from django.db.models import QuerySet
+
 from feeds.models import Market
 from trading.errors import DraftGone, LiveNotConfirmed, NoOpenPosition, OrderNotFound, PositionChanged
 from trading.models import Order, Position
@@ -18,23 +20,20 @@ from trading.telegram import (
     increase_commands,
     margin_commands,
     market_commands,
+    opening_commands,
+    order_commands,
     settings_commands,
     stop_commands,
     wallet_commands,
 )
 from trading.telegram.context import Context
-from trading.telegram.parsing import parse_order_id, parse_share
+from trading.telegram.numbers import parse_order_id, parse_share
+from trading.telegram.order_commands import GONE
+from trading.telegram.resting_words import VERB
 from vanta import tracing
 
 CAP_DIGITS = 9  # far above any position
 NOT_YOURS = "This card belongs to somebody else, or is gone."
-_GONE = {
-    OrderState.FILLED: "Already filled.",
-    OrderState.CANCELED: "It was canceled before.",
-    OrderState.EXPIRED: "Its time was over. Send the order again for a new preview.",
-    OrderState.DENIED: "It was denied before.",
-    OrderState.REJECTED: "The venue rejected it.",
-}
 
 
 def confirm(context: Context, argument: str) -> None:
@@ -68,7 +67,7 @@ def answer_confirmation(context: Context, order: Placed) -> None:
         context.toast(NOT_YOURS, alert=True)
         return
     if isinstance(order, DraftGone):
-        context.toast(_GONE.get(OrderState(order.state), "Already on its way."))
+        context.toast(GONE.get(OrderState(order.state), "Already on its way."))
         return
     if isinstance(order, LiveNotConfirmed):
         asked = Order.objects.select_related("market").get(pk=order.order_id)
@@ -81,7 +80,7 @@ def answer_confirmation(context: Context, order: Placed) -> None:
     if order.state == OrderState.DRAFT:
         context.toast("The price moved. Please look again and confirm.", alert=True)
     elif order.state == OrderState.EXPIRED:
-        context.toast(_GONE[OrderState.EXPIRED], alert=True)
+        context.toast(GONE[OrderState.EXPIRED], alert=True)
     else:
         context.toast("Denied. The card says why.")
     context.edit(cards.order_card(order), order)
@@ -96,20 +95,6 @@ def end_overtaken(context: Context, argument: str, market: Market | None) -> boo
     context.toast("Not opened: your closing came first.", alert=True)
     context.edit(cards.order_card(order), order)
     return True
-
-
-def cancel(context: Context, argument: str) -> None:
-    """Withdraw a draft, or an order that has not left yet."""
-    try:
-        order = orders.cancel(trader=context.trader, order_id=parse_order_id(argument), message_id=context.message_id)
-    except OrderNotFound:
-        context.toast(NOT_YOURS, alert=True)
-        return
-    except DraftGone as error:
-        context.toast(_GONE.get(OrderState(error.state), "Too late: it is on its way."))
-        return
-    context.toast("Canceled.")
-    context.edit(cards.order_card(order), order)
 
 
 def close(context: Context, argument: str) -> None:
@@ -155,13 +140,22 @@ def choose_buffer_action(context: Context, argument: str) -> None:
 
 def upside(context: Context, argument: str) -> None:
     """Preview a denied order on the Upside pair of its market."""
-    openings = Order.objects.select_related("market").filter(kind=Order.Kind.OPEN, trader=context.trader)
-    order = openings.filter(pk=parse_order_id(argument)).first()
+    _preview_again(context, Order.objects.filter(pk=parse_order_id(argument)), opening_commands.draft_on_upside)
+
+
+def other_type(context: Context, argument: str) -> None:
+    """Preview a limit order that was denied as a stop-limit order, or the other way round."""
+    waiting = Order.objects.filter(pk=parse_order_id(argument), limit_price__isnull=False)
+    _preview_again(context, waiting, opening_commands.draft_as_other_type)
+
+
+def _preview_again(context: Context, found: QuerySet[Order], draft: Callable[[Context, Order], None]) -> None:
+    order = found.select_related("market").filter(kind=Order.Kind.OPEN, trader=context.trader).first()
     if order is None:
         context.toast(NOT_YOURS, alert=True)
         return
     context.toast("Preview follows.")
-    commands.draft_on_upside(context, order)
+    draft(context, order)
 
 
 def show_positions(context: Context, _argument: str) -> None:
@@ -172,13 +166,14 @@ def show_positions(context: Context, _argument: str) -> None:
 HANDLERS: dict[str, Callable[[Context, str], None]] = {
     "confirm": confirm,
     "live": confirm_live,
-    "cancel": cancel,
+    VERB: order_commands.tap,
     "close": close,
     stop_commands.VERB: stop_commands.tap,
     "margin": margin_commands.tap,
     "margin_for": margin_commands.tap_preview,
     "buffer": choose_buffer_action,
     "upside": upside,
+    "other_type": other_type,
     "increase": increase_commands.tap,
     "positions": show_positions,
     "markets": market_commands.turn_markets,

@@ -4,7 +4,7 @@ from trading import outbox
 from trading.services import delegates, onboarding
 from trading.telegram import wallet_pages
 from trading.telegram.context import Context
-from trading.telegram.parsing import parse_order_id
+from trading.telegram.numbers import parse_order_id
 
 NOT_YOURS = "There is no such delegate any more. /wallet shows what there is."
 

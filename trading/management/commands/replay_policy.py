@@ -18,7 +18,7 @@ from trading.models import Trader
 from trading.replay import Proposal, replay
 from trading.selectors import least_notional_usd
 from trading.telegram import limit_words, replay_words
-from trading.telegram.parsing import Mistake
+from trading.telegram.numbers import Mistake
 from vanta import clock
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
