@@ -99,6 +99,12 @@ class KeyUnavailable(TradingError):
     code = "key_unavailable"
 
 
+class FillNotBooked(TradingError):
+    """A fill on paper could not be booked, and is undone: the order goes on waiting."""
+
+    code = "fill_not_booked"
+
+
 class EndRefused(TradingError):
     """An order cannot be ended by hand, or not like this; `reason` says why, in one word."""
 

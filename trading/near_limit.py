@@ -15,6 +15,7 @@ from feeds.models import Market
 from trading import valuation
 from trading.limits import bindings
 from trading.models import LedgerEntry, LedgerTransaction, Position, Trader
+from trading.order_state import OrderState
 
 NO_POLICY = 0
 TOLERANCE_USD = Decimal("0.01")
@@ -50,16 +51,22 @@ _NEAR = f"""
         SELECT e.trader_id, e.mode, -sum(e.amount_usd) AS usd FROM trading_ledgerentry e
         WHERE e.account = '{LedgerEntry.Account.DEPOSITS.value}' AND e.trader_id IN (SELECT trader_id FROM exposed)
         GROUP BY e.trader_id, e.mode
+    ),
+    waiting AS (
+        SELECT o.trader_id, o.mode, sum(p.escrow_usd) AS usd
+        FROM trading_order o JOIN trading_placement p ON p.order_id = o.id
+        WHERE o.state = '{OrderState.RESTING.value}' GROUP BY o.trader_id, o.mode
     )
     SELECT DISTINCT a.trader_id
     FROM exposed a JOIN trading_trader t ON t.id = a.trader_id JOIN limits
         ON (limits.tier_id, limits.policy_id, limits.own_policy_id)
            = (coalesce(t.tier_id, 0), coalesce(t.policy_id, 0), coalesce(t.own_policy_id, 0))
     LEFT JOIN paid_in ON paid_in.trader_id = a.trader_id AND paid_in.mode = a.mode
+    LEFT JOIN waiting ON waiting.trader_id = a.trader_id AND waiting.mode = a.mode
     LEFT JOIN trading_dayopening d ON d.trader_id = a.trader_id AND d.mode = a.mode AND d.day = %(day)s
     WHERE d.locked_at IS NULL AND (d.id IS NULL OR a.is_unpriced OR
         d.free_usd + d.collateral_usd + d.unrealised_usd + coalesce(paid_in.usd, 0) - d.deposited_usd
-        - a.free_balance_usd - coalesce(a.collateral + a.pnl, 0) + %(tolerance)s
+        - a.free_balance_usd - coalesce(waiting.usd, 0) - coalesce(a.collateral + a.pnl, 0) + %(tolerance)s
         >= greatest(limits.share * (d.free_usd + d.collateral_usd + d.unrealised_usd), 0))
     ORDER BY a.trader_id
 """  # noqa: S608  (constants of this module and of the models)

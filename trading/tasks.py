@@ -9,6 +9,7 @@ from trading import (
     execution,
     guardian,
     invariants,
+    limit_fills,
     receipt_checks,
     reconciliation,
     signing_watch,
@@ -101,9 +102,10 @@ def accrue_funding() -> None:
 
 @shared_task(**SHORT)
 def liquidate_crossed() -> None:
-    """Hold the prices against open positions; close what they cross."""
+    """Hold the prices against open positions and resting orders; close what they cross, fill what they reach."""
     if guardian.close_crossed():
         execution.drain()
+    limit_fills.fill_reached()
 
 
 @shared_task(**SHORT)

@@ -35,6 +35,11 @@ _KNOWN = "p.buffer_entered_at IS NOT NULL"
 _ALERTED = f"{_FRESH} AND (p.mode <> 'DRY' OR %(halted)s OR {{alive}}) AND {_NOT_BEING_CLOSED}"
 
 
+# What a stop-limit order waits for and the price has left too far behind would be found again each second: such a scan
+# ends where that begins.
+_FILLABLE = """o.mode = 'DRY' AND EXISTS (SELECT 1 FROM trading_trader t WHERE t.id = o.trader_id AND t.is_active)"""
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """The lowest and the highest price of a stretch; both are the mark where it is one moment."""
@@ -92,6 +97,31 @@ _LIQUIDATED_THEN = f"""
           ELSE p.liquidation_price - {_MOVED_SHORT} <= %(high)s END
     ORDER BY p.id LIMIT {TAKEN_AT_ONCE}
 """  # noqa: S608  (constants of this module)
+
+
+def _waiting(side: str, order_type: str, reached: str, order: str) -> str:
+    """One kind of resting order on one side, from the price on."""
+    return f"""(SELECT o.id FROM trading_order o
+        WHERE o.market_id = m.id AND o.side = '{side}' AND o.order_type = '{order_type}' AND o.state = 'RESTING'
+          AND o.limit_price {reached} AND {_FILLABLE}
+        ORDER BY o.limit_price {order} LIMIT {TAKEN_AT_ONCE})"""  # noqa: S608  (constants of this module)
+
+
+_REACHED_SCANS = (
+    _waiting("long", "limit", ">= m.price", "DESC"),
+    _waiting("short", "limit", "<= m.price", "ASC"),
+    _waiting("long", "stop_limit", "BETWEEN m.price / (1 + %(slippage)s) AND m.price", "DESC"),
+    _waiting("short", "stop_limit", "BETWEEN m.price AND m.price / (1 - %(slippage)s)", "ASC"),
+)
+_REACHED = f"""
+    SELECT found.id FROM unnest(%(markets)s::bigint[], %(prices)s::numeric[]) AS m (id, price)
+    CROSS JOIN LATERAL (
+    {" UNION ALL ".join(_REACHED_SCANS)}
+    ) AS found"""  # noqa: S608  (constants of this module)
+_WAITED_IN = """
+    SELECT m.id FROM feeds_market m
+    CROSS JOIN LATERAL (SELECT 1 FROM trading_order o WHERE o.market_id = m.id AND o.state = 'RESTING' LIMIT 1) AS held
+"""
 _HELD = """
     SELECT m.id FROM feeds_market m
     CROSS JOIN LATERAL (SELECT 1 FROM trading_position p WHERE p.market_id = m.id AND p.status = 'open' LIMIT 1) AS held
@@ -100,10 +130,32 @@ _HELD = """
 
 def held_markets() -> list[Market]:
     """The markets in which anybody has a position; a look into the index for each market, not a scan of positions."""
+    return _markets(_HELD)
+
+
+def waited_in() -> list[Market]:
+    """The markets in which anybody has an order that rests, found in the same way."""
+    return _markets(_WAITED_IN)
+
+
+def _markets(statement: str) -> list[Market]:
     with connection.cursor() as cursor:
-        cursor.execute(_HELD)
+        cursor.execute(statement)
         ids = [row[0] for row in cursor.fetchall()]
     return list(Market.objects.filter(pk__in=ids).defer("venue_params"))
+
+
+def reached(prices: Mapping[int, Decimal], slippage: Decimal) -> list[int]:
+    """The resting DRY orders of enabled traders that a mark has reached, by id; `prices` are the marks by market id.
+
+    Stop-limit orders that the mark has passed by more than the slippage, a fraction, go on waiting.
+    """
+    if not prices:
+        return []
+    terms: dict[str, Any] = {"markets": list(prices), "prices": list(prices.values()), "slippage": slippage}
+    with connection.cursor() as cursor:
+        cursor.execute(_REACHED, terms)
+        return [row[0] for row in cursor.fetchall()]
 
 
 def crossed(ranges: Mapping[int, Range], *, but: Collection[int] = ()) -> dict[int, str]:

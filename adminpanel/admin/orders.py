@@ -9,6 +9,7 @@ from unfold.decorators import display
 from adminpanel.admin.base import ReadOnlyAdmin
 from adminpanel.admin.columns import (
     MODE_COLOURS,
+    NOTHING,
     SIDE_COLOURS,
     STATE_COLOURS,
     badge_column,
@@ -21,12 +22,14 @@ from adminpanel.admin.columns import (
     side_column,
     text_column,
     time_column,
+    two_lines,
     usd_column,
 )
 from adminpanel.order_page import order_story
 from trading.errors import OrderNotFound
-from trading.models import Order
+from trading.models import Order, Placement
 from trading.selectors import order_chain
+from vanta.money import format_price
 
 
 @admin.register(Order)
@@ -38,14 +41,14 @@ class OrderAdmin(ReadOnlyAdmin):
         "created",
         "trader_link",
         "market_link",
-        "kind",
+        "kind_shown",
         "side_shown",
         "state_badge",
         "collateral",
         "why",
     )
     list_display_links = ("number",)
-    list_filter = ("state", "kind", "side", "mode", "market", "created_at")
+    list_filter = ("state", "kind", "order_type", "side", "mode", "market", "created_at")
     search_fields = (
         "=id",
         "=trace_id",
@@ -64,8 +67,8 @@ class OrderAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     ("state_badge", "trader_link", "market_link"),
-                    ("kind", "side_badge", "mode_badge"),
-                    ("why", "position_link", "trace"),
+                    ("kind", "order_type", "side_badge", "mode_badge"),
+                    ("why", "position_link", "cancels_link", "trace"),
                 )
             },
         ),
@@ -74,7 +77,8 @@ class OrderAdmin(ReadOnlyAdmin):
             {
                 "fields": (
                     ("collateral", "times", "notional"),
-                    ("quoted", "stop", "take"),
+                    ("quoted", "limit", "stop", "take"),
+                    ("held", "placed"),
                     ("worst_loss", "created", "ended"),
                 )
             },
@@ -98,6 +102,30 @@ class OrderAdmin(ReadOnlyAdmin):
     quoted = price_column("quoted_price", "mark price of the preview")
     stop = price_column("stop_loss")
     take = price_column("take_profit")
+    limit = price_column("limit_price", "limit price")
+    cancels_link = link_column("cancels", "takes back")
+
+    @display(description="kind", ordering="kind")  # type: ignore[untyped-decorator]
+    def kind_shown(self, order: Order) -> str:
+        """Of an order that waits for its price, also which one."""
+        if order.limit_price is None:
+            return order.get_kind_display()
+        return two_lines(order.get_order_type_display(), format_price(order.limit_price))
+
+    @display(description="held by the venue")  # type: ignore[untyped-decorator]
+    def held(self, order: Order) -> str:
+        """The collateral that the venue took when it was placed."""
+        placement: Placement | None = getattr(order, "placement", None)
+        return money(placement.escrow_usd) if placement else NOTHING
+
+    @display(description="placed at")  # type: ignore[untyped-decorator]
+    def placed(self, order: Order) -> str:
+        """When, and under which number at the venue."""
+        placement: Placement | None = getattr(order, "placement", None)
+        if placement is None:
+            return NOTHING
+        place = "" if placement.venue_index is None else f", place {placement.venue_index}"
+        return f"{placement.placed_at:%d %b %H:%M:%S}{place}"
 
     @display(description="notional")  # type: ignore[untyped-decorator]
     def notional(self, order: Order) -> str:

@@ -23,7 +23,7 @@ GONE = {
     OrderState.DENIED: "It was denied before.",
     OrderState.REJECTED: "The venue rejected it.",
 }
-TOO_LATE = "It is on its way to the venue. Try again in a moment."
+TOO_LATE = "Too late: it is on its way. If it then waits for its price, cancel it again."
 
 
 def list_orders(context: Context, _words: tuple[str, ...]) -> None:

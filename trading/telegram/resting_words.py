@@ -33,14 +33,16 @@ def wish(order: Order) -> list[str]:
     """What an order that has not been executed waits for, or is to take back."""
     if order.kind == K.CANCEL:
         return [f"Takes back order #{order.cancels_id}"]
-    return [_waits(order)] if order.limit_price is not None else []
+    return _waits(order)
 
 
-def _waits(order: Order) -> str:
+def _waits(order: Order) -> list[str]:
+    if order.limit_price is None:
+        return []
     verb = "bought" if order.side == Side.LONG else "sold"
     move = "falls" if order.waits_below else "rises"
     kind = TYPES[Order.Type(order.order_type)]
-    return f"{kind}  {verb} when the price {move} to <b>{format_price(order.limit_price or Decimal(0))}</b>"
+    return [f"{kind}  {verb} when the price {move} to <b>{format_price(order.limit_price)}</b>"]
 
 
 def preview(order: Order) -> list[str]:
@@ -50,7 +52,7 @@ def preview(order: Order) -> list[str]:
     place = "below" if order.waits_below else "above"
     away = format_percent(abs(order.quoted_price - order.limit_price) / order.quoted_price)
     return [
-        f"⏳ {_waits(order)}",
+        *(f"⏳ {line}" for line in _waits(order)),
         f"   ↳ {away} {place} the mark, {format_price(order.quoted_price)}; the numbers are those of that price",
         f"   ↳ the venue holds {format_usd(order.collateral_usd)} USDC while it waits; canceling frees them",
         "",
@@ -64,7 +66,7 @@ def basis(order: Order) -> str:
 
 def resting(order: Order) -> list[str]:
     """An order that rests: what it waits for, what is held; the heading is the caller's."""
-    lines = [_waits(order), _size(order)]
+    lines = [*_waits(order), _size(order)]
     if order.stop_loss is not None:
         lines.append(f"Stop  {format_price(order.stop_loss)}")
     if order.take_profit is not None:

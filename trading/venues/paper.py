@@ -19,7 +19,7 @@ from risk.margin import Side
 from trading.models import Intent, Order, PaperExecution
 from trading.models.orders import CHANGES, OPENINGS, K
 from trading.valuation import accrued_at
-from trading.venues import avantis, paper_changes, paper_increases
+from trading.venues import avantis, paper_changes, paper_increases, paper_resting
 from trading.venues.base import Expired, Filled, Outcome, Prepared, Rejected, Unknown, Waiting
 from vanta import clock
 from vanta.money import ZERO, quantize_price, quantize_usdc
@@ -46,7 +46,9 @@ class PaperVenue:
             "max_slippage": str(settings.MAX_SLIPPAGE_PCT),
             "reason": order.reason,
         }
-        if order.kind in CHANGES:
+        if order.kind == K.CANCEL or order.rests:
+            payload |= paper_resting.wish(order)
+        elif order.kind in CHANGES:
             payload |= paper_changes.wish(order)
         elif order.kind == K.INCREASE:
             payload["position"] = order.position_id
@@ -69,6 +71,14 @@ class PaperVenue:
 
         An opening whose price is away for a moment is left waiting.
         """
+        cancels = [intent for intent in intents if intent.payload["kind"] == K.CANCEL]
+        return paper_resting.take_back(cancels, clock.now()) | self._execute_all(
+            [intent for intent in intents if intent not in cancels]
+        )
+
+    def _execute_all(self, intents: Sequence[Intent]) -> dict[str, Outcome]:
+        if not intents:
+            return {}
         symbols = {intent.payload["market"] for intent in intents}
         markets = {market.symbol: market for market in Market.objects.filter(symbol__in=symbols)}
         marks = feeds.mark_prices(sorted(symbols))
@@ -77,7 +87,7 @@ class PaperVenue:
         results = [
             PaperExecution(
                 nonce=intent.nonce,
-                result=_execute(intent, markets[intent.payload["market"]], marks[intent.payload["market"]], now),
+                result=_execute(intent, markets.get(intent.payload["market"]), marks[intent.payload["market"]], now),
                 executed_at=_executed_at(intent, now),
             )
             for intent in intents
@@ -86,7 +96,7 @@ class PaperVenue:
         PaperExecution.objects.bulk_create(results, ignore_conflicts=True)
         journal = PaperExecution.objects.in_bulk([intent.nonce for intent in intents], field_name="nonce")
         answers: dict[str, Outcome] = dict.fromkeys(waiting, Waiting("no_price"))
-        return answers | {nonce: _outcome(execution) for nonce, execution in journal.items()}
+        return answers | {nonce: outcome(execution) for nonce, execution in journal.items()}
 
     def void(self, intent: Intent, *, start_by: float | None = None) -> Outcome:
         """Every message has an end here: its deadline."""
@@ -98,25 +108,28 @@ class PaperVenue:
     def find(self, intent: Intent) -> Outcome:
         """The journal's answer. Past the deadline the nonce is closed first: a late submission finds it closed."""
         now = clock.now()
+        if intent.payload["kind"] == K.CANCEL:
+            return paper_resting.late(intent, now) if now > intent.deadline else paper_resting.found(intent)
         if now > intent.deadline:
             closed = PaperExecution(nonce=intent.nonce, result={"expired": True}, executed_at=now)
             PaperExecution.objects.bulk_create([closed], ignore_conflicts=True)
         execution = PaperExecution.objects.filter(nonce=intent.nonce).first()
-        return Unknown("not_in_journal") if execution is None else _outcome(execution)
+        return Unknown("not_in_journal") if execution is None else outcome(execution)
 
 
 def _waits_for_price(intent: Intent, mark: MarkPrice | NoConsensus, now: dt.datetime) -> bool:
     """Whether an order waits for its price to come back, until the deadline.
 
     An opening was approved at a trusted price a moment ago; Redis or the feeds have been away since and will be back,
-    and it is never filled at a price too far off. A closing waits only where there never was any price, stops never;
+    and it is never filled at a price too far off; one that rests needs none to be placed. A closing waits only where
+    there never was any price, stops never;
     an increase never: closings of its position wait for it.
     """
     if isinstance(mark, MarkPrice) or now > intent.deadline or intent.payload["kind"] == Order.Kind.STOPS:
         return False
     if intent.payload["kind"] in CHANGES:
         return False
-    if intent.payload["kind"] == K.INCREASE:
+    if intent.payload["kind"] == K.INCREASE or "limit_price" in intent.payload:
         return False
     if intent.payload["kind"] == K.OPEN:
         return mark.reason in ("no_quotes", "no_fresh_quote")
@@ -129,10 +142,12 @@ def _executed_at(intent: Intent, now: dt.datetime) -> dt.datetime:
     return dt.datetime.fromisoformat(evaluated_at) if evaluated_at else now
 
 
-def _execute(intent: Intent, market: Market, mark: MarkPrice | NoConsensus, now: dt.datetime) -> dict[str, Any]:
+def _execute(intent: Intent, market: Market | None, mark: MarkPrice | NoConsensus, now: dt.datetime) -> dict[str, Any]:
     wish = intent.payload
     if now > intent.deadline:
         return {"rejected": "deadline_passed"}
+    if "limit_price" in wish or market is None:
+        return paper_resting.place(wish, market)
     if wish["kind"] in CHANGES:
         return paper_changes.execute(wish, market, None if isinstance(mark, NoConsensus) else mark.price)
     if wish["kind"] in OPENINGS:
@@ -156,6 +171,26 @@ def _open(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[str
     wanted = Decimal(wish["wanted_price"])
     if abs(fill - wanted) > wanted * (Decimal(wish["max_slippage"]) + market.spread_rate):
         return {"rejected": "slippage_exceeded", "price": str(fill), "wanted": str(wanted)}
+    return _opened(side, collateral, leverage, fill, market)
+
+
+def fill_resting(order: Order, mark_price: Decimal) -> dict[str, Any] | None:
+    """The fill of a resting order at this mark; None where it goes on waiting: it is not there, or too far beyond.
+
+    Only a stop-limit order can be filled worse than at its price, by the slippage that is allowed; any price that is
+    better is taken.
+    """
+    market, side, limit = order.market, Side(order.side), order.limit_price
+    is_there = limit is not None and (mark_price <= limit if order.waits_below else mark_price >= limit)
+    if limit is None or not is_there:
+        return None
+    if side.sign * (mark_price - limit) > limit * settings.MAX_SLIPPAGE_PCT:
+        return None
+    fill = quantize_price(margin.fill_price_with_spread(side=side, price=mark_price, spread_rate=market.spread_rate))
+    return _opened(side, order.collateral_usd, order.leverage, fill, market)
+
+
+def _opened(side: Side, collateral: Decimal, leverage: Decimal, fill: Decimal, market: Market) -> dict[str, Any]:
     liquidation = avantis.liquidation_price(side=side, entry_price=fill, collateral_usd=collateral, leverage=leverage)
     # Rounded down, so that what the margin check reserved always covers it.
     fee = quantize_usdc(collateral * leverage * market.open_fee_rate, rounding=ROUND_DOWN)
@@ -199,7 +234,8 @@ def _close(wish: dict[str, Any], market: Market, mark_price: Decimal) -> dict[st
     }
 
 
-def _outcome(execution: PaperExecution) -> Outcome:
+def outcome(execution: PaperExecution) -> Outcome:
+    """The journal's row of anything but a cancel, read back."""
     result = execution.result
     if "expired" in result:
         return Expired()
@@ -207,6 +243,8 @@ def _outcome(execution: PaperExecution) -> Outcome:
         return Rejected(result["rejected"], {name: value for name, value in result.items() if name != "rejected"})
     if "changed" in result:
         return paper_changes.outcome(result["changed"], execution.executed_at)
+    if "resting" in result:
+        return paper_resting.resting(execution)
     liquidation = result.get("liquidation_price")
     return Filled(
         venue_fill_id=execution.nonce,
