@@ -70,6 +70,11 @@ def stopped(stop: str, leverage: str = "10", **changes: Any) -> dict[str, Any]:
     return {"order": order("100", leverage, stop=stop, **changes)}
 
 
+def waiting(limit: str, **changes: Any) -> dict[str, Any]:
+    """An order that waits for this price: a long one below the mark, where nothing else is said."""
+    return sized(limit=limit, **changes)
+
+
 def upside(collateral: str, leverage: str, **changes: Any) -> dict[str, Any]:
     """An order in the Upside market of the pair."""
     return UPSIDE | sized(collateral, leverage, market="ETH_UPSIDE/USD", **changes)

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 from feeds.consensus import NoConsensus
 from risk.checks import AccountSnapshot, TradingState
+from risk.margin import Side
 from risk.usage import DAY_MS, HOUR_MS, MINUTE_MS, UNKNOWN
 from risk.values import EquityThen, Losses
-from tests.risk.boundaries import Row, held, market, protected, sized, stopped, used
+from tests.risk.boundaries import Row, held, market, protected, sized, stopped, upside, used, waiting
 from tests.risk.cases import NOW_MS, mark
 
 D = Decimal
@@ -32,6 +33,12 @@ INPUTS = (
         sized(take_profit="3100.0000000001"),
         sized(take_profit="3100.00000000001"),
         "• This take-profit is not a price.",
+    ),
+    Row(
+        "invalid_limit",
+        waiting("2900.0000000001"),
+        waiting("2900.00000000001"),
+        "• The price to wait for is not a price.",
     ),
     Row(
         "invalid_slippage",
@@ -71,6 +78,15 @@ STATES = (
         "with a time",
     ),
     Row(
+        "no_limit_orders",
+        upside("20", "100"),
+        upside("20", "100", limit="2900"),
+        (
+            "• Upside markets have no limit orders: they are opened at once. "
+            "Leave the price out, or take the plain market."
+        ),
+    ),
+    Row(
         "previous_order_unresolved",
         {},
         held("0", has_unresolved_order=True),
@@ -102,6 +118,48 @@ PRICES = (
         {"mark": mark(uncertainty="0.02125")},
         {"mark": mark(uncertainty="0.0212501")},
         "• The price is uncertain by 2.12501 %; at this leverage 2.12500 % is the limit.\n   ↳ passes up to 9.99x",
+    ),
+)
+SIDES = (
+    Row(
+        "limit_wrong_side",
+        waiting("2999.9999999999"),
+        waiting("3000"),
+        (
+            "• A limit order to buy waits below the mark of 3,000.00; at 3,000.00 it would be bought at once. "
+            "To buy when it rises to 3,000.00, write <code>stop@3000</code>."
+        ),
+        "limit long",
+    ),
+    Row(
+        "limit_wrong_side",
+        waiting("3000.0000000001", side=Side.SHORT, waits_below=False),
+        waiting("2900.5", side=Side.SHORT, waits_below=False),
+        (
+            "• A limit order to sell waits above the mark of 3,000.00; at 2,900.50 it would be sold at once. "
+            "To sell when it falls to 2,900.50, write <code>stop@2900.5</code>."
+        ),
+        "limit short",
+    ),
+    Row(
+        "limit_wrong_side",
+        waiting("3000.0000000001", waits_below=False),
+        waiting("2900", waits_below=False),
+        (
+            "• A stop-limit order to buy waits above the mark of 3,000.00; at 2,900.00 it would be bought at once. "
+            "To buy when it falls to 2,900.00, write <code>@2900</code>."
+        ),
+        "stop-limit long",
+    ),
+    Row(
+        "limit_wrong_side",
+        waiting("2999.9999999999", side=Side.SHORT),
+        waiting("3100", side=Side.SHORT),
+        (
+            "• A stop-limit order to sell waits below the mark of 3,000.00; at 3,100.00 it would be sold at once. "
+            "To sell when it rises to 3,100.00, write <code>@3100</code>."
+        ),
+        "stop-limit short",
     ),
 )
 RATES = (
@@ -181,4 +239,4 @@ LOCKS = (
         ),
     ),
 )
-ROWS = INPUTS + STATES + PRICES + RATES + LOCKS
+ROWS = INPUTS + STATES + PRICES + SIDES + RATES + LOCKS

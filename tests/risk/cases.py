@@ -67,8 +67,8 @@ def mark(price: str = "3000", *, uncertainty: str = "0.00005", age_ms: int = 500
 
 
 def order(collateral: str = "100", leverage: str = "10", side: Side = Side.LONG, **changes: Any) -> OpeningRequest:
-    """`stop` and `take_profit` may be given as text."""
-    for short, name in (("stop", "stop_price"), ("take_profit", "take_profit_price")):
+    """`stop`, `take_profit` and `limit` may be given as text."""
+    for short, name in (("stop", "stop_price"), ("take_profit", "take_profit_price"), ("limit", "limit_price")):
         if short in changes:
             changes[name] = Decimal(changes.pop(short))
     given: dict[str, Any] = {

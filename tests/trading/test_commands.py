@@ -51,8 +51,10 @@ D = Decimal
         ("/close ETH", ["no open position"]),
         ("/close all", ["no open position"]),
         ("/close 12", ["no open position"]),
-        ("/cancel", ["Which order?", "/cancel 12"]),
-        ("/cancel me", ["<code>me</code>: Which one?"]),
+        ("/cancel", ["Nothing of yours is waiting", "/cancel 12"]),
+        ("/cancel me", ["no market <code>me</code>", "/cancel all"]),
+        ("/cancel ETH", ["Nothing of yours is waiting"]),
+        ("/cancel all", ["Nothing of yours is waiting"]),
         ("/cancel 999", ["no such order"]),
         ("/why", ["Which order?", "/why 12"]),
         ("/why 999", ["no such order"]),
@@ -134,7 +136,7 @@ def test_an_order_is_canceled_by_its_number(ada: Person, eth: Market) -> None:
     said, card = ada.types(f"/cancel {order.pk}")
     assert "is canceled. Nothing was sent." in said.payload["text"]
     assert (card.method, card.order_id) == ("order_card", order.pk)
-    assert "cannot be canceled any more: it is canceled" in ada.answer(f"/cancel #{order.pk}")
+    assert "cannot be canceled any more. It was canceled before." in ada.answer(f"/cancel #{order.pk}")
 
 
 def test_nobody_sees_or_cancels_the_orders_of_others(ada: Person, grace: Person, eth: Market) -> None:

@@ -135,7 +135,7 @@ def test_an_approved_order_that_has_not_left_can_still_be_canceled(ada: Person, 
 def test_an_order_that_has_left_cannot_be_canceled(ada: Person, eth: Market) -> None:
     ada.types("/start")
     order = make_order(trader=ada.trader, market=eth, state="SUBMITTING")
-    assert toast(ada.taps(f"cancel:{order.pk}")) == "Too late: it is on its way."
+    assert toast(ada.taps(f"cancel:{order.pk}")).startswith("Too late: it is on its way.")
     assert state(order) == "SUBMITTING"
 
 
@@ -151,6 +151,12 @@ GARBAGE: list[Any] = [
     "confirm:" + "9" * 19,
     "confirm:" + "9" * 5000,
     "cancel:1 OR 1=1",
+    "cancel:list:",
+    "cancel:market:all",
+    "cancel:market:999999999999999999",
+    "cancel:some:1",
+    "other_type:",
+    "other_type:999",
     "close:1",
     "close:1:0:0",
     "close:1:101:0",

@@ -103,14 +103,14 @@ class _Opening:
             self._read_limit(word, f"{before} {word}", is_stop=_BEFORE_A_PRICE[before])
         elif name in _LEVELS:
             self._read_level(name, value, word, is_complete=bool(separator))
+        elif word.lower() in _BEFORE_A_PRICE:
+            self._before = word.lower()
         elif found := _PRICE.match(word):
             self._read_limit(found[2], word, is_stop=(found[1] or "").lower() == "stop")
         elif LEVERAGE.match(word):
             if self.leverage is not None:
                 raise Mistake("leverage_twice", word)
             self.leverage = parse_leverage(word)
-        elif word.lower() in _BEFORE_A_PRICE:
-            self._before = word.lower()
         elif self._says_side and word.lower() in _SIDES:
             if self.side is not None:
                 raise Mistake("side_twice", word)
