@@ -66,8 +66,8 @@ def test_the_numbers_of_a_preview_are_those_of_its_own_price(ada: Person, eth: M
         ("/limit ETH long 100 10x @soon", ["<code>@soon</code>: This is not a price"]),
         ("/limit ETH long 100 10x stop", ["<code>stop</code>: A price comes after this"]),
         (
-            "/limit ETX long 100 10x @2900",
-            ["no market <code>ETX</code>", "<code>/limit ETH/USD long 100 10x @2900</code>"],
+            "/limit ETX long 9 3x @2900",
+            ["no market <code>ETX</code>", "<code>/limit ETH/USD long 9 3x @2900</code>"],
         ),
         ("/limit ETH long 100 10x @2900 sl=200%", ["not a price above zero"]),
         ("/increase ETH 50 @2900", ["An increase is executed at once"]),

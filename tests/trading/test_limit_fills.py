@@ -16,6 +16,7 @@ from trading.order_state import OrderState
 from trading.selectors import balance
 from trading.services import canceling
 from trading.services.orders import Origin
+from trading.settlement import settle
 from trading.venues import paper_resting
 from vanta import clock
 
@@ -157,7 +158,6 @@ def test_a_fill_that_cannot_be_booked_is_undone_and_stops_no_other(
 ) -> None:
     broken, sound = rests(ada), rests(grace)
     price("ETH/USD", "2900")
-    settle = limit_fills.settle
     monkeypatch.setattr(
         limit_fills, "settle", lambda orders, outcomes: settle([o for o in orders if o != broken], outcomes)
     )

@@ -88,9 +88,7 @@ def test_the_side_is_no_word_of_long_and_a_price_none_of_an_increase() -> None:
         parse_increase(words("ETH 50 @2900"))
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "NaN", "inf", "1e4", "0x10", "２９００", "9" * 400, "1,5", "1.2.3", "2900x", "2m"]
-)
+@pytest.mark.parametrize("typed", ["", "NaN", "inf", "1e4", "0x10", "２９", "9" * 400, "1,5", "1.2.3", "29x", "2m"])
 def test_what_is_no_price_is_a_mistake(typed: str) -> None:
     with pytest.raises(Mistake):
         parse_price(typed, shown=typed)

@@ -6,13 +6,15 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from feeds.models import Market
 from risk.margin import Side
 from tests.factories import make_market, make_order, make_position, make_trader
 from trading import triggers
-from trading.models import Position, Trader
+from trading.models import Order, Position, Trader
 from trading.triggers import Range
+from vanta import clock
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -145,3 +147,67 @@ def test_on_random_paths_the_indexes_find_what_a_look_at_every_position_finds(se
         here = at(market, price)
         assert triggers.crossed(here) == dict(brute_force(price))
         assert sorted(triggers.buffer_changes(here, halted=False)[0]) == sorted(in_buffer(price))
+
+
+def random_waiting(rng: random.Random, market: Market, trader: Trader) -> Order:
+    return Order(
+        trader=trader,
+        market=market,
+        kind="open",
+        side=rng.choice([Side.LONG, Side.SHORT]),
+        order_type=rng.choice(["limit", "stop_limit"]),
+        limit_price=100 + D(rng.randint(-300, 300)) / 10,
+        state=rng.choice(["RESTING", "RESTING", "RESTING", "CANCELED"]),
+        mode=rng.choice(["DRY", "DRY", "LIVE"]),
+        collateral_usd=D(10),
+        leverage=D(2),
+        quoted_price=D(100),
+        valid_until=clock.now(),
+    )
+
+
+def waiting_by_hand(price: Decimal, slippage: Decimal) -> Iterator[int]:
+    """Every resting DRY order asked: whether the mark is at its price or better, or not too far beyond a stop's."""
+    for order in Order.objects.filter(state="RESTING", mode="DRY", trader__is_active=True):
+        assert order.limit_price is not None
+        is_there = price <= order.limit_price if order.waits_below else price >= order.limit_price
+        worse = Side(order.side).sign * (price - order.limit_price)
+        if is_there and worse <= order.limit_price * slippage:
+            yield order.pk
+
+
+def test_on_a_random_path_the_index_finds_the_resting_orders_that_a_look_at_each_finds() -> None:
+    rng, slippage = random.Random(7), D("0.01")
+    market, traders = make_market("BTC/USD"), [make_trader(), make_trader(is_active=False)]
+    Order.objects.bulk_create([random_waiting(rng, market, rng.choice(traders)) for _ in range(300)])
+    price = D(100)
+    for _ in range(40):
+        price += D(rng.randint(-80, 80)) / 10
+        assert sorted(triggers.reached({market.pk: price}, slippage)) == sorted(waiting_by_hand(price, slippage))
+
+
+def test_markets_are_waited_in_where_anything_rests() -> None:
+    make_market("BTC/USD")
+    make_order(market=make_market("SOL/USD"), state="CANCELED", order_type="limit", limit_price=D(1))
+    make_order(state="RESTING", order_type="limit", limit_price=D(1))
+    assert [market.symbol for market in triggers.waited_in()] == ["ETH/USD"]
+
+
+def test_what_a_price_reaches_is_found_by_an_index_of_what_rests_in_price_order() -> None:
+    """Among thousands of orders that rest far away, and as many that have ended."""
+    row = make_order(state="RESTING", order_type="limit", limit_price=D(2900))
+    kept = {name: getattr(row, name) for name in ("trader", "market", "kind", "side", "order_type", "valid_until")}
+    size = {"collateral_usd": D(10), "leverage": D(2), "quoted_price": D(3000)}
+    Order.objects.bulk_create(
+        Order(**kept, **size, state="RESTING" if number % 2 else "CANCELED", limit_price=D(2000) + D(number) / 10)
+        for number in range(6000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE trading_order")
+    with CaptureQueriesContext(connection) as queries:
+        assert triggers.reached({row.market_id: D(2899)}, D("0.001")) == [row.pk]
+    with connection.cursor() as cursor:
+        cursor.execute("EXPLAIN " + queries[0]["sql"])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert plan.count("order_resting") == 4, plan
+    assert "Seq Scan on trading_order" not in plan, plan
