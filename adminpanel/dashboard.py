@@ -69,10 +69,13 @@ def _figures() -> list[dict[str, Any]]:
     outbox = OutboxMessage.objects.filter(status="pending").aggregate(waiting=Count("pk"), since=Min("created_at"))
     inbox = TelegramUpdate.objects.filter(status="new").aggregate(waiting=Count("pk"), since=Min("received_at"))
     unknown = Order.objects.filter(state=OrderState.UNKNOWN).count()
+    resting = Order.objects.filter(state=OrderState.RESTING).count()
+    under_way = Order.objects.filter(state__in=PENDING - {OrderState.RESTING}).count()
     return [
         _figure("Traders", Trader.objects.filter(is_active=True).count(), reverse("admin:trading_trader_changelist")),
         _figure("Open positions", _open_positions().count(), f"{positions}?status__exact=open"),
-        _figure("Orders under way", Order.objects.filter(state__in=PENDING).count(), orders),
+        _figure("Orders under way", under_way, orders),
+        _figure("Orders waiting for their price", resting, f"{orders}?state__exact=RESTING"),
         _figure("Orders unknown", unknown, f"{orders}?state__exact=UNKNOWN", is_alarming=bool(unknown)),
         _waiting("Messages waiting", outbox, f"{messages}?status__exact=pending"),
         _waiting("Updates waiting", inbox, f"{updates}?status__exact=new"),

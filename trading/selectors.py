@@ -70,6 +70,7 @@ class SystemStatus:
     is_active: bool
     pending_orders: int
     unknown_orders: int
+    resting_orders: int = 0
 
 
 def balance(trader: Trader, mode: str) -> Balance:
@@ -148,7 +149,9 @@ def order_chain(order_id: int, *, trader: Trader | None = None) -> OrderChain:
 def system_status(trader: Trader) -> SystemStatus:
     """State, mode and what is under way for this trader."""
     counts = Order.objects.filter(trader=trader, state__in=PENDING).aggregate(
-        pending=Count("pk"), unknown=Count("pk", filter=Q(state=OrderState.UNKNOWN))
+        pending=Count("pk", filter=~Q(state=OrderState.RESTING)),
+        unknown=Count("pk", filter=Q(state=OrderState.UNKNOWN)),
+        resting=Count("pk", filter=Q(state=OrderState.RESTING)),
     )
     return SystemStatus(
         trading_state=trading_state.current().value,
@@ -157,6 +160,7 @@ def system_status(trader: Trader) -> SystemStatus:
         is_active=trader.is_active,
         pending_orders=counts["pending"],
         unknown_orders=counts["unknown"],
+        resting_orders=counts["resting"],
     )
 
 

@@ -248,6 +248,8 @@ def test_the_balance_says_what_is_held(ada: Person, eth: Market) -> None:
     shown = ada.answer("/balance")
     for part in ("Equity  <b>10,000.00</b>", "In positions  0.00", "Held for orders that wait  100.00 USDC"):
         assert part in shown
+    assert "1 order waits for its price: /orders" in ada.answer("/positions")
+    assert "Waiting for their price  1" in ada.answer("/status")
 
 
 def test_why_tells_what_it_waited_for_and_why_it_ended(ada: Person, eth: Market) -> None:

@@ -9,13 +9,13 @@ from pytest_django import Settings
 from feeds.models import LastMark, Market
 from risk.models import RiskPolicy
 from risk.rules import day as rules
-from tests.factories import make_market, make_policy, make_position, make_trader
+from tests.factories import make_market, make_order, make_policy, make_position, make_trader
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.timeline import HOUR, MIDNIGHT, NOON, SECOND, Timeline, open_many, timeline
 from trading import execution, guardian, near_limit, risk_inputs
 from trading.limits import limits_of
-from trading.models import Account, DayOpening, Position, Trader
+from trading.models import Account, DayOpening, Placement, Position, Trader
 from trading.services.traders import deposit
 from vanta import clock
 
@@ -77,6 +77,9 @@ def make_account(dice: random.Random, markets: list[Market], careful: list[RiskP
         for _ in range(dice.randint(0, 3))
     ]
     equity = account.free_balance_usd + sum((each.collateral_usd for each in positions), D(0))
+    if dice.random() < 0.4:
+        order = make_order(trader=trader, state="RESTING", order_type="limit", limit_price=D(2000))
+        equity += Placement.objects.create(order=order, escrow_usd=some(dice, 1, 300)).escrow_usd
     lately = some(dice, -50, 50)
     if dice.random() < 0.9:
         DayOpening.objects.create(

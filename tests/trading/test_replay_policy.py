@@ -51,8 +51,10 @@ def test_under_the_same_limits_nothing_changes(ada: Person, eth: Market) -> None
     approve(ada, "/long ETH 200 10x")
     ada.types("/long ETH 3000 2x")
     ada.types("/long ETH 100 200x")
+    approve(ada, "/limit ETH long 100 10x @2900")
+    ada.types("/limit ETH long 100 10x @3100")
     found = replayed(ada)
-    assert verdicts(found) == [True, True, False, False]
+    assert verdicts(found) == [True, True, False, False, True, False]
     assert (found.changed, found.without_limits) == ([], 0)
 
 

@@ -22,6 +22,7 @@ from trading.telegram import (
     opening_commands,
     order_commands,
     pages,
+    resting_words,
     risk_commands,
     settings_commands,
     stop_commands,
@@ -55,7 +56,8 @@ def balance(context: Context, _words: Words) -> None:
 def positions(context: Context, _words: Words) -> None:
     held = selectors.open_positions(context.trader)
     if not held:
-        context.reply_text(f"You have no open positions. Open one: {messages.OPENING_EXAMPLE}")
+        waiting = resting_words.how_many(len(selectors.resting_orders(context.trader)))
+        context.reply_text(f"You have no open positions. {waiting or f'Open one: {messages.OPENING_EXAMPLE}'}")
         return
     marks = feeds.mark_prices(sorted({position.market.symbol for position in held}))
     for position in held[:MAX_CARDS]:

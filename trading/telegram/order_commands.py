@@ -22,6 +22,7 @@ GONE = {
     OrderState.EXPIRED: "Its time was over. Send the order again for a new preview.",
     OrderState.DENIED: "It was denied before.",
     OrderState.REJECTED: "The venue rejected it.",
+    OrderState.RESTING: "It waits for its price already.",
 }
 TOO_LATE = "Too late: it is on its way. If it then waits for its price, cancel it again."
 

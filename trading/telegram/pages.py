@@ -123,6 +123,8 @@ def status(now: SystemStatus) -> str:
         f"Mode  {now.execution_mode} (system) · {now.trader_mode} (you)",
         f"Orders under way  {now.pending_orders}",
     ]
+    if now.resting_orders:
+        lines.append(f"Waiting for their price  {now.resting_orders}  (/orders)")
     if now.unknown_orders:
         lines.append(f"Being verified  {now.unknown_orders}")
     if not now.is_active:

@@ -59,6 +59,13 @@ def preview(order: Order) -> list[str]:
     ]
 
 
+def how_many(orders: int) -> str:
+    """That so many orders wait; empty where none does."""
+    if not orders:
+        return ""
+    return f"⏳ {orders} {'order waits for its' if orders == 1 else 'orders wait for their'} price: /orders."
+
+
 def basis(order: Order) -> str:
     """What the entry on a preview follows from."""
     return name(order) or f"mark {format_price(order.quoted_price)}"
