@@ -1,6 +1,7 @@
 """Lists are short and plain: what is empty says why, what is real money says so, and the rest is on the page."""
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from django.test import Client
@@ -8,7 +9,7 @@ from django.urls import reverse
 
 from adminpanel.admin.columns import shortened
 from tests.factories import make_order
-from trading.models import InvariantBreach
+from trading.models import InvariantBreach, Placement
 from vanta import clock
 
 pytestmark = pytest.mark.django_db
@@ -86,3 +87,19 @@ def test_a_broken_invariant_says_which_rule_and_where(admin_client: Client) -> N
     assert "Every free balance is what the ledger says." in html
     assert "trader 1 DRY" in html
     assert "balance 2, ledger 1" in html
+
+
+def test_an_order_that_waits_says_for_what_and_what_is_held(admin_client: Client) -> None:
+    order = make_order(state="RESTING", order_type="stop_limit", limit_price=Decimal(3100))
+    Placement.objects.create(order=order, escrow_usd=Decimal(100), venue_index=3)
+    cancel = make_order(kind="cancel", cancels=order, trader=order.trader)
+
+    rows = listed(admin_client, "trading_order", "?order_type__exact=stop_limit")
+    pages = [admin_client.get(reverse("admin:trading_order_change", args=[each.pk])) for each in (order, cancel)]
+
+    assert "3,100.00" in rows
+    assert f"#{cancel.pk}" not in rows
+    page, of_cancel = (each.content.decode() for each in pages)
+    for part in ("stop-limit", "3,100.00", "100.00", "place 3"):
+        assert part in page
+    assert reverse("admin:trading_order_change", args=[order.pk]) in of_cancel

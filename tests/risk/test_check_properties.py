@@ -57,10 +57,8 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
     is_upside = draw(st.booleans())
     price = draw(amounts("0.001", "99999", 4))
     leverage = draw(st.one_of(amounts("1", "10", 2), amounts("10", "100", 2), amounts("100", "1000", 2)))
-    move = draw(st.none() | amounts("0.0001", "0.9", 4))
-    target = draw(st.none() | amounts("0.0001", "0.9", 4))
+    move, target = (draw(st.none() | amounts("0.0001", "0.9", 4)) for _ in "st")
     held = draw(st.none() | positions(side, price, leverage))
-    limit = draw(st.none() | amounts("-0.4", "0.5", 4).map(lambda move: away(price, move))) if held is None else None
     market = MarketRules(
         symbol="ETH/USD",
         min_leverage=D(1),
@@ -86,8 +84,7 @@ def situations(draw: st.DrawFn) -> dict[str, Any]:
             take_profit_price=None if target is None else away(price, side.sign * target),
             slippage_rate=draw(amounts("0", "0.005", 4)),
             increases=held,
-            limit_price=limit,
-            waits_below=draw(st.booleans()),
+            **(draw(waits(price)) if held is None else {}),
         ),
         "account": AccountSnapshot(
             free_usd=draw(amounts("0", "50000", 6)),
@@ -114,6 +111,12 @@ def positions(draw: st.DrawFn, side: Side, price: Decimal, leverage: Decimal) ->
         return OpenPosition(side, price, collateral, collateral * leverage)
     entry, own = away(price, draw(amounts("-0.3", "0.3", 4))), draw(amounts("1", "1000", 2))
     return OpenPosition(side, entry, collateral, collateral * own, collateral * draw(amounts("0", "0.9", 2)))
+
+
+def waits(price: Decimal) -> st.SearchStrategy[dict[str, Any]]:
+    """A price to wait for on either side of the mark, or none."""
+    limits = st.none() | amounts("-0.4", "0.5", 4).map(lambda move: away(price, move))
+    return st.fixed_dictionaries({"limit_price": limits, "waits_below": st.booleans()})
 
 
 def usages() -> st.SearchStrategy[Usage]:
