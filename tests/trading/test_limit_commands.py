@@ -1,11 +1,13 @@
 """What a trader types and taps about orders that wait for their price, and the messages that come of it."""
 
+from decimal import Decimal
+
 import pytest
 
 from feeds.models import Market
 from risk import trading_state
 from risk.trading_state import TradingState
-from tests.factories import make_market
+from tests.factories import make_market, make_order
 from tests.trading.bot_api import BotApi
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person, buttons, toast, words
@@ -83,6 +85,25 @@ def test_a_mistake_in_a_limit_order_is_answered_with_what_to_write(
     assert not ada.orders
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "/limit ETH short 100 10x @1000000000000 tp=1",
+        "/limit ETH long 100 10x @0.0000000001",
+        "/limit ETH long 100 10x @0.0000000001 sl=1%",
+        "/limit ETH short 1000000000 99999x stop@0.0000000001 sl=1000000000000",
+        "/limit ETH long 100 10x @2900 sl=999999999999999",
+        "/limit " + "@" * 4000,
+        "/limit ETH long 100 10x @\u202e2900",
+        "/cancel #" + "9" * 18,
+        "/cancel " + "9" * 40,
+        "/cancel <b>all",
+    ],
+)
+def test_odd_numbers_and_words_are_answered(ada: Person, eth: Market, typed: str) -> None:
+    assert ada.answer(typed)
+
+
 def test_a_price_on_the_wrong_side_is_answered_with_the_order_that_was_meant(ada: Person, eth: Market) -> None:
     owed = ada.types("/limit ETH long 100 10x @3100")
     denied = ada.orders[0]
@@ -108,6 +129,13 @@ def test_the_mark_may_drift_until_it_is_confirmed_but_not_cross_the_price(
     owed = ada.taps(f"confirm:{crossed.pk}")
     assert "at 2,990.00 it would be bought at once" in words(owed)
     assert (ada.orders[0].state, ada.orders[1].state) == ("APPROVED", "DENIED")
+
+
+def test_real_money_is_asked_about_a_second_time_with_what_it_waits_for(eth: Market) -> None:
+    order = make_order(mode="LIVE", order_type="stop_limit", limit_price=Decimal(3100))
+    asked = cards.real_money(order)
+    assert "bought when the price rises to <b>3,100.00</b>" in asked["text"]
+    assert f"live:{order.pk}:1" in str(asked["reply_markup"])
 
 
 def test_what_waits_has_a_card_with_a_button_that_takes_it_back(ada: Person, eth: Market, api: BotApi) -> None:
