@@ -78,7 +78,9 @@ def follow_resting(order: Order, limit: VenueLimit) -> bool:
 
     What was decided about it holds no more: all of its collateral counts as its risk from then on.
     """
-    found = {"limit_price": limit.price, "stop_loss": limit.stop_loss, "take_profit": limit.take_profit}
+    found = {"limit_price": limit.price, "stop_loss": limit.stop_loss}
+    if order.take_profit is not None:  # the venue may set one of its own, at the largest gain, where there is none
+        found["take_profit"] = limit.take_profit
     was = {name: getattr(order, name) for name in found}
     if found == was:
         return False

@@ -123,7 +123,7 @@ def follow(order: Order, wallet: str, told: AtVenue | None) -> None:
     if isinstance(outcome, Filled) and outcome.trade is not None:
         opened_at = clock.from_ms(outcome.trade.opened_at_s * 1000)
         outcome = _once_named(order, wallet, opened_at, outcome, outcome.trade)
-    if unseen_for > LASTING:
+    if unseen_for > LASTING and told is not None:  # a venue that is away is one alarm, and not this one
         if isinstance(outcome, Unknown):
             alarms.raise_alarm(alarms.Kind.UNKNOWN_ORDER, f"order {order.pk}", outcome.reason)
         else:

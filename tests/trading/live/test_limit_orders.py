@@ -279,6 +279,12 @@ def test_an_order_that_an_answer_does_not_show_rests_on_and_a_person_is_told_lat
     look()
     assert not VenueAlarm.objects.exists()
     with later(live.sandbox, 130):
+        live.sandbox.control.delete("/control/faults")
+        fault(live.sandbox, "status", service="core", status=500)
+        look()
+        assert not VenueAlarm.objects.exists()  # nobody was told anything
+        live.sandbox.control.delete("/control/faults")
+        fault(live.sandbox, "tamper", service="core", set={"limitOrders": []})
         look()
         order.refresh_from_db()
         assert (order.state, VenueAlarm.objects.get().subject) == ("RESTING", f"order {order.pk}")
