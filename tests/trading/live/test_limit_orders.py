@@ -188,9 +188,10 @@ def test_an_order_that_was_filled_before_anybody_saw_it_rest(live: LiveTrader) -
     order = claimed(place(live))
     relayed_again(live, order)
     wait_until(lambda: len(live.effects) == 1, 5, "it is placed")
-    at_venue(live)
+    live.sandbox.post("/control/price", symbol="ETH/USD", price="2890").raise_for_status()
     settle(order)
     assert order.state == "FILLED"
+    assert D(2890) < Position.objects.get(orders=order).entry_price < D(2900)
     assert_agrees(live, ["limit_place", "limit_fill"])
 
 
