@@ -1,5 +1,8 @@
 from django.apps import AppConfig
 from django.contrib.admin import apps as django_admin
+from django.db.models.signals import post_migrate
+
+from adminpanel.groups import after_migrations
 
 
 class AdminPanelConfig(AppConfig):
@@ -7,6 +10,10 @@ class AdminPanelConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     default = True
     verbose_name = "Admin panel"
+
+    def ready(self) -> None:
+        """The roles' groups follow the tables."""
+        post_migrate.connect(after_migrations, dispatch_uid="adminpanel.groups")
 
 
 class VantaAdminConfig(django_admin.AdminConfig):

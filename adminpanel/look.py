@@ -31,4 +31,10 @@ LOOK: dict[str, Any] = {
     "STYLES": [f"{STATIC}/admin.css"],
     "COLORS": {"primary": EMERALD},
     "SIDEBAR": SIDEBAR,
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Your access", "link": "/admin/access/"},
+            {"title": "Change password", "link": "/admin/password_change/"},
+        ]
+    },
 }

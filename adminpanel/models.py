@@ -1,7 +1,12 @@
-"""What the admins are told of, where no other row remembers it."""
+"""What the admins are told of, where no other row remembers it; who they are, and what makes their codes."""
 
+import hmac
+from base64 import b32encode
+
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 
 class Alert(models.Model):
@@ -31,3 +36,58 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} since {self.began_at:%Y-%m-%d %H:%M:%S}"
+
+
+class AdminAccount(models.Model):
+    """A log-in of this site as a person: their Telegram account, and the role that the settings last gave them.
+
+    The permissions here are the controls; `adminpanel.roles` says who has which.
+    """
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="admin_account")
+    telegram_id = models.BigIntegerField(unique=True, null=True, blank=True)
+    seeded_role = models.CharField(
+        max_length=20, blank=True, help_text="The role that the settings last said; only a change of it is carried out"
+    )
+
+    class Meta:
+        default_permissions = ()
+        permissions = [
+            ("view_dashboard", "Can see the dashboard"),
+            ("stop_trading", "Can stop and halt trading, and switch to DRY"),
+            ("start_trading", "Can let trading go on"),
+            ("change_execution_mode", "Can switch to LIVE"),
+            ("disable_trader", "Can disable a trader"),
+            ("enable_trader", "Can enable a trader"),
+            ("tighten_limits", "Can tighten limits"),
+            ("loosen_limits", "Can loosen limits"),
+            ("manage_roles", "Can say who may come in, and as what"),
+            ("manage_keys", "Can replace keys"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(telegram_id__isnull=True) | Q(telegram_id__gt=0), name="admin_has_a_persons_telegram_id"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class AdminDevice(TOTPDevice):  # type: ignore[misc]  # django-otp has no types
+    """The one device that makes a user's codes. What is stored is no secret without SECRET_KEY."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+
+    @property
+    def bin_key(self) -> bytes:
+        """What codes are made from: bound to SECRET_KEY and the user, so that a copied row makes none."""
+        stored = f"{self.user_id}:{self.key}"
+        return hmac.digest(settings.SECRET_KEY.encode(), b"vanta second factor:" + stored.encode(), "sha256")[:20]
+
+    @property
+    def secret(self) -> str:
+        """The same as an authenticator takes it when it is typed."""
+        return b32encode(self.bin_key).decode()

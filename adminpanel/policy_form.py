@@ -1,18 +1,18 @@
 """The form that a policy's new terms are written in: checked against what its writer may, and previewed."""
 
 import datetime as dt
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from unfold.widgets import (
     UnfoldAdminSplitDateTimeWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
+from adminpanel import roles
+from adminpanel.starting_form import StartForm, start_fields
 from risk import policies
 from risk.limits import COUNTS, NAMES, NOTHING, Terms, loosened_terms
 from risk.models import PolicyTerms, RiskPolicy
@@ -24,7 +24,7 @@ from vanta import clock
 LOOKED_BACK = dt.timedelta(days=7)
 MAX_LINES = 40
 MAX_COUNT = 1_000_000
-FIELDSETS: tuple[tuple[str | None, dict[str, Any]], ...] = (
+LIMIT_FIELDSETS: tuple[tuple[str | None, dict[str, Any]], ...] = (
     (None, {"fields": (("name", "kind"),)}),
     (
         "Size and loss",
@@ -48,8 +48,13 @@ FIELDSETS: tuple[tuple[str | None, dict[str, Any]], ...] = (
             )
         },
     ),
-    ("From when, and why", {"fields": ("may_loosen", "effective_from", "reason", "preview")}),
 )
+
+
+def fieldsets() -> tuple[tuple[str | None, dict[str, Any]], ...]:
+    """The page's parts; who approves as well is asked for only where it has to be."""
+    last = {"fields": ("may_loosen", "effective_from", "preview", *start_fields())}
+    return (*LIMIT_FIELDSETS, ("From when, and why", last))
 
 
 def _bounds(name: str) -> list[BaseValidator]:
@@ -60,10 +65,14 @@ def _bounds(name: str) -> list[BaseValidator]:
     return [lowest] if highest is None else [lowest, MaxValueValidator(highest)]
 
 
-class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
-    """A policy's name, and its next terms; what is left empty stays as it is without the policy."""
+class PolicyForm(StartForm, forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
+    """A policy's name, and its next terms; what is left empty stays as it is without the policy.
 
-    user: ClassVar[AbstractBaseUser | None] = None
+    Tightening takes a reason; loosening takes a super admin with a fresh code as well.
+    """
+
+    permission = "loosen_limits"
+    loosened: tuple[str, ...] = ()
 
     may_loosen = forms.BooleanField(
         required=False,
@@ -73,7 +82,6 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
     effective_from = forms.SplitDateTimeField(
         required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text="UTC; empty: at once"
     )
-    reason = forms.CharField(widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log")
     preview = forms.BooleanField(
         required=False,
         widget=UnfoldBooleanWidget,
@@ -86,6 +94,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["code"].help_text += ". Only for looser limits"
         self.fields |= forms.fields_for_model(PolicyTerms, fields=NAMES)
         for name in NAMES:
             self.fields[name].validators += _bounds(name)
@@ -100,6 +109,10 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
             self.fields["may_loosen"].disabled = self.instance.kind == RiskPolicy.Kind.OWN
         else:
             self.fields["kind"] = forms.ChoiceField(choices=kinds, initial=RiskPolicy.Kind.POLICY)
+
+    def is_start(self) -> bool:
+        """Only looser limits need the code."""
+        return bool(self.loosened)
 
     @property
     def terms(self) -> Terms:
@@ -117,9 +130,9 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptabl
         before = policies.in_force([self.instance.pk], begins).get(self.instance.pk, NOTHING)
         if self.instance.pk and before == self.terms:
             raise forms.ValidationError("Nothing is different from what is in force then.")
-        loosened = loosened_terms(before, self.terms)
-        if loosened and not getattr(self.user, "is_superuser", False):
-            named = ", ".join(limit_words.title(name) for name in loosened)
+        self.loosened = loosened_terms(before, self.terms)
+        if self.loosened and not roles.may(self.user, self.permission):
+            named = ", ".join(limit_words.title(name) for name in self.loosened)
             raise forms.ValidationError(f"Only a super admin loosens limits, and these would be looser: {named}.")
         if cleaned["preview"]:
             raise forms.ValidationError(["Nothing is saved yet; untick Preview to save.", *preview(self)])

@@ -14,10 +14,13 @@ import hypothesis
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connections
+from django.test import Client
 from django.utils.functional import empty
 from pytest_django import Settings
 
+from tests.access import logged_in
 from vanta import redis as application_redis
 from vanta.devservices import DevServices
 from vanta.embedded.host import free_port
@@ -60,6 +63,18 @@ def _empty_redis(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
+def admin_user(db: None) -> User:
+    """In place of pytest-django's: without a password, which takes long to make and nobody types."""
+    return User.objects.create_user("admin", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def admin_client(admin_user: User) -> Client:
+    """In place of pytest-django's: one that gave a code as well."""
+    return logged_in(admin_user)
+
+
+@pytest.fixture
 def redis_down(settings: Settings) -> Iterator[None]:
     """The application's Redis is at a port where nobody listens."""
     settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}/1"
@@ -72,6 +87,7 @@ def _read_settings_again() -> None:
     """pytest-django has read the settings before any conftest: before the servers had ports."""
     importlib.reload(sys.modules[settings.SETTINGS_MODULE])
     settings._wrapped = empty
+    importlib.reload(sys.modules["axes.conf"])  # it writes its defaults into Django's settings
     for connection in connections.all(initialized_only=True):
         del connections[connection.alias]
     vars(connections).pop("settings", None)

@@ -4,6 +4,7 @@ Order of precedence: the process environment, `.env`, and, outside production, w
 KEY_ENCRYPTION_KEYS exist for the process whose own environment has VANTA_ROLE=signing, and for no other.
 """
 
+import datetime as dt
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import environ
 from environ.fileaware_mapping import FileAwareMapping
 
+from adminpanel.content_policy import POLICY
 from adminpanel.look import LOOK
 from adminpanel.schedule import BEAT_SCHEDULE as ADMINPANEL_SCHEDULE
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
@@ -82,9 +84,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 TRUST_PROXY_HEADERS = env.bool("TRUST_PROXY_HEADERS", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUST_PROXY_HEADERS else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_BASE_URL.startswith("https://")
-SESSION_COOKIE_AGE = 8 * 3600
+SESSION_COOKIE_AGE = env.int("ADMIN_SESSION_HOURS", default=8) * 3600  # from the log-in on, used or not
 LOGIN_REDIRECT_URL = "admin:index"
 X_FRAME_OPTIONS = "DENY"
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = POLICY
 
 INSTALLED_APPS = [
     "adminpanel",
@@ -97,6 +102,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "corsheaders",
+    "csp",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "health_check",
     "vanta",
     "feeds",
@@ -109,13 +118,31 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "vanta.health.middleware.ProbeMiddleware",
+    "adminpanel.middleware.PagePolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# A name is locked for an address, and never for all: nobody locks a super admin out from elsewhere. A further try does
+# not prolong it.
+LOG_IN_LOCK_MINUTES = env.int("LOG_IN_LOCK_MINUTES", default=15)
+AXES_FAILURE_LIMIT = 5
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_COOLOFF_TIME = dt.timedelta(minutes=LOG_IN_LOCK_MINUTES)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "adminpanel.lockout.client_address"
+AXES_LOCKOUT_CALLABLE = "adminpanel.lockout.locked_page"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
+AXES_DISABLE_ACCESS_LOG = True  # the audit log tells who logged in
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+OTP_TOTP_ISSUER = "Vanta"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -9,9 +9,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from adminpanel.admin.base import ReadOnlyInline, VantaAdmin
+from adminpanel import roles
+from adminpanel.admin.base import AuditedAdmin, ReadOnlyInline, actor_of
 from adminpanel.admin.columns import badge_column, text_column, time_column
-from adminpanel.policy_form import FIELDSETS, PolicyForm
+from adminpanel.policy_form import PolicyForm, fieldsets
 from risk import policies
 from risk.contradictions import contradictions
 from risk.limits import NOTHING, Terms
@@ -53,14 +54,15 @@ class TermsInline(ReadOnlyInline):
 
 
 @admin.register(RiskPolicy)
-class RiskPolicyAdmin(VantaAdmin):
-    """Whoever may change policies tightens them here; super users loosen them too. None is ever deleted."""
+class RiskPolicyAdmin(AuditedAdmin):
+    """Admins tighten policies here, for a reason; super admins loosen them too, with a code. None is ever deleted."""
+
+    controls = ("tighten_limits", "loosen_limits")
 
     form = PolicyForm
     list_display = ("name", "kind_badge", "now", "traders", "created_at")
     list_filter = ("kind",)
     search_fields = ("name",)
-    actions = None
     inlines = (TermsInline,)
     readonly_fields = ("now", "ahead", "traders")
     kind_badge = badge_column("kind", KIND_COLOURS, "kind")
@@ -73,16 +75,11 @@ class RiskPolicyAdmin(VantaAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A policy's present before the terms that will follow."""
         present = (("Now", {"fields": (("now", "ahead", "traders"),)}),) if obj else ()
-        return (*present, *FIELDSETS)
+        return (*present, *fieldsets()) if self.has_change_permission(request, obj) else present
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """The form knows who fills it in, as only super users loosen."""
-        form = super().get_form(request, obj, change=change, **{**kwargs, "fields": None})
-        return type("PolicyForm", (form,), {"user": request.user})
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Traders point at it, and so does the audit log."""
-        return False
+        """All of the form's fields, whatever the page shows."""
+        return super().get_form(request, obj, change=change, **{**kwargs, "fields": None})
 
     @display(description="says now")  # type: ignore[untyped-decorator]
     def now(self, policy: RiskPolicy) -> str:
@@ -100,20 +97,23 @@ class RiskPolicyAdmin(VantaAdmin):
         """How many it concerns."""
         return traders_under(policy).count()
 
-    def save_model(self, request: HttpRequest, obj: RiskPolicy, form: Any, change: bool) -> None:
+    def write(self, request: HttpRequest, obj: RiskPolicy, form: Any, change: bool) -> None:
         """Save the name, and the new terms with their audit entry; the page's transaction holds all."""
-        super().save_model(request, obj, form, change)
+        obj.save()
         saved = save_terms(
             policy=obj,
             terms=form.terms,
-            actor=f"admin:{request.user.get_username()}",
-            reason=form.cleaned_data["reason"],
-            is_super_admin=bool(getattr(request.user, "is_superuser", False)),
+            actor=actor_of(request),
+            reason=form.recorded_reason,
+            is_super_admin=roles.may(request.user, "loosen_limits"),
             effective_from=form.cleaned_data["effective_from"],
         )
         buffer_shares.refresh(traders_under(obj))
         for sentence in warnings(saved):
             self.message_user(request, sentence, messages.WARNING)
+
+    def record(self, request: HttpRequest, obj: RiskPolicy, form: Any, before: Any) -> None:
+        """The terms have brought their own entry, limit by limit."""
 
 
 def warnings(saved: Change) -> list[str]:

@@ -1,17 +1,17 @@
 """Traders: who they are, what they hold, what limits them, and the few things about them that are set here."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
-from adminpanel.admin.base import ReadOnlyInline, VantaAdmin
+from adminpanel import roles
+from adminpanel.admin.base import AuditedAdmin, ReadOnlyInline
 from adminpanel.admin.columns import (
     MODE_COLOURS,
     NOTHING,
@@ -29,13 +29,13 @@ from adminpanel.admin.columns import (
     usd_column,
     words,
 )
+from adminpanel.starting_form import StartForm, start_fields
 from trading import buffer_shares, selectors
 from trading.limits import binding_of
 from trading.models import Account, Position, Trader
 from trading.models.traders import Mode
 from trading.services.limits import loosened_by_moving
 from trading.telegram import limit_words
-from vanta import audit
 
 
 class AccountInline(ReadOnlyInline):
@@ -93,26 +93,55 @@ class OpenPositionInline(ReadOnlyInline):
         return rows.filter(status=Position.Status.OPEN).select_related("market")
 
 
-class TraderForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
-    """Another tier or policy must leave no limit looser, unless a super admin wants it."""
+class TraderForm(StartForm, forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable when it runs
+    """Disabling and tighter limits are one step; enabling and looser limits take a super admin, a reason and a code."""
 
-    user: ClassVar[AbstractBaseUser | None] = None
+    needed: tuple[str, ...] = ()  # the controls of what is started
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = False
+        self.fields["code"].help_text += ". Only to enable, and for looser limits"
+
+    def is_start(self) -> bool:
+        """Only what was found to be one."""
+        return bool(self.needed)
+
+    def controls(self) -> tuple[str, ...]:
+        """Of what is started here."""
+        return self.needed
 
     def clean(self) -> dict[str, Any]:
-        """Compare the limits that would bind with those that do, at the trader's row as it is now."""
+        """Compare with the trader's row as it is now: whether openings are accepted, and the limits that would bind."""
         cleaned: dict[str, Any] = super().clean() or {}
-        if getattr(self.user, "is_superuser", False) or not {"tier", "policy"} & set(self.changed_data):
-            return cleaned
         before = Trader.objects.select_for_update().get(pk=self.instance.pk)
+        is_active = bool(cleaned.get("is_active"))
+        if is_active and not before.is_active:
+            self.needed += ("enable_trader",)
+            self._refuse_without("enable_trader", "Only a super admin enables a trader.")
+        elif before.is_active and not is_active:
+            self._refuse_without("disable_trader", "You may not disable traders.")
+        if {"tier", "policy"} & set(self.changed_data):
+            self._compare_limits(before, cleaned)
+        return cleaned
+
+    def _compare_limits(self, before: Trader, cleaned: dict[str, Any]) -> None:
         after = Trader(tier=cleaned.get("tier"), policy=cleaned.get("policy"), own_policy_id=before.own_policy_id)
         if loosened := loosened_by_moving(before, after):
             named = ", ".join(limit_words.title(name) for name in loosened)
-            raise forms.ValidationError(f"Only a super admin loosens limits, and these would be looser: {named}.")
-        return cleaned
+            self.needed += ("loosen_limits",)
+            sentence = f"Only a super admin loosens limits, and these would be looser: {named}."
+            self._refuse_without("loosen_limits", sentence)
+        else:
+            self._refuse_without("tighten_limits", "You may not change limits.")
+
+    def _refuse_without(self, control: str, sentence: str) -> None:
+        if not roles.may(self.user, control):
+            raise forms.ValidationError(sentence)
 
 
 @admin.register(Trader)
-class TraderAdmin(VantaAdmin):
+class TraderAdmin(AuditedAdmin):
     """Whether somebody may open, and under which policies, is set here and audited; the rest comes from Telegram."""
 
     list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "limits", "since")
@@ -120,11 +149,10 @@ class TraderAdmin(VantaAdmin):
     search_fields = ("first_name", "username", "=telegram_id", "=chat_id")
     list_select_related = ("tier", "policy")
     form = TraderForm
+    controls = ("disable_trader", "enable_trader", "tighten_limits", "loosen_limits")
     ordering = ("-created_at",)
-    actions = None
     inlines = (AccountInline, OpenPositionInline)
-    fieldsets = (
-        ("Control", {"fields": (("is_active", "tier", "policy"), "binding")}),
+    facts = (
         ("Person", {"fields": (("telegram_id", "chat_id"), ("first_name", "username"), ("registered", "mode"))}),
         ("History", {"fields": ("history",)}),
     )
@@ -186,25 +214,16 @@ class TraderAdmin(VantaAdmin):
         """Traders register themselves, in Telegram."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Money rows point at them."""
-        return False
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may change nothing is not asked why."""
+        asked = start_fields() if self.has_change_permission(request, obj) else ()
+        return (("Control", {"fields": (("is_active", "tier", "policy"), *asked, "binding")}), *self.facts)
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """The form knows who fills it in, as only super users loosen."""
-        return type("TraderForm", (super().get_form(request, obj, change=change, **kwargs),), {"user": request.user})
-
-    def save_model(self, request: HttpRequest, obj: Trader, form: Any, change: bool) -> None:
-        """Save what was changed and its audit entry; the page's transaction holds both."""
-        if not form.changed_data:
-            return
-        before = Trader.objects.select_for_update().get(pk=obj.pk)
-        obj.save(update_fields=form.changed_data)
+    def write(self, request: HttpRequest, obj: Trader, form: Any, change: bool) -> None:
+        """The buffers of open positions follow the limits at once."""
+        super().write(request, obj, form, change)
         buffer_shares.refresh(Trader.objects.filter(pk=obj.pk))
-        audit.append(
-            actor=f"admin:{request.user.get_username()}",
-            action="trader.change",
-            subject=f"trader:{obj.pk}",
-            before={name: getattr(before, name) for name in form.changed_data},
-            after={name: getattr(obj, name) for name in form.changed_data},
-        )
+
+    def values(self, row: Trader) -> dict[str, Any]:
+        """What is set here; policies by their names."""
+        return {name: getattr(row, name) for name in ("is_active", "tier", "policy")}

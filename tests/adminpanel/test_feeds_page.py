@@ -17,6 +17,7 @@ from feeds.quote_store import write_quotes
 from feeds.source_status import record_failure, record_success
 from feeds.sources.base import SourceError
 from feeds.stream_status import StreamStatus, record_stream
+from tests.access import log_in
 from tests.factories import make_market
 from tests.feeds.quotes import quote
 from vanta import clock
@@ -73,7 +74,7 @@ def test_nobody_is_sent_to_the_log_in(client: Client) -> None:
 @pytest.mark.parametrize("is_staff", [True, False])
 def test_without_the_permission_to_view_markets_nothing_is_shown(client: Client, is_staff: bool) -> None:
     hear("ETH/USD", "3000")
-    client.force_login(User.objects.create_user("clerk", is_staff=is_staff))
+    log_in(client, User.objects.create_user("clerk", is_staff=is_staff))
     assert client.get(FEEDS_PAGE).status_code == (403 if is_staff else 302)
     response = client.get(TABLE)
     assert (response.status_code, response.content) == (403, b"")
@@ -83,14 +84,14 @@ def test_without_the_permission_to_view_markets_nothing_is_shown(client: Client,
 def test_the_permission_to_view_markets_is_enough_for_staff(client: Client, address: str) -> None:
     clerk = User.objects.create_user("clerk", is_staff=True)
     clerk.user_permissions.add(Permission.objects.get(codename="view_market"))
-    client.force_login(clerk)
+    log_in(client, clerk)
     assert client.get(address).status_code == 200
 
 
 def test_the_permission_alone_is_not_enough_for_others(client: Client) -> None:
     somebody = User.objects.create_user("somebody")
     somebody.user_permissions.add(Permission.objects.get(codename="view_market"))
-    client.force_login(somebody)
+    log_in(client, somebody)
     assert client.get(FEEDS_PAGE).status_code == 302
     assert client.get(TABLE).status_code == 403
 

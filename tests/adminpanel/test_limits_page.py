@@ -15,6 +15,7 @@ from django.utils.html import escape
 
 from adminpanel.navigation import LIMITS_PAGE
 from feeds.models import Market
+from tests.access import log_in
 from tests.factories import make_day_opening, make_market, make_order, make_trader
 from tests.trading.people import Person
 from tests.trading.pipeline import approve
@@ -73,7 +74,7 @@ def test_nobody_is_sent_to_the_log_in(client: Client) -> None:
 def test_staff_see_it_only_with_every_permission_on_what_it_shows(client: Client, missing: str) -> None:
     clerk = User.objects.create_user("clerk", is_staff=True)
     clerk.user_permissions.set(Permission.objects.filter(codename__in=set(NEEDED) - {missing}))
-    client.force_login(clerk)
+    log_in(client, clerk)
     assert client.get(LIMITS_PAGE).status_code == 403
     clerk.user_permissions.set(Permission.objects.filter(codename__in=NEEDED))
     assert client.get(LIMITS_PAGE).status_code == 200

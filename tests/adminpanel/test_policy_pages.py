@@ -5,13 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from adminpanel.groups import Role
 from risk import policies
 from risk.limits import NOTHING, Terms
 from risk.models import RiskPolicy
+from tests.access import code_for, logged_in, make_user
 from tests.adminpanel.test_admin_pages import inlines
 from tests.factories import make_order, make_policy, make_position, make_trader
 from trading.models import Order, Position, Trader
@@ -43,13 +45,8 @@ def errors(client: Client, policy: RiskPolicy, **values: Any) -> str:
 
 @pytest.fixture
 def clerk() -> Client:
-    """An admin who is no super user."""
-    user = User.objects.create_user("clerk", is_staff=True)
-    codenames = ["add_riskpolicy", "change_riskpolicy", "view_riskpolicy", "change_trader", "view_trader"]
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
+    """An Admin, who may not loosen."""
+    return logged_in(make_user("clerk", Role.ADMIN))
 
 
 def test_new_terms_are_added_and_audited_limit_by_limit(admin_client: Client) -> None:
@@ -102,21 +99,26 @@ def test_a_date_ahead_schedules_the_terms(admin_client: Client) -> None:
     assert "Other terms are scheduled" in saved.content.decode()
 
 
-def test_an_admin_tightens_and_only_a_super_user_loosens(clerk: Client, admin_client: Client) -> None:
+def test_an_admin_tightens_and_only_a_super_admin_loosens(
+    clerk: Client, admin_client: Client, admin_user: User
+) -> None:
     policy = make_policy(max_leverage=D(20))
     assert clerk.post(change(policy), filled(max_leverage="10", trades_per_day="3")).status_code == 302
     for looser in ({"max_leverage": "11", "trades_per_day": "3"}, {"max_leverage": "10"}):
         assert "Only a super admin loosens limits" in errors(clerk, policy, **looser)
     granted = {"max_leverage": "10", "trades_per_day": "3", "may_loosen": "on"}
     assert "May loosen" in errors(clerk, policy, **granted)
-    assert admin_client.post(change(policy), filled(max_leverage="600", may_loosen="on")).status_code == 302
+    looser = {"max_leverage": "600", "may_loosen": "on"}
+    assert "This needs a code" in errors(admin_client, policy, **looser)
+    assert admin_client.post(change(policy), filled(**looser, code=code_for(admin_user))).status_code == 302
     assert says(policy) == Terms({"max_leverage": D(600)}, may_loosen=True)
 
 
-def test_a_super_user_gives_back_what_a_trader_has_tightened(admin_client: Client) -> None:
+def test_a_super_admin_gives_back_what_a_trader_has_tightened(admin_client: Client, admin_user: User) -> None:
     own = make_policy("own:7", kind="own", max_leverage=D(20))
     make_trader(own_policy=own)
-    assert admin_client.post(change(own), filled(max_leverage="50", may_loosen="on")).status_code == 302
+    looser = filled(max_leverage="50", may_loosen="on", code=code_for(admin_user))
+    assert admin_client.post(change(own), looser).status_code == 302
     assert says(own) == Terms({"max_leverage": D(50)})
 
 
@@ -153,14 +155,17 @@ def assign(client: Client, trader: Trader, **policies_: Any) -> bool:
     return client.post(address, inlines({"is_active": "on", **policies_})).status_code == 302
 
 
-def test_an_admin_moves_a_trader_only_under_tighter_limits(clerk: Client, admin_client: Client) -> None:
+def test_an_admin_moves_a_trader_only_under_tighter_limits(
+    clerk: Client, admin_client: Client, admin_user: User
+) -> None:
     strict, mild = make_policy("strict", kind="tier", max_leverage=D(5)), make_policy("mild", max_leverage=D(20))
     trader = make_trader()
     assert assign(clerk, trader, policy=mild.pk)
     assert assign(clerk, trader, policy=mild.pk, tier=strict.pk)
     assert not assign(clerk, trader, policy=mild.pk)
     assert not assign(clerk, trader)
-    assert assign(admin_client, trader)
+    assert not assign(admin_client, trader, reason="a test")
+    assert assign(admin_client, trader, reason="a test", code=code_for(admin_user))
 
 
 def test_terms_that_are_scheduled_count_when_a_trader_is_moved(clerk: Client) -> None:

@@ -17,6 +17,7 @@ def ready_screen(environment: Mapping[str, str], *, demo: Mapping[str, Any], pro
     }
     log_ins = {
         "Admin": " / ".join(str(demo[name]) for name in ("username", "password") if name in demo),
+        "Admin's code": f".venv/bin/python manage.py totp_code {demo['username']}" if demo else "",
         "Flower": environment.get("FLOWER_BASIC_AUTH", "").replace(":", " / ", 1),
     }
     lines = [

@@ -1,4 +1,4 @@
-"""Brings the database to this version: migrations that are missing and, outside production, the demo data."""
+"""Brings the database to this version: migrations that are missing, admins, and, outside production, the demo data."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=1)
+        call_command("sync_admins")
         if not settings.PRODUCTION:
             call_command("seed")
         call_command("register_bot")

@@ -5,9 +5,13 @@ import secrets
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
+from adminpanel import roles
+from adminpanel.groups import Role
+from adminpanel.second_factor import confirm, device_of, device_to_enrol
 from feeds.services import refresh_markets
 from trading.services.traders import register_trader
 
@@ -27,18 +31,23 @@ class Command(BaseCommand):
         self._demo_admin()
         self.stdout.write(f"{markets} markets, {len(DEMO_TRADERS)} traders, admin {DEMO_ADMIN}")
 
+    @transaction.atomic
     def _demo_admin(self) -> None:
-        """The password is made once and kept in the state directory, readable by its owner only."""
+        """A super admin with a device; `manage.py totp_code demo` prints its codes.
+
+        The password is made once and kept in the state directory, readable by its owner only.
+        """
+        user, is_new = User.objects.get_or_create(username=DEMO_ADMIN)
+        if roles.role_of(user) is not Role.SUPER_ADMIN:
+            roles.give(user, Role.SUPER_ADMIN)
         kept = settings.STATE_DIR / "demo.json"
-        user_model = get_user_model()
-        if kept.exists() and user_model.objects.filter(username=DEMO_ADMIN).exists():
-            return
-        password = secrets.token_urlsafe(9)
-        user, _ = user_model.objects.get_or_create(
-            username=DEMO_ADMIN, defaults={"is_staff": True, "is_superuser": True}
-        )
-        user.set_password(password)
-        user.save()
-        settings.STATE_DIR.mkdir(parents=True, exist_ok=True)
-        kept.touch(mode=0o600)
-        kept.write_text(json.dumps({"username": DEMO_ADMIN, "password": password}))
+        if is_new or not kept.exists():
+            password = secrets.token_urlsafe(9)
+            user.set_password(password)
+            user.save()
+            settings.STATE_DIR.mkdir(parents=True, exist_ok=True)
+            kept.touch(mode=0o600)
+            kept.write_text(json.dumps({"username": DEMO_ADMIN, "password": password}))
+        if device_of(user) is None:
+            device_to_enrol(user)
+            confirm(user)
