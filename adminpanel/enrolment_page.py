@@ -5,7 +5,7 @@ import io
 import qrcode
 import qrcode.image.svg
 from django.contrib import admin
-from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -38,6 +38,9 @@ def page(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not isinstance(user, User):
         return redirect_to_login(request.get_full_path(), reverse("admin:login"))
+    if "leave" in request.POST:  # the admin's own page for it lets nobody in who has no device
+        logout(request)
+        return HttpResponseRedirect(reverse("admin:login"))
     if not must_enrol(user):
         return HttpResponseRedirect(_next(request))
     form = EnrolmentForm(request.POST or None)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.contrib.auth.models import User
 from django.db.models import Model
 from django.http import HttpRequest
@@ -47,7 +48,9 @@ class AuditedAdmin(VantaAdmin):
         return False
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """The form knows who fills it in."""
+        """The form knows who fills it in; whoever only looks gets none of its questions."""
+        if obj is not None and not self.has_change_permission(request, obj):
+            return super().get_form(request, obj, change=change, **{**kwargs, "form": forms.ModelForm})
         form = super().get_form(request, obj, change=change, **kwargs)
         return type(form.__name__, (form,), {"user": request.user})
 

@@ -86,6 +86,8 @@ def test_without_a_device_nothing_is_open_but_its_enrolment(client: Client, ada:
     assert goes_to(client.get(f"{LOG_IN}?next=/admin/trading/trader/")) == (
         "/admin/enrol/?next=%2Fadmin%2Ftrading%2Ftrader%2F"
     )
+    assert goes_to(client.post("/admin/enrol/", {"leave": "1"})) == LOG_IN
+    assert goes_to(client.get("/admin/enrol/")).startswith(LOG_IN)
 
 
 def test_the_first_log_in_enrols_a_device(client: Client, ada: User) -> None:
