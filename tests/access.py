@@ -1,7 +1,7 @@
 """Coming in to the admin in tests: a device without a telephone, its codes, and a session that had one.
 
-    client = logged_in(user)                                # where the log-in is not the subject
-    client.post(address, {"reason": "…", "code": code_for(user)})
+client = logged_in(user)                                # where the log-in is not the subject
+client.post(address, {"reason": "…", "code": code_for(user)})
 """
 
 from typing import Any
@@ -18,8 +18,7 @@ from adminpanel.second_factor import device_of, fresh_code
 
 def enrolled(user: User) -> AdminDevice:
     """The user's device, enrolled now where there is none."""
-    device = device_of(user) or AdminDevice.objects.create(user=user, name="test", confirmed=True)
-    return device  # type: ignore[no-any-return]  # django-otp has no types
+    return device_of(user) or AdminDevice.objects.create(user=user, name="test", confirmed=True)
 
 
 def code_for(user: User) -> str:

@@ -151,7 +151,7 @@ def _below(resolver: URLResolver, namespace: str) -> Iterator[tuple[str, list[st
         elif pattern.name is None and "RedirectView" in str(pattern.callback):
             continue  # an old address of a row, which leads to its present one
         else:
-            groups = list(pattern.pattern.converters) or list(getattr(pattern.pattern, "regex").groupindex)
+            groups = list(pattern.pattern.converters) or list(pattern.pattern.regex.groupindex)
             yield namespace + (pattern.name or "catch_all"), groups
 
 

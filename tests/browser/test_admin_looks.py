@@ -6,14 +6,13 @@ from typing import Literal
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.urls import reverse
 from playwright.sync_api import Page
 
 from adminpanel.navigation import LIMITS_PAGE
 from tests.adminpanel.stories import order_with_long_words
-from tests.browser.conftest import ADMIN, PASSWORD, log_in, need_chromium, opened_page
+from tests.browser.conftest import Walker, console_errors, need_chromium, opened_page
 from tests.stack import Stack
 from trading.models import Order
 
@@ -60,17 +59,18 @@ def order(transactional_db: None) -> Order:
 def site(order: Order, tmp_path: Path) -> Iterator[Stack]:
     """The web server alone: these pages need nobody else."""
     need_chromium()
-    get_user_model().objects.create_superuser(ADMIN, password=PASSWORD)
     with Stack("web", log_dir=tmp_path) as running:
         yield running
 
 
 @pytest.fixture
-def desk(site: Stack, tmp_path: Path) -> Iterator[Page]:
-    """The admin on a narrow screen."""
+def desk(site: Stack, walker: Walker, tmp_path: Path) -> Iterator[Page]:
+    """The admin on a narrow screen; the browser has to be content with all that is shown."""
     with opened_page(tmp_path, width=NARROW) as page:
-        log_in(page, site)
+        errors = console_errors(page)
+        walker.log_in(page, site.url)
         yield page
+        assert errors == []
 
 
 def address(row: Model | None) -> str:

@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from adminpanel.navigation import FEEDS_PAGE
 from feeds.price_terms import forget_price_terms
 from feeds.quote_store import write_quotes
-from tests.browser.conftest import ADMIN, PASSWORD, need_chromium, opened_page
+from tests.browser.conftest import Walker, need_chromium, opened_page
 from tests.factories import make_market
 from tests.feeds.quotes import quote
 from vanta import clock
@@ -28,20 +27,16 @@ def say(price: str, symbol: str = "ETH/USD") -> None:
 
 
 @pytest.fixture
-def feeds(live_server: LiveServer, tmp_path: Path) -> Iterator[Page]:
+def feeds(live_server: LiveServer, walker: Walker, tmp_path: Path) -> Iterator[Page]:
     """The page with two markets; its clock goes forward when a test says so."""
     need_chromium()
-    get_user_model().objects.create_superuser(ADMIN, password=PASSWORD)
     forget_price_terms()
     make_market("ETH/USD")
     make_market("BTC/USD")
     say("3000")
     with opened_page(tmp_path, width=1280) as page:
         page.clock.install()
-        page.goto(f"{live_server.url}/admin/login/?next={FEEDS_PAGE}")
-        page.get_by_label("Username").fill(ADMIN)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.keyboard.press("Enter")
+        walker.log_in(page, live_server.url, FEEDS_PAGE)
         expect(page.locator("#feeds-live")).to_contain_text("3,000.00")
         yield page
 

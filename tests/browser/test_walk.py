@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import log_in
+from tests.browser.conftest import ADMIN, Walker, console_errors
 from tests.stack import Stack
 from tests.waiting import wait_until
 
@@ -83,14 +83,16 @@ def price_shown(page: Page) -> str:
     return page.get_by_test_id("ticker").inner_text()
 
 
-def find_in_admin(page: Page, stack: Stack, number: str) -> None:
-    """The trader, the order with its events, the position and the ledger."""
-    log_in(page, stack)
+def find_in_admin(page: Page, stack: Stack, walker: Walker, number: str) -> None:
+    """The trader, the order with its events, the position and the ledger; the browser complains of nothing."""
+    errors = console_errors(page)
+    walker.log_in(page, stack.url)
     found = {
         "trading/trader/": ["Ada"],
         "trading/order/": ["ETH/USD", "filled"],
         "trading/position/": ["ETH/USD", "open"],
         "trading/ledgertransaction/": ["open", "close"],
+        "auth/user/": [ADMIN],
     }
     for path, parts in found.items():
         page.goto(f"{stack.url}/admin/{path}")
@@ -99,10 +101,14 @@ def find_in_admin(page: Page, stack: Stack, number: str) -> None:
     page.goto(f"{stack.url}/admin/trading/order/{number}/change/")
     for part in ("DRAFT", "APPROVED", "SUBMITTING", "FILLED", f"paper-{number}"):
         expect(page.locator("body")).to_contain_text(re.compile(part, re.IGNORECASE))
+    for path in ("trading/trader/1/change/", "risk/riskpolicy/add/", "auth/user/add/", "risk/limits/", "access/"):
+        page.goto(f"{stack.url}/admin/{path}")
+        expect(page.locator("#main, #content-main, #access, #limits").first).to_be_visible()
+    assert errors == []
 
 
 @pytest.mark.timeout(180)
-def test_a_first_evening_with_vanta(page: Page, stack: Stack) -> None:
+def test_a_first_evening_with_vanta(page: Page, stack: Stack, walker: Walker) -> None:
     wait_for_price(stack)
     chat = Chat(page, stack, 1001)
     before = price_shown(page)
@@ -114,4 +120,4 @@ def test_a_first_evening_with_vanta(page: Page, stack: Stack) -> None:
     page.get_by_test_id("commands-button").click()
     expect(page.get_by_test_id("command-menu")).to_contain_text("/positions")
     assert chat.problems == []
-    find_in_admin(page, stack, number)
+    find_in_admin(page, stack, walker, number)

@@ -19,6 +19,9 @@ DEFAULTS = {
     "PORT": 8080,
     "HEALTH_PORT": 8080,
     "CORS_ALLOWED_ORIGINS": [],
+    "SESSION_COOKIE_AGE": 8 * 3600,
+    "LOG_IN_LOCK_MINUTES": 15,
+    "SECURE_HSTS_SECONDS": 0,
     "TELEGRAM_BOT_TOKEN": "",
     "TELEGRAM_WEBHOOK_SECRET": "",
     "TELEGRAM_API_BASE_URL": "https://api.telegram.org/bot",
@@ -150,7 +153,13 @@ def test_production_names_everything_that_is_missing_or_unsafe_at_once(tmp_path:
 
 
 def test_production_starts_with_all_that_it_asks_for_and_believes_no_proxy_unless_told(tmp_path: Path) -> None:
-    names = ("PRODUCTION", "SECURE_PROXY_SSL_HEADER", "CSRF_TRUSTED_ORIGINS")
+    names = (
+        "PRODUCTION",
+        "SECURE_PROXY_SSL_HEADER",
+        "CSRF_TRUSTED_ORIGINS",
+        "SESSION_COOKIE_SECURE",
+        "SECURE_HSTS_SECONDS",
+    )
 
     plain = json.loads(load(tmp_path, *names, **production()).stdout)
     behind_proxy = json.loads(load(tmp_path, *names, **production(), TRUST_PROXY_HEADERS="true").stdout)
@@ -159,6 +168,8 @@ def test_production_starts_with_all_that_it_asks_for_and_believes_no_proxy_unles
         "PRODUCTION": True,
         "SECURE_PROXY_SSL_HEADER": None,
         "CSRF_TRUSTED_ORIGINS": ["https://vanta.example"],
+        "SESSION_COOKIE_SECURE": True,
+        "SECURE_HSTS_SECONDS": 365 * 24 * 3600,
     }
     assert behind_proxy["SECURE_PROXY_SSL_HEADER"] == ["HTTP_X_FORWARDED_PROTO", "https"]
 
