@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
@@ -29,15 +28,14 @@ def ada(_fast: None, db: None) -> User:
     return make_user("ada", Role.SUPER_ADMIN, password=PASSWORD)
 
 
-def give(client: Client, *, name: str = "ada", password: str = PASSWORD, code: str = "", **extra: Any) -> HttpResponse:
+def give(client: Client, *, name: str = "ada", password: str = PASSWORD, code: str = "", **extra: Any) -> Any:
     sent = {"username": name, "password": password, "code": code}
-    answer: HttpResponse = client.post(LOG_IN, {**sent, **extra.pop("form", {})}, **extra)
-    return answer
+    return client.post(LOG_IN, {**sent, **extra.pop("form", {})}, **extra)
 
 
-def goes_to(answer: HttpResponse) -> str:
+def goes_to(answer: Any) -> str:
     assert answer.status_code == 302, answer.content.decode()
-    return answer["Location"]
+    return str(answer["Location"])
 
 
 def audited() -> list[str]:

@@ -1,9 +1,11 @@
 """Users in the admin: super admins say who somebody is; what lets somebody in needs a code, what shuts out does not."""
 
+import io
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -150,3 +152,15 @@ def test_an_admin_sees_users_and_changes_none(chief: User, clerk: User) -> None:
     assert "Super admin" in html
     assert 'name="new_role"' not in html
     assert client.post(page(clerk), filled(clerk, new_role=Role.SUPER_ADMIN, code=code_for(clerk))).status_code == 403
+
+
+def test_who_runs_vanta_lets_somebody_enrol_another_device(chief: User) -> None:
+    client = logged_in(chief)
+    call_command("forget_device", "chief", reason="lost at sea", stdout=io.StringIO())
+    assert device_of(chief) is None
+    assert client.get("/admin/").status_code == 302
+    entry = AuditEntry.objects.get()
+    assert entry.actor.startswith("shell:")
+    assert (entry.action, entry.reason) == ("device.forget", "lost at sea")
+    with pytest.raises(CommandError, match="no device"):
+        call_command("forget_device", "chief", reason="again")
