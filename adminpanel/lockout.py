@@ -14,6 +14,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from adminpanel.locking import FAILURES
 from vanta import audit
 
 LONGEST_NAME = 150
@@ -58,5 +59,5 @@ def record_lock(request: HttpRequest, username: str, ip_address: str, **_: Any) 
             actor="log-in",
             action="log_in.lock",
             subject=f"name:{(username or '')[:LONGEST_NAME]}",
-            after={"address": ip_address, "failures": settings.AXES_FAILURE_LIMIT},
+            after={"address": ip_address, "failures": FAILURES},
         )

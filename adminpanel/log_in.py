@@ -2,9 +2,11 @@
 until it is. Each log-in is an entry in the audit log.
 """
 
+import datetime as dt
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.auth.views import LoginView, PasswordChangeView
@@ -18,7 +20,7 @@ from adminpanel import roles
 from adminpanel.lockout import client_address
 from adminpanel.second_factor import CodeLocked, CodeRefused, device_of, require_fresh_code
 from adminpanel.starting_form import code_field
-from vanta import audit
+from vanta import audit, clock
 
 
 class LogInForm(AuthenticationForm):  # type: ignore[misc]  # unfold has no types
@@ -55,6 +57,8 @@ class LogInView(LoginView):
         """Log in, and write down from where."""
         with transaction.atomic():
             answer = super().form_valid(form)
+            ends = clock.now() + dt.timedelta(seconds=settings.SESSION_COOKIE_AGE)
+            self.request.session.set_expiry(ends)  # whatever is written into the session until then
             user = form.get_user()
             after = {"address": client_address(self.request), "code": hasattr(user, "otp_device")}
             audit.append(actor=_actor(user), action="log_in", subject=f"user:{user.pk}", after=after)

@@ -4,7 +4,6 @@ Order of precedence: the process environment, `.env`, and, outside production, w
 KEY_ENCRYPTION_KEYS exist for the process whose own environment has VANTA_ROLE=signing, and for no other.
 """
 
-import datetime as dt
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +12,7 @@ import environ
 from environ.fileaware_mapping import FileAwareMapping
 
 from adminpanel.content_policy import POLICY
+from adminpanel.locking import locking_settings
 from adminpanel.look import LOOK
 from adminpanel.schedule import BEAT_SCHEDULE as ADMINPANEL_SCHEDULE
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
@@ -129,19 +129,8 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# A name is locked for an address, and never for all: nobody locks a super admin out from elsewhere. A further try does
-# not prolong it.
 LOG_IN_LOCK_MINUTES = env.int("LOG_IN_LOCK_MINUTES", default=15)
-AXES_FAILURE_LIMIT = 5
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_COOLOFF_TIME = dt.timedelta(minutes=LOG_IN_LOCK_MINUTES)
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "adminpanel.lockout.client_address"
-AXES_LOCKOUT_CALLABLE = "adminpanel.lockout.locked_page"
-AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "csrfmiddlewaretoken"]
-AXES_DISABLE_ACCESS_LOG = True  # the audit log tells who logged in
-AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+globals().update(locking_settings(LOG_IN_LOCK_MINUTES))
 OTP_TOTP_ISSUER = "Vanta"
 TEMPLATES = [
     {

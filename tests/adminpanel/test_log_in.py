@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from pytest_django import Settings
 
@@ -157,6 +158,21 @@ def test_a_proxy_is_believed_where_it_is_trusted(
     for _ in range(5):
         give(client, password="wrong", HTTP_X_FORWARDED_FOR="10.0.0.1, 198.51.100.9")
     assert (give(client, HTTP_X_FORWARDED_FOR=forwarded).status_code == 429) is locked
+
+
+def test_a_session_ends_when_the_settings_say_however_much_it_is_used(
+    client: Client, ada: User, settings: Settings
+) -> None:
+    settings.SESSION_COOKIE_AGE = 3600
+    enrolled(ada)
+    give(client, code=code_for(ada))
+    session = client.session
+    ends = session.get_expiry_date()
+    session["anything"] = "is written"
+    session.save()
+    assert client.session.get_expiry_date() == ends
+    assert Session.objects.get().expire_date == ends
+    assert 3500 < client.session.get_expiry_age() <= 3600
 
 
 def test_all_of_ones_sessions_end_at_once(ada: User) -> None:

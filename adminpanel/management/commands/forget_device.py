@@ -28,5 +28,10 @@ class Command(BaseCommand):
         if user is None or not forget_device(user):
             raise CommandError(f"{options['name']} has no device.")
         roles.log_out_everywhere(user)
-        audit.append(actor=f"shell:{getpass.getuser()}", action="device.forget", subject=f"user:{user.pk}", reason=options["reason"])
+        audit.append(
+            actor=f"shell:{getpass.getuser()}",
+            action="device.forget",
+            subject=f"user:{user.pk}",
+            reason=options["reason"],
+        )
         self.stdout.write(f"{user.get_username()} enrols a device at the next log-in.")
