@@ -14,7 +14,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from adminpanel.locking import FAILURES
+from adminpanel.access_settings import FAILURES
 from vanta import audit
 
 LONGEST_NAME = 150

@@ -11,8 +11,7 @@ from pathlib import Path
 import environ
 from environ.fileaware_mapping import FileAwareMapping
 
-from adminpanel.content_policy import POLICY
-from adminpanel.locking import locking_settings
+from adminpanel.access_settings import access_settings
 from adminpanel.look import LOOK
 from adminpanel.schedule import BEAT_SCHEDULE as ADMINPANEL_SCHEDULE
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
@@ -88,8 +87,6 @@ SESSION_COOKIE_AGE = env.int("ADMIN_SESSION_HOURS", default=8) * 3600  # from th
 LOGIN_REDIRECT_URL = "admin:index"
 X_FRAME_OPTIONS = "DENY"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
-SECURE_REFERRER_POLICY = "same-origin"
-CONTENT_SECURITY_POLICY = POLICY
 
 INSTALLED_APPS = [
     "adminpanel",
@@ -128,10 +125,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 LOG_IN_LOCK_MINUTES = env.int("LOG_IN_LOCK_MINUTES", default=15)
-globals().update(locking_settings(LOG_IN_LOCK_MINUTES))
-OTP_TOTP_ISSUER = "Vanta"
+globals().update(access_settings(lock_minutes=LOG_IN_LOCK_MINUTES))
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
