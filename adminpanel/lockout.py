@@ -20,13 +20,13 @@ from vanta import audit
 LONGEST_NAME = 150
 
 
-def client_address(request: HttpRequest) -> str:
-    """Who asks: the last address that the trusted proxy added; without one, whoever is connected."""
+def client_address(request: HttpRequest) -> str | None:
+    """Who asks: the last address that the trusted proxy added; without one, whoever is connected; None by a socket."""
     if settings.TRUST_PROXY_HEADERS:
         told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
         if _is_address(told):
             return told
-    return str(request.META.get("REMOTE_ADDR", ""))
+    return str(request.META.get("REMOTE_ADDR", "")) or None
 
 
 def _is_address(text: str) -> bool:

@@ -178,6 +178,7 @@ def test_a_session_ends_when_the_settings_say_however_much_it_is_used(
 def test_all_of_ones_sessions_end_at_once(ada: User) -> None:
     here, there = logged_in(ada), logged_in(ada)
     other = logged_in(make_user("grace", Role.ADMIN))
+    assert 'href="/admin/access/"' in here.get("/admin/").content.decode()
     assert "Super admin" in here.get("/admin/access/").content.decode()
     assert goes_to(here.post("/admin/access/")) == LOG_IN
     for client in (here, there):

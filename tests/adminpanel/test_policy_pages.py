@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from adminpanel.groups import Role
 from risk import policies
@@ -181,3 +182,18 @@ def test_a_traders_page_shows_what_binds_and_where_it_comes_from(admin_client: C
     html = admin_client.get(reverse("admin:trading_trader_change", args=[trader.pk])).content.decode()
     assert "Leverage: <b>20x</b> (tier)" in html
     assert "Openings in a minute: <b>5</b> (global)" in html
+
+
+def test_where_two_have_to_agree_the_page_asks_for_the_second(
+    admin_client: Client, admin_user: User, settings: Settings
+) -> None:
+    settings.REQUIRE_SECOND_APPROVER = True
+    policy, grace = make_policy(max_leverage=D(20)), make_user("grace", Role.SUPER_ADMIN)
+    assert 'name="approver_code"' in admin_client.get(change(policy)).content.decode()
+    alone = filled(max_leverage="30", code=code_for(admin_user))
+    assert "another super admin" in admin_client.post(change(policy), alone).content.decode()
+    both = {**alone, "approver": "grace", "approver_code": code_for(grace)}
+    assert admin_client.post(change(policy), both).status_code == 302
+    assert AuditEntry.objects.latest("seq").reason == "a test (approved by admin:grace)"
+    tighter = filled(max_leverage="10")
+    assert admin_client.post(change(policy), tighter).status_code == 302

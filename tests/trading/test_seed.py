@@ -16,6 +16,7 @@ from feeds.models import Market
 from feeds.sources import close_sources
 from tests.trading.bot_api import BotApi
 from trading.models import LedgerTransaction, Trader
+from vanta.models import AuditEntry
 from vanta.supervision.environment import sandbox_urls
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,8 @@ def test_seeding_makes_markets_traders_and_a_super_admin_once(seeded: dict[str, 
     assert demo.check_password(seeded["password"])
     assert role_of(demo) is Role.SUPER_ADMIN
     assert not demo.is_superuser
+    actions = AuditEntry.objects.filter(subject=f"user:{demo.pk}").order_by("seq").values_list("action", flat=True)
+    assert list(actions) == ["user.add", "device.enrol"]
     assert (tmp_path / "demo.json").stat().st_mode & 0o777 == 0o600
     assert list(Trader.objects.order_by("pk").values_list("first_name", flat=True)) == ["Ada", "Grace"]
     assert LedgerTransaction.objects.count() == 2

@@ -14,6 +14,7 @@ from adminpanel.groups import Role
 from adminpanel.second_factor import confirm, device_of, device_to_enrol
 from feeds.services import refresh_markets
 from trading.services.traders import register_trader
+from vanta import audit
 
 DEMO_ADMIN = "demo"
 DEMO_TRADERS = ((1001, "ada", "Ada"), (1002, "grace", "Grace"))
@@ -40,6 +41,8 @@ class Command(BaseCommand):
         user, is_new = User.objects.get_or_create(username=DEMO_ADMIN)
         if roles.role_of(user) is not Role.SUPER_ADMIN:
             roles.give(user, Role.SUPER_ADMIN)
+            subject, after = f"user:{user.pk}", {"role": Role.SUPER_ADMIN.value}
+            audit.append(actor="seed", action="user.add", subject=subject, after=after)
         kept = settings.STATE_DIR / "demo.json"
         if is_new or not kept.exists():
             password = secrets.token_urlsafe(9)
