@@ -17,6 +17,7 @@ from adminpanel.schedule import BEAT_SCHEDULE as ADMINPANEL_SCHEDULE
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
 from trading.keys.envelope import BadKeyring, Keyring
 from trading.schedule import BEAT_SCHEDULE as TRADING_SCHEDULE
+from vanta.database import connection_options
 from vanta.logging import logging_config
 from vanta.preconditions import (
     SIGNING_ONLY,
@@ -162,10 +163,18 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/1")
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="redis://127.0.0.1:6379/0")
 DATABASES = {"default": env.db_url_config(DATABASE_URL or "postgres://127.0.0.1:5432/vanta")}
+DB_STATEMENT_TIMEOUT_S = env.int("DB_STATEMENT_TIMEOUT_S", default=30)
+DB_LOCK_TIMEOUT_S = env.int("DB_LOCK_TIMEOUT_S", default=10)
+DB_IDLE_TRANSACTION_TIMEOUT_S = env.int("DB_IDLE_TRANSACTION_TIMEOUT_S", default=30)
 DATABASES["default"].update(
     CONN_MAX_AGE=60,
     CONN_HEALTH_CHECKS=True,
-    OPTIONS={"connect_timeout": 3, "application_name": "vanta", "keepalives_idle": 10, "tcp_user_timeout": 5000},
+    OPTIONS=connection_options(
+        DATABASES["default"].get("OPTIONS", {}),
+        statement_s=DB_STATEMENT_TIMEOUT_S,
+        lock_s=DB_LOCK_TIMEOUT_S,
+        idle_s=DB_IDLE_TRANSACTION_TIMEOUT_S,
+    ),
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -250,6 +259,7 @@ HEALTH_CRITICAL = env.list("HEALTH_CRITICAL", default=["database", "redis", "bro
 HEALTH_TOKEN = env.str("HEALTH_TOKEN", default="")
 FLOWER_URL = env.str("FLOWER_URL", default="http://127.0.0.1:5555/flower/")
 FLOWER_BASIC_AUTH = env.str("FLOWER_BASIC_AUTH", default="")
+PROMETHEUS_MULTIPROC_DIR = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 LOG_JSON = env.bool("LOG_JSON", default=True)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING_CONFIG = "vanta.logging.configure"
@@ -295,3 +305,5 @@ refuse_unsafe_production(
 if PRODUCTION:
     # Flower itself looks into the process environment only, and without a log-in it is open.
     os.environ["FLOWER_BASIC_AUTH"] = FLOWER_BASIC_AUTH
+if PROMETHEUS_MULTIPROC_DIR:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = PROMETHEUS_MULTIPROC_DIR  # where prometheus_client looks
