@@ -13,15 +13,16 @@ from django.db.models import Count
 from trading.models import Order, Trader
 from trading.models.orders import OPENINGS
 
-_DENIALS = """
-    SELECT trader_id, code, count(*), max(decided_at)
+_DENIED = """
     FROM trading_order,
          unnest(CASE WHEN length(reason) < %(cut)s THEN string_to_array(reason, ',')
                      ELSE ARRAY(SELECT denial ->> 'code' FROM jsonb_array_elements(decision -> 'denials') AS denial)
                 END) AS code
     WHERE state = 'DENIED' AND decided_at >= %(since)s
-    GROUP BY trader_id, code
 """
+_DENIALS = f"SELECT trader_id, code, count(*), max(decided_at) {_DENIED} GROUP BY trader_id, code"
+_BY_CODE = f"SELECT code, mode, count(*) {_DENIED} GROUP BY code, mode"
+_BY_TRADER = f"SELECT count(DISTINCT trading_order.id) {_DENIED} AND code = ANY(%(codes)s) GROUP BY trader_id"
 _WIDTH = Order._meta.get_field("reason").max_length
 
 
@@ -49,6 +50,20 @@ def denials_since(since: dt.datetime) -> list[Denials]:
     with connection.cursor() as cursor:
         cursor.execute(_DENIALS, {"since": since, "cut": _WIDTH})
         return [Denials(*row) for row in cursor.fetchall()]
+
+
+def denials_by_code_since(since: dt.datetime) -> dict[tuple[str, str], int]:
+    """How many denials there were, by code and execution mode."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_CODE, {"since": since, "cut": _WIDTH})
+        return {(code, mode): count for code, mode, count in cursor.fetchall()}
+
+
+def orders_denied_by(codes: Sequence[str], since: dt.datetime) -> list[int]:
+    """Of each trader with any, how many orders one of `codes` denied; in no order."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BY_TRADER, {"since": since, "cut": _WIDTH, "codes": list(codes)})
+        return [count for (count,) in cursor.fetchall()]
 
 
 def denied_orders_since(since: dt.datetime) -> int:

@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from vanta.broker import bounds
 from vanta.celery import QUEUE_NAMES
 
 TIMEOUT_S = 0.4
@@ -18,8 +19,9 @@ BrokerDown = (OperationalError, redis.RedisError, OSError)
 def depths() -> dict[str, int]:
     """Messages waiting in each queue. Raises one of `BrokerDown`, after a second or so where the broker hangs."""
     _refuse_silent_redis()
-    options = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
-    with Connection(settings.CELERY_BROKER_URL, connect_timeout=TIMEOUT_S, transport_options=options) as connection:
+    with Connection(
+        settings.CELERY_BROKER_URL, connect_timeout=TIMEOUT_S, transport_options=bounds(TIMEOUT_S)
+    ) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=TIMEOUT_S)
         return {name: _depth(connection, name) for name in QUEUE_NAMES}
 

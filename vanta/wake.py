@@ -14,6 +14,7 @@ from kombu.exceptions import InconsistencyError, LimitExceeded, OperationalError
 from kombu.pools import producers
 
 from vanta import clock, metrics, redis
+from vanta.broker import bounds
 
 log = structlog.get_logger(__name__)
 DRAINS = {
@@ -98,8 +99,7 @@ def burst(kind: str) -> Burst:
 @cache
 def _broker() -> Connection:
     """What the pool of connections for wakes is made after: Celery's own waits seconds for a hung broker."""
-    bounds = {"socket_timeout": WITHIN_S, "socket_connect_timeout": WITHIN_S, "max_retries": 0}
-    return current_app.connection_for_write(transport_options=bounds)
+    return current_app.connection_for_write(transport_options={**bounds(WITHIN_S), "max_retries": 0})
 
 
 def begin(kind: str) -> None:

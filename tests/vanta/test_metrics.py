@@ -25,6 +25,7 @@ from tests.stack import Stack
 from vanta import clock, heartbeat, redis
 from vanta.celery import app
 from vanta.embedded.host import free_port
+from vanta.health import views
 
 COUNT = "from vanta import metrics; metrics.commands.labels('counted').inc(3)"
 # Committed rows: a scrape has database connections of its own.
@@ -40,7 +41,14 @@ def total(text: str, metric: str) -> float:
     return sum(float(number) for number in re.findall(rf"^{metric}{{.*}} (\S+)$", text, re.MULTILINE))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_outside(settings: Settings) -> None:
+    """A scrape also makes the readiness checks."""
+    settings.TELEGRAM_API_BASE_URL = settings.VERANTA_API_BASE_URL = f"http://127.0.0.1:{free_port()}"
+
+
 def scrape(client: Client) -> str:
+    views.scrape.forget()
     response = client.get("/metrics")
     assert response.status_code == 200
     assert response["Content-Type"].startswith("text/plain; version=0.0.4")
@@ -58,7 +66,7 @@ def test_what_waits_is_read_at_each_scrape(client: Client) -> None:
     text = scrape(client)
 
     assert value(text, 'vanta_orders_pending{mode="DRY",state="UNKNOWN"}') == 1
-    assert value(text, 'vanta_positions_open{mode="DRY"}') == 1
+    assert value(text, 'vanta_positions_open{mode="DRY",side="long"}') == 1
     assert value(text, "vanta_outbox_pending") == 1
     assert 90 <= (value(text, "vanta_outbox_oldest_seconds") or 0) < 100
     assert value(text, "vanta_inbox_pending") == 0
@@ -201,8 +209,9 @@ def test_a_scrape_of_any_web_worker_adds_up_what_all_processes_counted(tmp_path:
     counters = tmp_path / "metrics"
     counters.mkdir()
     environment = {"PROMETHEUS_MULTIPROC_DIR": str(counters), "WEB_CONCURRENCY": "2"}
-    for _ in range(2):
-        script = f"import django; django.setup(); {COUNT}"
+    for host in ("one", "other"):  # containers: their process ids are the same
+        alike = f"import os, socket; socket.gethostname = lambda: '{host}'; os.getpid = lambda: 7"
+        script = f"{alike}; import django; django.setup(); {COUNT}"
         own = {**os.environ, **environment, "DJANGO_SETTINGS_MODULE": "vanta.settings"}
         subprocess.run([sys.executable, "-c", script], check=True, env=own)
 
@@ -215,4 +224,5 @@ def test_a_scrape_of_any_web_worker_adds_up_what_all_processes_counted(tmp_path:
         sum(float(n) for n in re.findall(r"^vanta_webhooks_total\{.*\} (\S+)$", text, re.M)) for text in scrapes
     }
     assert webhooks == {40}
+    assert {value(text, 'vanta_http_seconds_count{answer="4xx",view="telegram-webhook"}') for text in scrapes} == {40}
     assert {value(text, 'vanta_commands_total{command="counted"}') for text in scrapes} == {6}

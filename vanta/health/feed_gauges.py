@@ -2,12 +2,14 @@
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from feeds.models import ConsensusLoss
-from feeds.selectors import feed_status
+from feeds.models import ConsensusLoss, LastMark, Market
+from feeds.quote_store import read_quotes
+from feeds.selectors import feed_status, open_markets
 from feeds.source_status import read_status
 from feeds.sources import SOURCES
 from feeds.stream_status import read_stream
 from vanta import clock
+from vanta.health.families import gauge
 
 MS_PER_S = 1000
 
@@ -51,6 +53,31 @@ def markets() -> list[Metric]:
         GaugeMetricFamily("vanta_feed_markets_open", "Markets open by their hours.", value=status.open_markets),
         GaugeMetricFamily("vanta_feed_markets_priced", "Open markets with a mark.", value=status.priced_markets),
         GaugeMetricFamily("vanta_feed_losses_open", "Losses of consensus that have not ended.", value=lost),
+    ]
+
+
+def classes() -> list[Metric]:
+    """Of the markets that are open now, by their class: each source's newest quote, and the oldest mark.
+
+    Raises RedisDown. A source without a quote there, and a class without a mark, have no age.
+    """
+    now_ms = clock.now_ms()
+    listed = Market.objects.filter(is_listed=True).order_by("-is_upside")  # the base market's class is the one kept
+    class_of = dict(listed.values_list("price_symbol", "group_name"))
+    symbols = [market.symbol for market in open_markets()]
+    newest: dict[tuple[str, str], float] = {}
+    for symbol, quotes in zip(symbols, read_quotes(symbols), strict=True):
+        for quote in quotes:
+            key, age_s = (quote.source, class_of[symbol]), (now_ms - quote.timestamp_ms) / MS_PER_S
+            newest[key] = min(newest.get(key, age_s), age_s)
+    oldest: dict[str, float] = {}
+    for symbol, as_of in LastMark.objects.filter(price_symbol__in=symbols).values_list("price_symbol", "as_of"):
+        age_s = (clock.now() - as_of).total_seconds()
+        oldest[class_of[symbol]] = max(oldest.get(class_of[symbol], age_s), age_s)
+    what = "Age of the newest quote by the source's own clock."
+    return [
+        gauge("vanta_feed_class_quote_age_seconds", what, ["source", "market_class"], newest),
+        gauge("vanta_feed_class_mark_age_seconds", "Age of the oldest mark.", ["market_class"], oldest),
     ]
 
 

@@ -1,43 +1,67 @@
-"""Gauges that are read when Prometheus scrapes: what waits, by queue, by state, in the outbox; how prices come in.
+"""Gauges that are read when Prometheus scrapes: facts of the database, of Redis, of the broker, of the machine.
 
-A part that cannot be read is left out, and `vanta_scrape_failed` says which.
+No process counts them: whichever web worker is asked answers the same. A part that cannot be read is left out, and
+`vanta_scrape_failed` says which.
 """
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Iterable, Sequence
 
-from django.db.models import Count, Min
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from trading.models import Order, OutboxMessage, Position, TelegramUpdate
-from trading.order_state import PENDING
 from vanta import clock, heartbeat, queues
-from vanta.health import feed_gauges
+from vanta.health import book_gauges, feed_gauges, machine_gauges, trading_gauges
+from vanta.health.families import Probe, Rarely, of_database
 from vanta.health.slots import Slots
 
 TIMEOUT_S = 1.5
+KEPT_S = 3.0  # however many ask
+SUMS_KEPT_S = 60.0
 HEARTBEATS = ("workers", "signing", "dispatcher", "streamer")
-Probe = Callable[[], list[Metric]]
-
-_slots: Slots[list[Metric]] = Slots("scrape", max_threads=12)
 
 
-def exposition() -> bytes:
-    """The gauges in Prometheus' text format, after TIMEOUT_S at most."""
-    outcomes = _slots.run(PROBES, TIMEOUT_S)
-    failed = GaugeMetricFamily("vanta_scrape_failed", "1 where this part could not be read.", labels=["part"])
-    metrics: list[Metric] = [failed]
-    for part, outcome in outcomes.items():
-        failed.add_metric([part], 0 if outcome.error is None else 1)
-        metrics += outcome.value or []
+class Scrape:
+    """All gauges, read by one thread at a time for all who ask. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._slots: Slots[list[Metric]] = Slots("scrape", max_threads=24)
+        self._lock = threading.Lock()
+        self._kept: tuple[float, list[Metric]] | None = None
+
+    def metrics(self) -> Sequence[Metric]:
+        """Not older than KEPT_S; after TIMEOUT_S at most, whatever hangs."""
+        with self._lock:
+            if self._kept is None or clock.monotonic() - self._kept[0] > KEPT_S:
+                self._kept = clock.monotonic(), self._read()
+            return self._kept[1]
+
+    def forget(self) -> None:
+        """Read everything anew next time."""
+        with self._lock:
+            self._kept = None
+        _sums.forget()
+
+    def _read(self) -> list[Metric]:
+        outcomes = self._slots.run(PROBES, TIMEOUT_S)
+        failed = GaugeMetricFamily("vanta_scrape_failed", "1 where this part could not be read.", labels=["part"])
+        found: list[Metric] = [failed]
+        for part, outcome in outcomes.items():
+            failed.add_metric([part], 0 if outcome.error is None else 1)
+            found += outcome.value or []
+        return found
+
+
+def exposition(metrics: Iterable[Metric]) -> bytes:
+    """In Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Ready(metrics))
     return generate_latest(registry)
 
 
 class _Ready(Collector):
-    def __init__(self, metrics: list[Metric]) -> None:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
@@ -60,35 +84,21 @@ def _heartbeats() -> list[Metric]:
     return [age]
 
 
-def _orders() -> list[Metric]:
-    pending = GaugeMetricFamily("vanta_orders_pending", "Orders decided and not ended.", labels=["state", "mode"])
-    counts = Order.objects.filter(state__in=PENDING).values_list("state", "mode").annotate(count=Count("pk"))
-    for state, mode, count in counts.order_by("state", "mode"):
-        pending.add_metric([state, mode], count)
-    positions = GaugeMetricFamily("vanta_positions_open", "Open positions.", labels=["mode"])
-    held = Position.objects.filter(status=Position.Status.OPEN).values_list("mode").annotate(count=Count("pk"))
-    for mode, count in held.order_by("mode"):
-        positions.add_metric([mode], count)
-    return [pending, positions]
-
-
-def _inbox_and_outbox() -> list[Metric]:
-    outbox = OutboxMessage.objects.filter(status="pending").aggregate(count=Count("pk"), since=Min("created_at"))
-    inbox = TelegramUpdate.objects.filter(status="new").aggregate(count=Count("pk"), since=Min("received_at"))
-    found: list[Metric] = []
-    for name, what, rows in (("outbox", "Messages owed to chats", outbox), ("inbox", "Updates not yet handled", inbox)):
-        age_s = (clock.now() - rows["since"]).total_seconds() if rows["since"] else 0
-        found.append(GaugeMetricFamily(f"vanta_{name}_pending", f"{what}.", value=rows["count"]))
-        found.append(GaugeMetricFamily(f"vanta_{name}_oldest_seconds", f"{what}: age of the oldest.", value=age_s))
-    return found
-
-
+_sums = Rarely(of_database(book_gauges.sums), SUMS_KEPT_S)
 PROBES: dict[str, Probe] = {
     "queues": _queue_depths,
     "heartbeats": _heartbeats,
-    "orders": _orders,
-    "messages": _inbox_and_outbox,
+    "controls": of_database(trading_gauges.controls),
+    "orders": of_database(trading_gauges.orders),
+    "messages": of_database(trading_gauges.messages),
+    "denials": of_database(trading_gauges.denials),
+    "disputes": of_database(book_gauges.disputes),
+    "delegates": of_database(book_gauges.delegates),
+    "sums": _sums,
     "feed_sources": feed_gauges.sources,
     "feed_stream": feed_gauges.stream,
-    "feed_markets": feed_gauges.markets,
+    "feed_markets": of_database(feed_gauges.markets),
+    "feed_classes": of_database(feed_gauges.classes),
+    "machine": machine_gauges.machine,
+    "processes": machine_gauges.processes,
 }

@@ -98,12 +98,8 @@ class Supervisor(Check):
     """`manage.py up` keeps every process running. Where something else supervises, there is nothing to say."""
 
     def run(self) -> str:
-        try:
-            status: dict[str, Any] = json.loads((settings.STATE_DIR / SUPERVISOR_FILE).read_text())
-        except FileNotFoundError:
-            return "not supervised by Vanta"
-        units: dict[str, dict[str, Any]] = status["units"]
-        if status["pid"] not in _ancestors():
+        units = supervised()
+        if units is None:
             return "not supervised by Vanta"
         ailing = [f"{name} {unit['state']}" for name, unit in units.items() if unit["state"] != "running"]
         if ailing:
@@ -111,6 +107,16 @@ class Supervisor(Check):
         restarts = {name: unit["restarts"] for name, unit in units.items() if unit["restarts"]}
         detail = ", ".join(f"{name} restarted {times} times" for name, times in restarts.items())
         return f"{len(units)} run" + (f"; {detail}" if detail else "")
+
+
+def supervised() -> dict[str, dict[str, Any]] | None:
+    """What `manage.py up` says of each process and server it runs; None where it did not start this one."""
+    try:
+        status: dict[str, Any] = json.loads((settings.STATE_DIR / SUPERVISOR_FILE).read_text())
+    except FileNotFoundError:
+        return None
+    units: dict[str, dict[str, Any]] = status["units"]
+    return units if status["pid"] in _ancestors() else None
 
 
 def _ancestors() -> set[int]:

@@ -9,6 +9,8 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from vanta.broker import bounds
+
 ASK_EVERY_S = 20.0
 ANSWER_WITHIN_S = 1.0
 SILENT_FOR_S = 75.0  # more than three questions in a row without an answer
@@ -20,7 +22,7 @@ log = structlog.get_logger(__name__)
 def broker_ping(broker_url: str) -> Ping:
     """Asks all workers at once; the names before the @ of those that answer, None while there is no broker."""
     app = Celery(broker=broker_url, set_as_current=False)
-    app.conf.broker_transport_options = {"socket_timeout": 2, "socket_connect_timeout": 1}
+    app.conf.broker_transport_options = bounds(2)
 
     def ping() -> set[str] | None:
         try:
