@@ -17,8 +17,12 @@ def process_identifier() -> str:
     return f"{_HOST}-{os.getpid()}"
 
 
-if settings.PROMETHEUS_MULTIPROC_DIR:
-    values.ValueClass = values.MultiProcessValue(process_identifier)  # type: ignore[no-untyped-call]
+# Whatever the library has made of a blank variable.
+values.ValueClass = (
+    values.MultiProcessValue(process_identifier)  # type: ignore[no-untyped-call]
+    if settings.PROMETHEUS_MULTIPROC_DIR
+    else values.MutexValue
+)
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

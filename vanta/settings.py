@@ -305,5 +305,6 @@ refuse_unsafe_production(
 if PRODUCTION:
     # Flower itself looks into the process environment only, and without a log-in it is open.
     os.environ["FLOWER_BASIC_AUTH"] = FLOWER_BASIC_AUTH
+os.environ.pop("PROMETHEUS_MULTIPROC_DIR", "")  # prometheus_client looks there, and takes a blank for a directory
 if PROMETHEUS_MULTIPROC_DIR:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = PROMETHEUS_MULTIPROC_DIR  # where prometheus_client looks
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = PROMETHEUS_MULTIPROC_DIR

@@ -1,4 +1,4 @@
-"""Brings the database to this version: migrations that are missing, admins, and, outside production, the demo data."""
+"""Brings the database to this version: migrations that are missing, admins; the pages' files or the demo data."""
 
 from typing import Any
 
@@ -19,6 +19,8 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=1)
         call_command("sync_admins")
-        if not settings.PRODUCTION:
+        if settings.PRODUCTION:
+            call_command("collectstatic", interactive=False, verbosity=0)
+        else:
             call_command("seed")
         call_command("register_bot")
