@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from vanta import clock, redis
 from vanta.errors import VantaError
@@ -101,10 +102,18 @@ def append(
 
 def verify(head: Head | None = None) -> AuditReport:
     """Walk the whole chain. `head` is one that was kept outside, in a log line; that in Redis is compared as well."""
+    return _walk(AuditEntry.objects.all(), [kept for kept in (head, kept_head()) if kept is not None])
+
+
+def verify_in(alias: str) -> AuditReport:
+    """The same of another database, as of a restored dump: what was appended since is nowhere missed."""
+    return _walk(AuditEntry.objects.using(alias), [])
+
+
+def _walk(entries: QuerySet[AuditEntry], hmacs_wanted: Sequence[Head]) -> AuditReport:
     count, last = 0, Head(0, "")
-    hmacs_wanted = [kept for kept in (head, kept_head()) if kept is not None]
     found: set[Head] = set()
-    for entry in AuditEntry.objects.order_by("seq").iterator(chunk_size=1000):
+    for entry in entries.order_by("seq").iterator(chunk_size=1000):
         problem = _problem(entry, last)
         if problem:
             # a missing row is named by its own number, a wrong one by its own

@@ -198,3 +198,17 @@ def _install() -> Path:
     if not (install / "bin" / "postgres").exists():
         raise ServiceFailed(f"{install} has no PostgreSQL 18: install the locked version, or set DATABASE_URL.")
     return install
+
+
+def client_program(name: str) -> str:
+    """The path of a program such as pg_dump: the wheel's, which is of PostgreSQL 18, else the system's.
+
+    It has to be as new as the server. Raises ServiceFailed where there is none.
+    """
+    try:
+        return str(_install() / "bin" / name)
+    except ServiceFailed:
+        found = shutil.which(name)
+        if found is None:
+            raise ServiceFailed(f"{name} is missing: install PostgreSQL's client programs.") from None
+        return found
