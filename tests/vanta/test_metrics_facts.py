@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import psutil
 import pytest
 from django.db import connections
 from django.test import Client
+from prometheus_client.core import Metric
 from pytest_django import Settings
 
 from feeds.models import LastMark
@@ -26,6 +27,7 @@ from trading.models import Delegate, InvariantBreach, InvariantLook, OrderEvent,
 from vanta import clock
 from vanta.embedded.host import free_port
 from vanta.health import views
+from vanta.health.families import Rarely
 from vanta.health.surroundings import SUPERVISOR_FILE, supervised
 from vanta.queues import BrokerDown, depths
 from vanta.supervision.environment import new_key_encryption_key
@@ -166,6 +168,24 @@ def test_many_who_scrape_cost_as_much_as_one(client: Client) -> None:
     assert value(first, unknown) is None
     assert value(again, unknown) is None
     assert value(scrape(client), unknown) == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_costly_part_is_asked_once_a_minute_whatever_came_of_it(fails: bool) -> None:
+    asked = []
+
+    def probe() -> list[Metric]:
+        asked.append(1)
+        if fails:
+            raise TimeoutError
+        return []
+
+    rarely = Rarely(probe, seconds=60)
+    for _ in range(3):
+        with pytest.raises(TimeoutError) if fails else nullcontext():
+            rarely()
+
+    assert len(asked) == 1
 
 
 @pytest.fixture

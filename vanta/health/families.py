@@ -41,20 +41,33 @@ def of_database(probe: Probe) -> Probe:
 
 
 class Rarely:
-    """A costly probe whose answer is kept for `seconds`; one that comes too late for a scrape is there for the next."""
+    """A costly probe whose answer is kept for `seconds`; one that comes too late for a scrape is there for the next.
+
+    A failure is kept as well: what takes too long for PostgreSQL must not be asked again every few seconds.
+    """
 
     def __init__(self, probe: Probe, seconds: float) -> None:
         self._probe, self._seconds = probe, seconds
         self._lock = threading.Lock()
-        self._kept: tuple[float, list[Metric]] | None = None
+        self._ask_at = 0.0
+        self._answer: list[Metric] | Exception = []
 
     def __call__(self) -> list[Metric]:
         with self._lock:
-            if self._kept is None or clock.monotonic() - self._kept[0] > self._seconds:
-                self._kept = clock.monotonic(), self._probe()
-            return self._kept[1]
+            if clock.monotonic() >= self._ask_at:
+                self._answer = self._ask()
+                self._ask_at = clock.monotonic() + self._seconds
+            if isinstance(self._answer, Exception):
+                raise self._answer
+            return self._answer
+
+    def _ask(self) -> list[Metric] | Exception:
+        try:
+            return self._probe()
+        except Exception as error:
+            return error
 
     def forget(self) -> None:
         """Ask again next time."""
         with self._lock:
-            self._kept = None
+            self._ask_at = 0.0
