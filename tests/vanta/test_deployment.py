@@ -138,7 +138,7 @@ def _names_keys(path: Path) -> bool:
     return "key_encryption_keys" in path.read_text().lower()
 
 
-@pytest.mark.parametrize("name", ["vanta@.service", "vanta-release.service"])
+@pytest.mark.parametrize("name", ["vanta@.service", "vanta-release.service", "vanta-backup.service"])
 def test_systemd_takes_from_a_program_what_it_does_not_need(name: str) -> None:
     service = unit(name)["Service"]
 
