@@ -20,7 +20,7 @@ from vanta.models import AuditEntry
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 NAME = "vanta_restored"
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.processes]
 
 
 @pytest.fixture
