@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import time_machine
+from django.db import transaction
 from eth_utils.address import to_checksum_address
 
 from tests.sandbox.conftest import Sandbox
@@ -99,9 +100,14 @@ class LiveTrader(Person):
         return order.position
 
 
+@transaction.atomic
 def make_due() -> None:
-    """Every order is looked at now."""
-    Order.objects.update(next_check_at=clock.now() - dt.timedelta(seconds=1))
+    """Every order is looked at now, but for those that somebody has at this moment.
+
+    Waiting for them in no order of rows, beside somebody who settles two, would be a deadlock of the tests' own.
+    """
+    free = Order.objects.select_for_update(skip_locked=True).values_list("pk", flat=True)
+    Order.objects.filter(pk__in=list(free)).update(next_check_at=clock.now() - dt.timedelta(seconds=1))
 
 
 def look() -> None:
