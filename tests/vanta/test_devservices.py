@@ -20,7 +20,7 @@ import redis
 from tests.waiting import wait_until
 from vanta.devservices import TEMPORARY_PREFIX, DevServices, ServiceFailed, StateDirectoryHeld, write_environment
 from vanta.embedded import host, postgres
-from vanta.embedded.host import Account, free_port
+from vanta.embedded.host import Account, free_port, running_after
 from vanta.embedded.postgres import Postgres
 from vanta.embedded.redis_server import RedisServer
 
@@ -77,6 +77,11 @@ def hold_elsewhere(state_dir: Path, where: str) -> tuple[subprocess.Popen[str], 
     )
     assert holder.stdout is not None
     return holder, [psutil.Process(int(pid)) for pid in holder.stdout.readline().split()]
+
+
+def ended(servers: list[psutil.Process]) -> bool:
+    """Also those that nobody has asked how."""
+    return running_after(servers, 0) == []
 
 
 def kill(holder: subprocess.Popen[str]) -> None:
@@ -172,11 +177,11 @@ def test_a_port_lost_between_choosing_and_listening_is_given_up_for_another(
 def test_servers_orphaned_by_a_killed_run_are_stopped_and_their_data_taken_over(services: DevServices) -> None:
     holder, servers = hold_elsewhere(services.state_dir, "thread")
     kill(holder)
-    assert all(server.is_running() for server in servers), "this test needs orphans"
+    assert running_after(servers, 0) == servers, "this test needs orphans"
 
     services.start()
 
-    assert not any(server.is_running() for server in servers)
+    assert ended(servers)
     assert execute(services, "SELECT 1") == [(1,)]
 
 
@@ -200,7 +205,14 @@ def test_the_servers_end_with_a_holder_that_is_killed(services: DevServices) -> 
 
     kill(holder)
 
-    wait_until(lambda: not any(map(psutil.Process.is_running, servers)), 10, "both servers have shut down")
+    wait_until(lambda: ended(servers), 10, "both servers have shut down")
+
+
+def test_a_process_has_ended_although_its_parent_has_not_asked_how() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as unasked:
+        process = psutil.Process(unasked.pid)
+        assert running_after([process], 10) == []
+        assert process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_program_that_got_the_number_of_a_dead_server_is_left_alone(services: DevServices) -> None:
@@ -237,15 +249,15 @@ def test_a_server_that_cannot_start_says_why_and_leaves_nothing_behind(services:
 
 
 def test_what_a_killed_test_run_left_is_removed_by_the_next_one() -> None:
-    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
-        ended.wait()
-    state_dir = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{ended.pid}-"))
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    state_dir = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{dead.pid}-"))
     holder, servers = hold_elsewhere(state_dir, "thread")
     kill(holder)
 
     DevServices.temporary().remove()
 
-    assert not any(server.is_running() for server in servers)
+    assert ended(servers)
     assert not state_dir.exists()
 
 

@@ -14,13 +14,17 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
+POLL_S = 0.03
 UNPRIVILEGED = ("nobody", "daemon")
 # Where root's PostgreSQL lives when the checkout lies in a directory that only root may enter (/root, mktemp -d).
 SHARED_HOME = Path("/var/lib/vanta")
@@ -148,3 +152,22 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     staging.replace(path)
+
+
+def running_after(processes: Sequence[psutil.Process], within_s: float) -> list[psutil.Process]:
+    """Those that still run when all have had so long to end.
+
+    One that has ended counts as ended before its parent asks how (psutil waits for that): an orphan's new parent may
+    take seconds for it, and in a container that has no init nobody ever does.
+    """
+    waiting, deadline = threading.Event(), time.monotonic() + within_s
+    while (running := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
+        waiting.wait(POLL_S)
+    return running
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -1,5 +1,6 @@
 """One embedded server's life: start, readiness, stop, kill, restart, and what an earlier run left behind."""
 
+import contextlib
 import signal
 import subprocess
 import threading
@@ -9,11 +10,10 @@ from typing import ClassVar, TypedDict
 
 import psutil
 
-from vanta.embedded.host import Account, ServiceFailed, die_with_parent, free_port
+from vanta.embedded.host import POLL_S, Account, ServiceFailed, die_with_parent, free_port, running_after
 
 READY_WITHIN_S = 30
 STOP_WITHIN_S = 10
-POLL_S = 0.03
 # The leftovers of a killed server (its port, PostgreSQL's shared memory) go within a second or two.
 RETRY_PAUSE_S = 0.2
 
@@ -153,11 +153,8 @@ def process_at(pid_file: Path) -> psutil.Process | None:
 def _end(process: psutil.Process | None, stop_signal: signal.Signals, within_s: float) -> None:
     if process is None:
         return
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
         process.send_signal(stop_signal)
-        process.wait(within_s)
-    except psutil.NoSuchProcess:
-        return
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(STOP_WITHIN_S)
+        if running_after([process], within_s):
+            process.kill()
+            running_after([process], STOP_WITHIN_S)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psutil
 
+from vanta.embedded.host import running_after
+
 # In every child's environment and inherited by whatever it starts; its value is the state directory.
 MARKER = "VANTA_SUPERVISED_FROM"
 
@@ -20,11 +22,11 @@ def end_leftovers(state_dir: Path, *, within_s: float = 10) -> list[str]:
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
             process.terminate()
-    _, stubborn = psutil.wait_procs(found, timeout=within_s)
+    stubborn = running_after(found, within_s)
     for process in stubborn:
         with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
             process.kill()
-    psutil.wait_procs(stubborn, timeout=within_s)
+    running_after(stubborn, within_s)
     return names
 
 
