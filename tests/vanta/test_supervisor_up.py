@@ -27,10 +27,10 @@ OF_THE_TESTS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", 
 
 
 class Up:
-    """`manage.py up` on a state directory of its own."""
+    """`manage.py up` on a state directory of this module's own: an empty one, or with what the test before has left."""
 
-    def __init__(self) -> None:
-        self.scratch = DevServices.temporary()
+    def __init__(self, scratch: DevServices) -> None:
+        self.scratch = scratch
         inherited = {name: value for name, value in os.environ.items() if name not in OF_THE_TESTS}
         self.environment = {**inherited, "VANTA_STATE_DIR": str(self.scratch.state_dir)}
         self.log_path = self.scratch.state_dir / "up.log"
@@ -55,20 +55,26 @@ class Up:
         assert len(found) == 1
         return found[0]
 
-    def remove(self) -> None:
+    def end(self) -> None:
         self.process.kill()
         self.process.wait()
         end_leftovers(self.scratch.state_dir, within_s=1)
-        with self.scratch:
-            pass  # starting ends what a killed run left
-        self.scratch.remove()
+
+
+@pytest.fixture(scope="module")
+def scratch() -> Iterator[DevServices]:
+    scratch = DevServices.temporary()
+    yield scratch
+    with scratch:
+        pass  # starting ends what a killed run left
+    scratch.remove()
 
 
 @pytest.fixture
-def up() -> Iterator[Up]:
-    up = Up()
+def up(scratch: DevServices) -> Iterator[Up]:
+    up = Up(scratch)
     yield up
-    up.remove()
+    up.end()
 
 
 def environment_of(process: psutil.Process) -> bytes:
@@ -80,12 +86,19 @@ def ended(processes: list[psutil.Process]) -> bool:
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
-def test_up_serves_heals_refuses_a_second_one_and_ends_with_all_it_started(up: Up) -> None:
+def test_up_serves_keeps_its_keys_heals_refuses_a_second_one_and_ends_with_all_it_started(up: Up) -> None:
     up.wait_ready()
     written = read_dotenv(up.scratch.state_dir / "run.env")
     readyz = written["PUBLIC_BASE_URL"] + "/readyz"
     wait_until(lambda: httpx.get(readyz).is_success, 20, "/readyz is 200")
     assert httpx.get(written["SANDBOX_URL"] + "/").is_success
+    if sys.platform == "linux":  # environments are read from /proc
+        assert_only_the_signing_worker_is_given_the_keys_that_encrypt_keys(up)
+    wait_until(
+        lambda: httpx.get(readyz).json()["checks"]["signing"]["status"] == "ok",
+        30,
+        "the signing canary was carried out",
+    )
 
     second = subprocess.run(UP, cwd=CHECKOUT, env=up.environment, capture_output=True, text=True, check=False)
     assert second.returncode != 0
@@ -104,23 +117,15 @@ def test_up_serves_heals_refuses_a_second_one_and_ends_with_all_it_started(up: U
     assert ended(family)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="environments are read from /proc")
-def test_of_all_processes_only_the_signing_worker_is_given_the_keys_that_encrypt_keys(up: Up) -> None:
-    up.wait_ready()
+def assert_only_the_signing_worker_is_given_the_keys_that_encrypt_keys(up: Up) -> None:
     made = read_dotenv(up.scratch.state_dir / "secrets.env")["KEY_ENCRYPTION_KEYS"]
-
     holders = [process for process in up.family() if made.encode() in environment_of(process)]
-
     assert len(up.family()) > 15
     assert {process.cmdline()[process.cmdline().index("-n") + 1] for process in holders} == {"signing@%h"}
     assert len(holders) == 1  # it forks nothing
     signing = [process for process in up.family() if b"VANTA_ROLE=signing" in environment_of(process)]
     assert signing == holders
     assert made not in up.log
-    readyz = read_dotenv(up.scratch.state_dir / "run.env")["PUBLIC_BASE_URL"] + "/readyz"
-    wait_until(
-        lambda: httpx.get(readyz).json()["checks"]["signing"]["status"] == "ok", 30, "its canary was carried out"
-    )
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
