@@ -18,7 +18,7 @@ COMPILE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --universal --python-
 lock_hash = $(shell $(PYTHON) -c "import hashlib, pathlib, sys; print(hashlib.sha256(b''.join(pathlib.Path(p).read_bytes() for p in sys.argv[1:])).hexdigest())" $(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help run smoke test check bench soak crash-matrix rare walk lock shell clean install install-dev install-evm python
+.PHONY: help run smoke test check check-types check-rest bench soak crash-matrix rare walk lock shell clean install install-dev install-evm python
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,9 +33,14 @@ test: install-dev install-evm ## the whole test suite, against real PostgreSQL, 
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install-dev ## lint, types, layers, Django's checks, migrations in step with the models
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 check-types check-rest
+
+check-types:
+	$(BIN)/mypy $(PACKAGES) tests manage.py
+
+check-rest:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(PACKAGES) tests manage.py
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py check
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
