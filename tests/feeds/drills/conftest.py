@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
-from feeds import selectors
+from feeds import selectors, tasks
 from feeds.consensus import MarkPrice, NoConsensus
 from feeds.services import refresh_markets
 from feeds.sources import SOURCES, close_sources
@@ -20,6 +20,7 @@ from tests.stack import CHECKOUT, Stack
 from tests.trading.processes.outside import connected_to
 from tests.waiting import wait_until
 from vanta import clock, redis
+from vanta.celery import app
 from vanta.devservices import DevServices
 from vanta.supervision.child import Program, kill_group, launch
 from vanta.supervision.environment import sandbox_urls
@@ -84,6 +85,11 @@ class Feeds:
 
     def is_streaming(self) -> bool:
         return self.stack.alive("streamer") and self.leads(self.stack.pid("streamer"))
+
+    def wake_poll(self, source: str) -> None:
+        """As beat does every ten seconds; through the broker of these processes, which is not this process's own."""
+        with app.connection_for_write(self.stack.environment["CELERY_BROKER_URL"]) as broker:
+            tasks.poll_source.apply_async((source,), queue="feeds", connection=broker)
 
     def readyz(self) -> httpx.Response:
         return httpx.get(f"{self.stack.url}/readyz", timeout=5, trust_env=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from feeds import selectors, tasks
+from feeds import selectors
 from feeds.consensus import MarkPrice
 from feeds.models import Market
 from feeds.source_status import read_status
@@ -26,6 +26,11 @@ pytestmark = [pytest.mark.processes, pytest.mark.crash]
 FRESH_S = 2.0  # no mark is older than this while its primary source answers
 TAKES_OVER_WITHIN_S = 10
 BACK_WITHIN_S = 5
+SECONDARIES = ("coingecko", "chainlink")
+
+
+def fewest_failures() -> int:
+    return min(read_status(name).failures for name in SECONDARIES)
 
 
 def opening(trader: Trader, mark_price: Decimal) -> Order:
@@ -65,7 +70,8 @@ def test_a_primary_that_hangs_altogether_holds_up_no_other_source_and_opens_noth
     feeds.world.fault("feed", "hang", seconds=30)
     wait_until(lambda: feeds.reason() == "no_fresh_quote", 10, "the last quotes grow old")
     before_ms = clock.now_ms()
-    for name in ("coingecko", "chainlink"):
+    for name in SECONDARIES:
+        feeds.wake_poll(name)
         wait_until(lambda name=name: (read_status(name).last_ok_ms or 0) > before_ms, 15, f"{name} is polled")  # type: ignore[misc]
 
 
@@ -91,7 +97,7 @@ def test_a_primary_that_answers_nonsense_is_no_price_and_its_return_is(feeds: Fe
 
 def test_a_secondary_that_asks_for_a_pause_is_given_it_and_nobody_minds(feeds: Feeds) -> None:
     feeds.world.fault("coingecko", "rate_limit", retry_after=60)
-    tasks.poll_source.apply_async(("coingecko",), queue="feeds")
+    feeds.wake_poll("coingecko")
     wait_until(lambda: read_status("coingecko").paused_until_ms > clock.now_ms() + 30_000, 15, "it is left alone")
     asked = feeds.world.served("coingecko")
     assert feeds.oldest_mark_over(4) <= FRESH_S
@@ -166,9 +172,10 @@ def test_with_every_source_down_nothing_opens_all_closes_and_readiness_says_whic
         detail = str(answer.json()["checks"]["feeds"].get("detail"))
         return answer.status_code == 503 and all(f"{name} fails" in detail for name in SOURCES)
 
-    for _ in range(3):  # beat would ask it every ten seconds
-        for name in ("coingecko", "chainlink"):
-            tasks.poll_source.apply_async((name,), queue="feeds")
+    for known in range(selectors.FAILING_AFTER):  # one after the other: a source is never asked twice at once
+        for name in SECONDARIES:
+            feeds.wake_poll(name)
+        wait_until(lambda known=known: fewest_failures() > known, 15, "they failed again")  # type: ignore[misc]
     wait_until(says_which, 40, "/readyz names the sources")
 
 
