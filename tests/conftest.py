@@ -17,8 +17,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client
+from django.test.utils import setup_databases
 from django.utils.functional import empty
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from tests.access import logged_in
 from vanta import redis as application_redis
@@ -53,13 +54,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in LONG))
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """The worker's database, whoever asks for it: pytest-django's own makes none for a module's fixtures alone.
+
+    Nobody deletes it: the server goes with the run.
+    """
+    with django_db_blocker.unblock():
+        setup_databases(verbosity=0, interactive=False)
+
+
 @pytest.fixture(autouse=True)
 def _empty_redis(request: pytest.FixtureRequest) -> None:
     """A test that uses the database starts with empty Redis databases of its own."""
     if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
-        for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
-            with redis.Redis.from_url(url) as client:
-                client.flushdb()
+        empty_redis()
+
+
+def empty_redis() -> None:
+    """Both databases of this worker."""
+    for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL):
+        with redis.Redis.from_url(url) as client:
+            client.flushdb()
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from playwright.sync_api import Page, expect, sync_playwright
+from pytest_django import DjangoDbBlocker
 
 from adminpanel.groups import Role
 from adminpanel.second_factor import code_at, step_now
 from tests.access import enrolled, make_user
+from tests.conftest import empty_redis
 from tests.stack import Stack, list_markets
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -35,12 +37,21 @@ def need_chromium() -> None:
         pytest.skip(f"{CHROMIUM} is missing: nothing is tested in a browser; install chromium")
 
 
+@pytest.fixture(scope="module")
+def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Empty databases for all tests of a module, whose processes are up once; emptied again afterwards."""
+    with django_db_blocker.unblock():
+        empty_redis()
+        yield
+        call_command("flush", interactive=False, verbosity=0)
+
+
 @contextmanager
 def opened_page(tmp_path: Path, *, width: int, height: int = 1000) -> Iterator[Page]:
     """A page; while it is open its thread must leave Django's models alone. A picture of its end is kept."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        opened = browser.new_page(viewport={"width": width, "height": height})
+        opened = browser.new_context(viewport={"width": width, "height": height}).new_page()
         yield opened
         opened.screenshot(path=tmp_path / "end.png")
         browser.close()

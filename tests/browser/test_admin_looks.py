@@ -8,7 +8,7 @@ import pytest
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from adminpanel.navigation import LIMITS_PAGE
 from tests.adminpanel.stories import order_with_long_words
@@ -50,25 +50,41 @@ COLLISIONS = """() => {
 }"""
 
 
-@pytest.fixture
-def order(transactional_db: None) -> Order:
+@pytest.fixture(scope="module")
+def order(committed: None) -> Order:
     return order_with_long_words()
 
 
-@pytest.fixture
-def site(order: Order, tmp_path: Path) -> Iterator[Stack]:
-    """The web server alone: these pages need nobody else."""
+@pytest.fixture(scope="module")
+def somebody(committed: None) -> Walker:
+    return Walker()
+
+
+@pytest.fixture(scope="module")
+def site(order: Order, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The web server alone: these pages need nobody else, and no test changes what they show."""
     need_chromium()
-    with Stack("web", log_dir=tmp_path) as running:
+    with Stack("web", log_dir=tmp_path_factory.mktemp("logs")) as running:
         yield running
 
 
-@pytest.fixture
-def desk(site: Stack, walker: Walker, tmp_path: Path) -> Iterator[Page]:
-    """The admin on a narrow screen; the browser has to be content with all that is shown."""
-    with opened_page(tmp_path, width=NARROW) as page:
+@pytest.fixture(scope="module")
+def window(
+    site: Stack, somebody: Walker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """A narrow browser that is logged in to the admin."""
+    with opened_page(tmp_path_factory.mktemp("window"), width=NARROW) as page:
         errors = console_errors(page)
-        walker.log_in(page, site.url)
+        somebody.log_in(page, site.url)
+        assert errors == []
+        yield page.context
+
+
+@pytest.fixture
+def desk(window: BrowserContext) -> Iterator[Page]:
+    """A page of the admin; the browser has to be content with all that is shown."""
+    with window.new_page() as page:
+        errors = console_errors(page)
         yield page
         assert errors == []
 

@@ -16,14 +16,15 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 PROCESSES = ("sandbox", "web", "worker-trading", "worker-messages", "worker-signing", "dispatcher")
-ADA = 1001
+ADA, GRACE = 1001, 1002
 SOON_MS = 20_000
 
 
-@pytest.fixture
-def stack(transactional_db: None, tmp_path: Path) -> Iterator[Stack]:
+@pytest.fixture(scope="module")
+def stack(committed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Once for all: each test connects another person."""
     need_chromium()
-    with Stack(*PROCESSES, log_dir=tmp_path) as running:
+    with Stack(*PROCESSES, log_dir=tmp_path_factory.mktemp("logs")) as running:
         call_command("register_bot", verbosity=0)
         yield running
 
@@ -34,16 +35,16 @@ def control(stack: Stack, method: str, path: str, **body: object) -> dict[str, o
     return told
 
 
-def chat(stack: Stack) -> str:
-    """All that Ada's chat shows."""
-    return str(control(stack, "GET", f"/messages?chat_id={ADA}"))
+def chat(stack: Stack, person: int) -> str:
+    """All that the person's chat shows."""
+    return str(control(stack, "GET", f"/messages?chat_id={person}"))
 
 
-def link(stack: Stack) -> str:
+def link(stack: Stack, person: int) -> str:
     """What the bot answers to /connect."""
-    control(stack, "POST", "/messages", user_id=ADA, text="/connect")
+    control(stack, "POST", "/messages", user_id=person, text="/connect")
     find = re.compile(re.escape(stack.url) + r"/connect/[\w-]+/")
-    found: list[str] = wait_until(lambda: find.findall(chat(stack)), 20, "the link is in the chat")
+    found: list[str] = wait_until(lambda: find.findall(chat(stack, person)), 20, "the link is in the chat")
     return found[-1]
 
 
@@ -64,7 +65,7 @@ def step(page: Page) -> str:
 
 @pytest.mark.timeout(240)
 def test_a_wallet_is_connected_with_every_mistake_on_the_way(stack: Stack, tmp_path: Path) -> None:
-    address = link(stack)
+    address = link(stack, ADA)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context, wallet = browser.new_context(), BrowserWallet(f"{stack.sandbox_url}/rpc")
@@ -88,8 +89,8 @@ def test_a_wallet_is_connected_with_every_mistake_on_the_way(stack: Stack, tmp_p
         assert elsewhere == []
         assert [said for said in problems if "Content Security Policy" in said] == []
         browser.close()
-    wait_until(lambda: "USDC allowed" in chat(stack), 20, "the chat says that it is done")
-    assert "Wallet connected" in chat(stack)
+    wait_until(lambda: "USDC allowed" in chat(stack, ADA), 20, "the chat says that it is done")
+    assert "Wallet connected" in chat(stack, ADA)
     effects = control(stack, "GET", f"/venue/journal?trader={wallet.account.address}")["effects"]
     assert isinstance(effects, list)
     assert [effect["kind"] for effect in effects] == ["delegate_set", "approve", "approve"]
@@ -192,18 +193,18 @@ def connect_sandbox_wallet(stack: Stack) -> None:
             dialog.accept() if next(answers, True) else dialog.dismiss()
 
         page.on("dialog", answer)
-        page.goto(link(stack))
+        page.goto(link(stack, GRACE))
         page.get_by_role("button", name="Connect Sandbox wallet").click()
         expect(page.locator("#problem-text")).to_contain_text("You declined in the wallet")
         page.get_by_role("button", name="Connect Sandbox wallet").click()
         page.get_by_role("button", name="Sign in the wallet").click(timeout=SOON_MS)
         page.get_by_role("button", name="Allow in the wallet").click(timeout=SOON_MS)
         expect(page.locator("#done-allowance")).to_have_text("500.00 USDC", timeout=SOON_MS)
-        assert "Telegram account Ada" in asked[0]
+        assert "Telegram account Grace" in asked[0]
         assert "DelegateReq" in asked[2]
 
 
 @pytest.mark.timeout(240)
 def test_without_a_wallet_the_sandboxs_own_is_connected(stack: Stack) -> None:
     connect_sandbox_wallet(stack)
-    wait_until(lambda: "USDC allowed" in chat(stack), 20, "the chat says that it is done")
+    wait_until(lambda: "USDC allowed" in chat(stack, GRACE), 20, "the chat says that it is done")
