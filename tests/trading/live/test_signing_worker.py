@@ -54,6 +54,7 @@ def test_killed_after_each_step_every_order_is_executed_once(
             order = live.approve("/long ETH 100 10x")
             wait_until(lambda: reached(live, order), 30, step)  # noqa: B023
             running.kill(WORKER)
+            Order.objects.filter(pk=order.pk).update(next_check_at=clock.now())  # its lease would end by itself
             running.start(WORKER)
             wait_until(lambda: has_ended(order), 90, f"the order ends that was killed after {step}")  # noqa: B023
             assert order.state == "FILLED", step
