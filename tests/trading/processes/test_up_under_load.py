@@ -62,10 +62,14 @@ class Run:
         """Until it says that it is ready, with the addresses it has chosen."""
         wait_until(lambda: "Vanta is ready" in self._said() or self.process.poll() is not None, READY_WITHIN_S, "ready")
         assert self.process.poll() is None, self._said()[-3000:]
-        own = psutil.Process(self.process.pid)
-        self.family = [own, *own.children(recursive=True)]
+        self.look_again()
         self.environment = read_dotenv(self.state_dir / "run.env")
         return self
+
+    def look_again(self) -> None:
+        """Which processes it has now."""
+        own = psutil.Process(self.process.pid)
+        self.family = [own, *own.children(recursive=True)]
 
     def outside(self) -> Outside:
         """Its webhook and sandbox."""
@@ -137,6 +141,7 @@ def test_up_loses_no_order_whether_it_is_killed_or_stopped_under_load(
             after = draft_many(outside)
             with confirming(outside, after) as stored:
                 wait_until(lambda: filled([order.pk for order in after]) > 5, 20, "orders are being filled")
+                run.look_again()
                 stopped_at = clock.monotonic()
                 run.process.terminate()
                 run.process.wait(STOPPED_WITHIN_S)
@@ -144,6 +149,7 @@ def test_up_loses_no_order_whether_it_is_killed_or_stopped_under_load(
     finally:
         if run.process.poll() is None:
             run.kill_all()
+    assert run.process.returncode == 0
     assert took_s < STOPPED_WITHIN_S
     assert run.left_over() == []
     with (
