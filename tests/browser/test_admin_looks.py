@@ -69,9 +69,7 @@ def site(order: Order, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
 
 
 @pytest.fixture(scope="module")
-def window(
-    site: Stack, somebody: Walker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[BrowserContext]:
+def window(site: Stack, somebody: Walker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """A narrow browser that is logged in to the admin."""
     with opened_page(tmp_path_factory.mktemp("window"), width=NARROW) as page:
         errors = console_errors(page)
