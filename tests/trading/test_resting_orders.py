@@ -1,14 +1,17 @@
 """What rests at the venue: what is held for it is neither free nor lost, and comes back, or becomes a position."""
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
 
+from risk import execution_mode
+from risk.execution_mode import ExecutionMode
 from risk.models import TradingStateChange
 from tests.factories import make_order, make_trader
 from trading import invariants, risk_inputs
 from trading.errors import DraftGone
-from trading.models import Account, Order, Trader
+from trading.models import Account, Delegate, Order, Trader
 from trading.models.orders import REDUCES
 from trading.models.traders import Mode
 from trading.order_state import OrderState
@@ -121,9 +124,28 @@ def test_what_a_disabled_trader_has_resting_is_taken_back() -> None:
     assert canceling.cancel_unwanted() == 1
 
 
-def _order(state: OrderState) -> Order:
+@pytest.mark.parametrize(("hours", "taken_back"), [(23, 1), (25, 0)])
+def test_what_rests_with_real_money_is_taken_back_while_its_delegate_still_can(hours: int, taken_back: int) -> None:
+    execution_mode.change(ExecutionMode.LIVE, actor="test", reason="a test")
+    order = _order(S.SUBMITTING, Mode.LIVE, execution_mode=Mode.LIVE)
+    _settle(order, Resting(clock.now(), HELD, index=0))
+    ends_at = clock.now() + dt.timedelta(hours=hours)
+    Delegate.objects.create(
+        trader=order.trader, wallet_address="0x1", address="0x2", status=Delegate.Status.ACTIVE, expires_at=ends_at
+    )
+
+    assert canceling.cancel_unwanted() == taken_back
+
+    assert Order.objects.filter(cancels=order, reason="delegate_expires_soon").count() == taken_back
+
+
+def _order(state: OrderState, mode: str = Mode.DRY, **of_trader: str) -> Order:
     return make_order(
-        trader=make_trader(), state=state, order_type=Order.Type.LIMIT, limit_price=Decimal(2900), mode=Mode.DRY
+        trader=make_trader(**of_trader),
+        state=state,
+        order_type=Order.Type.LIMIT,
+        limit_price=Decimal(2900),
+        mode=mode,
     )
 
 

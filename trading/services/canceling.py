@@ -10,10 +10,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from feeds.models import Market
 from risk import execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
+from risk.rules.live import LEAST_DELEGATE_HOURS
 from risk.trading_state import TradingState
 from trading.errors import DraftGone, OrderNotFound
 from trading.history import record_draft
-from trading.models import Order, Trader
+from trading.models import Delegate, Order, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.models.orders import K
 from trading.models.traders import Mode
@@ -77,7 +78,8 @@ def cancel_resting(*, trader: Trader, order_id: int, origin: Origin, reason: str
 def cancel_unwanted() -> int:
     """Order the cancel of every resting opening that may not be executed now; how many were ordered.
 
-    In any state but ACTIVE that is all of them; else those of disabled traders, and LIVE ones that are LIVE no more.
+    In any state but ACTIVE that is all of them; else those of disabled traders, and LIVE ones that are LIVE no more, or
+    whose delegate ends so soon that nobody could take them back then.
     """
     ordered = [_cancel_if_unwanted(*each) for each in _unwanted().values_list("pk", "trader_id")]
     if any(ordered):
@@ -105,14 +107,25 @@ def _unwanted() -> QuerySet[Order]:
     is_unwanted = Q(trader__is_active=False) | Q(mode=Mode.LIVE) & ~Q(trader__execution_mode=Mode.LIVE)
     if execution_mode.current() != ExecutionMode.LIVE:
         is_unwanted |= Q(mode=Mode.LIVE)
-    return resting.filter(is_unwanted)
+    return resting.filter(is_unwanted | Q(Exists(_ending_delegates()), mode=Mode.LIVE))
+
+
+def _ending_delegates() -> QuerySet[Delegate]:
+    """Of an order's trader; what has less than this left opens nothing new either."""
+    soon = clock.now() + dt.timedelta(hours=int(LEAST_DELEGATE_HOURS))
+    return Delegate.objects.filter(
+        trader=OuterRef("trader"), status=Delegate.Status.ACTIVE, expires_at__gt=clock.now(), expires_at__lt=soon
+    )
 
 
 def _why(order: Order) -> str:
     state = trading_state.current()
     if state != TradingState.ACTIVE:
         return f"trading_{state.value}"
-    return "live_switched_off" if order.trader.is_active else "trader_disabled"
+    if not order.trader.is_active:
+        return "trader_disabled"
+    is_live = execution_mode.current() == ExecutionMode.LIVE and order.trader.execution_mode == Mode.LIVE
+    return "delegate_expires_soon" if is_live else "live_switched_off"
 
 
 def _order(target: Order, origin: Origin, reason: str) -> Order:

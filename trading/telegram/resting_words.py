@@ -16,6 +16,8 @@ _ENDS = {
     "trading_reducing": "Trading is being wound down, so it was taken back. Send it again when openings work.",
     "trading_halted": "Trading was halted, so it was taken back. Send it again when trading goes on.",
     "live_switched_off": "LIVE was switched off, so it was taken back.",
+    "delegate_expires_soon": "Your wallet's permission ends within a day, and nobody could take it back then: it was "
+    "taken back. /connect again.",
     "trader_disabled": "An admin has disabled openings for you, so it was taken back.",
     "canceled_at_venue": "It was taken back at the venue, not by Vanta.",
 }
