@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.management import CommandError, call_command
 
 from tests.vanta.test_settings import load
+from vanta import heartbeat
 from vanta.preconditions import SIGNING_ONLY
 from vanta.supervision.procfile import read_procfile, split_assignments
 
@@ -178,3 +180,17 @@ def test_the_secrets_that_are_made_start_production(tmp_path: Path) -> None:
     } | {"PUBLIC_BASE_URL": "https://vanta.example", "ALLOWED_HOSTS": "vanta.example", "VANTA_ROLE": "signing"}
     started = load(tmp_path, "PRODUCTION", "SIGNS", **given)
     assert started.stdout == '{"PRODUCTION": true, "SIGNS": true}\n', started.stderr
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["dispatcher", "streamer"])
+def test_a_container_is_healthy_while_its_program_gives_signs_of_life(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(CommandError, match="never seen"):
+        call_command("alive", name)
+
+    heartbeat.beat(name)
+    call_command("alive", name)
+
+    assert capsys.readouterr().out.startswith("seen 0.")
