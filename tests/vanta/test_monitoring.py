@@ -110,7 +110,8 @@ def test_the_runbook_knows_everything_that_the_admins_chat_can_be_told() -> None
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_promtool_accepts_the_rules() -> None:
-    checked = subprocess.run(["promtool", "check", "rules", str(ALERTS)], capture_output=True, text=True, check=False)
+def test_promtool_accepts_the_rules_and_sees_them_come_when_they_should() -> None:
+    for command in (["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]):
+        done = subprocess.run(["promtool", *command], cwd=ALERTS.parent, capture_output=True, text=True, check=False)
 
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
