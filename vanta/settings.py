@@ -17,6 +17,7 @@ from adminpanel.schedule import BEAT_SCHEDULE as ADMINPANEL_SCHEDULE
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
 from trading.keys.envelope import BadKeyring, Keyring
 from trading.schedule import BEAT_SCHEDULE as TRADING_SCHEDULE
+from vanta.composition import INSTALLED_APPS, MIDDLEWARE  # noqa: F401
 from vanta.database import connection_options
 from vanta.logging import logging_config
 from vanta.preconditions import (
@@ -89,43 +90,6 @@ LOGIN_REDIRECT_URL = "admin:index"
 X_FRAME_OPTIONS = "DENY"
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
 
-INSTALLED_APPS = [
-    "adminpanel",
-    "unfold.apps.BasicAppConfig",
-    "adminpanel.apps.VantaAdminConfig",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "django.contrib.humanize",
-    "corsheaders",
-    "csp",
-    "axes",
-    "django_otp",
-    "django_otp.plugins.otp_totp",
-    "health_check",
-    "vanta",
-    "feeds",
-    "risk",
-    "trading",
-]
-MIDDLEWARE = [
-    "vanta.middleware.RequestTraceMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
-    "adminpanel.middleware.PagePolicyMiddleware",
-    "vanta.health.middleware.ProbeMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
-]
 LOG_IN_LOCK_MINUTES = env.int("LOG_IN_LOCK_MINUTES", default=15)
 globals().update(access_settings(lock_minutes=LOG_IN_LOCK_MINUTES))
 TEMPLATES = [
