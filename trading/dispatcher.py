@@ -8,7 +8,7 @@ import select
 from collections.abc import Callable, Sequence
 
 import structlog
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from trading import execution, reconciliation
@@ -49,11 +49,20 @@ def due_kinds() -> list[str]:
 def dispatch_once() -> None:
     """One look: wake a worker for whatever is due; without a broker, do what cannot wait here."""
     with tracing.bind_trace(""):
-        canceling.cancel_unwanted()
+        _cancel_unwanted()
         kinds = due_kinds()
         reached = [wake.publish(kind) for kind in kinds]
         if kinds and not all(reached):
             carry_out_urgent()
+
+
+def _cancel_unwanted() -> None:
+    try:
+        canceling.cancel_unwanted()
+    except (OperationalError, InterfaceError):
+        raise  # the database went away
+    except Exception:
+        log.exception("cancels_not_ordered")  # a defect of ours must not keep everything else lying
 
 
 def carry_out_urgent() -> None:

@@ -39,6 +39,14 @@ def test_a_row_of_each_kind_is_found_when_nobody_announced_it(ada: Person, eth: 
     assert woken() == {"updates", "orders", "messages"}
 
 
+def test_an_order_that_cannot_be_taken_back_keeps_nothing_else_lying(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_message(next_attempt_at=clock.now() - LONG_AGO)
+    redis.client().flushdb()
+    monkeypatch.setattr("trading.services.canceling.cancel_unwanted", lambda: 1 / 0)
+    dispatcher.dispatch_once()
+    assert woken() == {"messages"}
+
+
 @pytest.mark.parametrize("status", Delegate.Status.values)
 def test_a_delegate_whose_time_has_come_wakes_the_signing_worker_while_it_lasts(status: str) -> None:
     wallet = "0x" + "1" * 40
