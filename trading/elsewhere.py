@@ -52,7 +52,7 @@ def book_opening(trader: Trader, market: Market, trade: VenueTrade) -> Order:
     return order
 
 
-def book_resting(trader: Trader, market: Market, limit: VenueLimit) -> Order:
+def book_resting(trader: Trader, market: Market, limit: VenueLimit, asked_at: dt.datetime) -> Order:
     """Adopt an order that was placed outside Vanta and rests, in the caller's transaction.
 
     All of its collateral can be lost by it, for what anybody here has decided.
@@ -66,7 +66,7 @@ def book_resting(trader: Trader, market: Market, limit: VenueLimit) -> Order:
     record_draft(order)
     for state in (OrderState.APPROVED, OrderState.SUBMITTING, OrderState.RESTING):
         transition(order, state)
-    held = Resting(clock.now(), limit.collateral_usd, limit.index, limit.order_id)
+    held = Resting(asked_at, limit.collateral_usd, limit.index, limit.order_id)
     placements.book([order], {order.pk: held}, is_adopted=True)
     outbox.owe_order_cards([order])
     log.warning("adopted_from_venue", order_id=order.pk)

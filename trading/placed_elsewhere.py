@@ -36,13 +36,14 @@ def is_open_question(trader: Trader, told: AtVenue) -> bool:
     return any(_has_just_ended(trader, row) for row in _unknown(trader, told.limits))
 
 
-def bring_together(trader: Trader, limits: Sequence[VenueLimit]) -> None:
+def bring_together(trader: Trader, told: AtVenue) -> None:
     """Adopt what nobody knows, and follow what was changed. Raises BooksDisputed."""
+    limits = told.limits or ()
     for row in _unknown(trader, limits):
         market = Market.objects.filter(pair_index=row.pair_index).defer("venue_params").first()
         if market is None:
             raise BooksDisputed(pair_index=row.pair_index)
-        order = elsewhere.book_resting(trader, market, row)
+        order = elsewhere.book_resting(trader, market, row, told.asked_at)
         if row.order_id and _ended(trader, row).exists():
             detail = "ended in our books, resting at the venue"
             alarms.raise_alarm(alarms.Kind.BOOKS, f"order {order.pk}", detail)

@@ -11,7 +11,6 @@ from trading import balances
 from trading.models import Order, Placement
 from trading.order_state import OrderState
 from trading.venues.base import Resting
-from vanta import clock
 
 
 def book(orders: Sequence[Order], outcomes: Mapping[int, Resting], *, is_adopted: bool = False) -> None:
@@ -25,13 +24,16 @@ def book(orders: Sequence[Order], outcomes: Mapping[int, Resting], *, is_adopted
             venue_order_id=resting.venue_order_id,
             is_adopted=is_adopted,
             placed_at=resting.placed_at,
+            seen_at=resting.seen_at or resting.placed_at,
         )
         balances.book_escrow(order, resting.escrow_usd, reference=f"escrow:{order.pk}")
 
 
-def saw(order_ids: Collection[int]) -> None:
-    """These rest still."""
-    Placement.objects.filter(order__in=order_ids).update(seen_at=clock.now())
+def saw(order_ids: Collection[int], outcomes: Mapping[int, Resting]) -> None:
+    """These rested still when the venue was asked: whoever books that may have been paused in between."""
+    for order_id in order_ids:
+        seen_at = outcomes[order_id].seen_at
+        Placement.objects.filter(order=order_id, seen_at__lt=seen_at).update(seen_at=seen_at)
 
 
 def release(orders: Sequence[Order]) -> None:

@@ -118,7 +118,7 @@ def _rest(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:
     outbox.owe_order_cards(placed)
     known = [order.pk for order in orders if order not in fresh]
     Order.objects.filter(pk__in=known).update(next_check_at=due)
-    placements.saw(known)
+    placements.saw(known, held)
 
 
 def _cancel(orders: Sequence[Order], outcomes: Mapping[int, Outcome]) -> None:

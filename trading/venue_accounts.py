@@ -113,7 +113,7 @@ def _ask(trader: Trader, wallet: str) -> Told | None:
 def _bring_together(trader: Trader, told: Told) -> None:
     """What rests, closings, openings, margin and triggers, then whatever the balance still differs by."""
     account, _ = Account.objects.get_or_create(trader=trader, mode=Mode.LIVE)
-    placed_elsewhere.bring_together(trader, told.held.limits or ())
+    placed_elsewhere.bring_together(trader, told.held)
     account.refresh_from_db()
     held = {_name(position): position for position in _open(trader)}
     smaller = [

@@ -80,13 +80,17 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """The venue holds the order, and `escrow_usd` for it, until the price is there. `index` is its place there."""
+    """The venue holds the order, and `escrow_usd` for it, until the price is there. `index` is its place there.
+
+    `seen_at` is when the venue was asked, where that is not when it was placed: what happens there may be later.
+    """
 
     placed_at: dt.datetime
     escrow_usd: Decimal
     index: int | None = None
     venue_order_id: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+    seen_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

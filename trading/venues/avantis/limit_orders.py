@@ -56,7 +56,7 @@ class LimitOrder:
             row = _new_row(order, told)
             if row is not None:
                 detail = {"venue_event": "resting", "transaction_hash": consumed.transaction_hash}
-                return Resting(clock.now(), row.collateral_usd, row.index, row.order_id, detail)
+                return Resting(told.asked_at, row.collateral_usd, row.index, row.order_id, detail)
             placed = placings_of(wallet)
             order_id = resting.order_id_of(intent, placed)
             sought = Sought(order, intent.nonce, order_id, intent.created_at.timestamp())

@@ -32,7 +32,7 @@ def look(order: Order, wallet: str, told: AtVenue | None) -> Outcome:
         return UNTOLD
     row = attribution.shown(order, told)
     if row is not None:
-        return Resting(order.placement.placed_at, row.collateral_usd, row.index, row.order_id)
+        return Resting(order.placement.placed_at, row.collateral_usd, row.index, row.order_id, seen_at=told.asked_at)
     try:
         found = ended(order, wallet, told)
     except VenueUnreachable:

@@ -1,7 +1,8 @@
 """What the venue says a wallet holds: its open trades, what rests for it, and its USDC, in Vanta's units."""
 
+import datetime as dt
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from trading.venues.avantis.client import VenueUnreachable, user_data_of, venue_
 from trading.venues.avantis.messages import TICKS, USDC
 from trading.venues.avantis.orders import wire_leverage
 from trading.venues.avantis.verdicts import whole
+from vanta import clock
 from vanta.money import ZERO
 
 log = structlog.get_logger(__name__)
@@ -53,15 +55,20 @@ class VenueLimit:
 
 @dataclass(frozen=True, slots=True)
 class AtVenue:
-    """All that a wallet has at the venue at one moment; `limits` is None where that cannot be read."""
+    """All that a wallet has at the venue at one moment; `limits` is None where that cannot be read.
+
+    `asked_at` is no later than that moment, however long ago it is when somebody comes to use it.
+    """
 
     trades: tuple[VenueTrade, ...]
     limits: tuple[VenueLimit, ...] | None
+    asked_at: dt.datetime = field(default_factory=clock.now, compare=False)
 
 
 def at_venue(wallet: str) -> AtVenue:
     """A wallet's trades and resting orders, in one request. Raises VenueUnreachable where trades cannot be read."""
-    return _read(venue_client().user_data(wallet))
+    asked_at = clock.now()
+    return _read(venue_client().user_data(wallet), asked_at)
 
 
 def at_venue_of(wallets: Collection[str]) -> dict[str, AtVenue]:
@@ -70,20 +77,21 @@ def at_venue_of(wallets: Collection[str]) -> dict[str, AtVenue]:
     def ask(wallet: str) -> Callable[[AsyncVeranta], Coroutine[Any, Any, Any]]:
         return lambda sdk: user_data_of(sdk, wallet)
 
+    asked_at = clock.now()
     told = venue_client().at_once({wallet: ask(wallet) for wallet in wallets}) if wallets else {}
     found: dict[str, AtVenue] = {}
     for wallet, data in told.items():
         try:
-            found[wallet] = _read(data)
+            found[wallet] = _read(data, asked_at)
         except VenueUnreachable as error:
             log.info("wallet_not_told", wallet=wallet, error=str(error))
     return found
 
 
-def _read(user_data: Any) -> AtVenue:
+def _read(user_data: Any, asked_at: dt.datetime) -> AtVenue:
     if not isinstance(user_data, dict):
         raise VenueUnreachable(error="not an object")
-    return AtVenue(tuple(read_trades(user_data)), _read_limits(user_data))
+    return AtVenue(tuple(read_trades(user_data)), _read_limits(user_data), asked_at)
 
 
 def trades_of(wallet: str) -> list[VenueTrade]:
