@@ -68,3 +68,20 @@ def test_a_fill_is_found_that_happened_while_a_worker_was_paused_with_older_news
 def filled(sandbox: Sandbox, wallet: str) -> None:
     told = {"trader": wallet, "pairIndex": 0, "index": 0, "what": "limit"}
     sandbox.post("/control/venue/trigger", **told).raise_for_status()
+
+
+def test_an_order_that_the_wallet_has_paid_for_is_never_said_to_be_rejected(live: LiveTrader) -> None:
+    """However long the venue does not show it: said to be rejected, it would be placed again, and both filled."""
+    order = place(live)
+    fault(live.sandbox, "tamper", service="core", set={"limitOrders": []})
+    fault(live.sandbox, "status", service="history", status=500)
+    wait_until(lambda: look() or len(live.effects) == 1, 15, "it is placed")
+    look()
+    with later(live.sandbox, 320):
+        look()
+        order.refresh_from_db()
+        assert (order.state, VenueAlarm.objects.get().subject) == ("UNKNOWN", f"order {order.pk}")
+        live.sandbox.control.delete("/control/faults")
+        until(order, OrderState.RESTING)
+        assert venue_accounts.reconcile(live.trader, live.wallet)
+        assert (live.booked, Order.objects.count()) == (live.balance, 1)

@@ -92,12 +92,15 @@ def _has_ended(order: Order, row: VenueLimit) -> bool:
 
 
 def _not_shown(order: Order, wallet: str, consumed: Consumed) -> Outcome:
-    """Neither order nor trade: the void has used the nonce, or the venue shows it late. The wallet is the witness."""
+    """Neither order nor trade: the void has used the nonce, or the venue shows it late. The wallet is the witness.
+
+    Where it has paid, the venue holds the order or has filled it, however long it does not say so: a person is told.
+    """
     moved = wallet_balance(wallet) - evidence.booked_balance(order)
     is_paid = moved == -order.collateral_usd
-    is_void = consumed.is_void_possible and consumed.waited_s >= SETTLED_AFTER_S and not is_paid
+    is_void = consumed.is_void_possible and consumed.waited_s >= SETTLED_AFTER_S
     log.info("placing_not_shown", order_id=order.pk, moved=moved, is_void=is_void)
-    if is_void or consumed.waited_s >= BELIEVED_AFTER_S:
+    if not is_paid and (is_void or consumed.waited_s >= BELIEVED_AFTER_S):
         return not_executed(consumed)
     return resting.UNTOLD
 
