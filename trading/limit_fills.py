@@ -71,6 +71,7 @@ def _fill_together(order_ids: Sequence[int], prices: Prices) -> int:
     fills = {pk: paper.outcome(end) for pk, end in ends.items() if "canceled" not in end.result}
     filled = [waiting[pk] for pk in fills]
     settle(filled, fills)
-    if any(order.state != OrderState.FILLED for order in filled):
+    # The objects may say so of a booking that was undone.
+    if Order.objects.filter(pk__in=fills).exclude(state=OrderState.FILLED).exists():
         raise FillNotBooked(order_ids=list(fills))
     return len(filled)

@@ -10,8 +10,8 @@ from risk.trading_state import TradingState
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person
 from tests.trading.pipeline import approve, assert_books_balance
-from trading import execution, limit_fills, risk_inputs
-from trading.models import Order, PaperExecution, Trader
+from trading import balances, execution, limit_fills, risk_inputs
+from trading.models import Account, LedgerTransaction, Order, PaperExecution, Trader
 from trading.order_state import OrderState
 from trading.selectors import balance
 from trading.services import canceling
@@ -163,6 +163,26 @@ def test_a_fill_that_cannot_be_booked_is_undone_and_stops_no_other(
     )
     assert (limit_fills.fill_reached(), state(broken), state(sound)) == (1, S.RESTING, S.FILLED)
     assert not PaperExecution.objects.filter(nonce=paper_resting.end_nonce(broken.pk)).exists()
+
+
+def test_a_fill_that_the_database_refuses_leaves_the_order_to_be_filled_or_taken_back(
+    ada: Person, grace: Person, eth: Market, price: SetPrice
+) -> None:
+    """The fee has risen since it was reserved, and there is nothing else to pay it from."""
+    poor, rich = rests(ada), rests(grace)
+    reserved = D("0.45")
+    withdrawn = Account.objects.get(trader=ada.trader).free_balance_usd - reserved
+    kind = LedgerTransaction.Kind.WITHDRAWAL
+    balances.book_transfer(ada.trader, "DRY", -withdrawn, kind=kind, reference="out")
+    Market.objects.update(open_fee_rate=eth.open_fee_rate * 2)
+    price("ETH/USD", "2900")
+
+    assert (limit_fills.fill_reached(), state(poor), state(rich)) == (1, S.RESTING, S.FILLED)
+
+    take_back(poor)
+    execution.drain()
+    assert state(poor) == S.CANCELED
+    assert_books_balance()
 
 
 def test_a_cancel_ordered_too_late_is_closed_before_it_counts(ada: Person, eth: Market) -> None:
