@@ -217,6 +217,9 @@ def test_orders_lists_what_waits_with_buttons_and_how_far_it_is(ada: Person, eth
     [
         ("/cancel #{0}", [0]),
         ("/cancel {1}", [1]),
+        ("/cancel {0} #{1} {0}", [0, 1]),
+        ("/cancel ETH long", []),
+        ("/cancel all {0}", []),
         ("/cancel ETH", [0, 1]),
         ("/cancel all", [0, 1, 2]),
         ("/close all", [0, 1, 2]),
@@ -289,4 +292,6 @@ def test_why_tells_what_it_waited_for_and_why_it_ended(ada: Person, eth: Market)
     for part in ("Limit order", "RESTING", "CANCELED", "You took it back", "limit price against the mark"):
         assert part in told
     cancel = Order.objects.get(cancels=order)
-    assert f"Takes back order #{order.pk}" in ada.answer(f"/why {cancel.pk}")
+    told = ada.answer(f"/why {cancel.pk}")
+    assert f"Takes back order #{order.pk}" in told
+    assert f"Order #{order.pk}: You took it back." in told

@@ -34,13 +34,18 @@ def list_orders(context: Context, _words: tuple[str, ...]) -> None:
 
 
 def cancel(context: Context, words: tuple[str, ...]) -> None:
-    """One by its number, those of a market, or all that rest; without a word, buttons for what rests."""
+    """Some by their numbers, those of a market, or all that rest; without a word, buttons for what rests."""
     if not words:
         resting = selectors.resting_orders(context.trader)
         choice = resting_cards.resting_list(resting, _prices(resting))
         context.reply(choice if resting else cards.text(NOTHING_RESTS))
     elif words[0].removeprefix("#").isdigit():
-        _take_back_typed(context, parse_order_id(words[0]))
+        if len(words) > resting_cards.MAX_LISTED:
+            raise Mistake("not_understood", words[resting_cards.MAX_LISTED])
+        for order_id in dict.fromkeys(map(parse_order_id, words)):
+            _take_back_typed(context, order_id)
+    elif len(words) > 1:
+        raise Mistake("not_understood", words[1], words[:1])  # a side, say: all of the market would go
     else:
         market = None if words[0].lower() == "all" else feeds.find_market(words[0])
         if not take_back_all(context, market):

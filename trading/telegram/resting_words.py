@@ -122,6 +122,13 @@ def end(order: Order) -> str:
     return f"{words} {format_usd(held)} USDC are free again."
 
 
+def taken_back(cancel: Order) -> str:
+    """What a cancel has done, or is about to do."""
+    if cancel.state != OrderState.FILLED:
+        return f"Order #{cancel.cancels_id} is being taken back."
+    return f"Order #{cancel.cancels_id}: {_ENDS.get(cancel.reason, 'it was taken back.')}"
+
+
 def cancel_came_to(cancel: Order) -> str:
     """The end of a cancel that has taken nothing back."""
     name = f"order #{cancel.cancels_id}"

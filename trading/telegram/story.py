@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from trading.models import Attempt, Fill, Order, Receipt, ShadowFill
-from trading.models.orders import CHANGES
-from trading.order_state import OrderState
+from trading.models.orders import CHANGES, K
+from trading.order_state import PENDING, OrderState
 from trading.selectors import OrderChain
 from trading.telegram import change_cards, messages, resting_words
 from vanta.money import format_number, format_percent, format_price, format_usd
@@ -108,7 +108,7 @@ def why(chain: OrderChain) -> str:
     begin = order.created_at
     lines += [f"{_offset(begin, event.at)}  <b>{event.to_state}</b>" for event in chain.events]
     if order.reason:
-        lines.append(resting_words.end(order) if order.state == "CANCELED" else _reason(order.state, order.reason))
+        lines.append(_end(order))
     if held := resting_words.held_usd(order):
         lines.append(f"The venue {'holds' if order.state == 'RESTING' else 'held'} {format_usd(held)} USDC for it")
     if chain.intent is not None:
@@ -172,6 +172,13 @@ def _on_chain(fill: Fill) -> list[str]:
     mark = "✓" if receipt.outcome == Receipt.Outcome.OK else "✗"
     accepted = ", accepted by an admin" if receipt.accepted_at else ""
     return [f"on the chain: {mark} {receipt.get_outcome_display()}{place}{accepted} {name}"]
+
+
+def _end(order: Order) -> str:
+    """A cancel that is done bears the reason of the order that it ended."""
+    if order.kind == K.CANCEL and order.state in (OrderState.FILLED, *PENDING):
+        return resting_words.taken_back(order)
+    return resting_words.end(order) if order.state == OrderState.CANCELED else _reason(order.state, order.reason)
 
 
 def _reason(state: str, reason: str) -> str:
