@@ -139,6 +139,34 @@ def test_what_rests_with_real_money_is_taken_back_while_its_delegate_still_can(h
     assert Order.objects.filter(cancels=order, reason="delegate_expires_soon").count() == taken_back
 
 
+def test_what_cannot_be_taken_back_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dispatcher looks at everything else after this."""
+    bad, good = _resting(), _resting()
+    why = canceling._why
+
+    def broken(order: Order) -> str:
+        if order.pk == bad.pk:
+            raise ArithmeticError("a defect")
+        return why(order)
+
+    monkeypatch.setattr(canceling, "_why", broken)
+    TradingStateChange.objects.create(state="halted", actor="test", reason="a test")
+    assert canceling.cancel_unwanted() == 1
+    assert Order.objects.get(kind="cancel").cancels == good
+
+
+def test_taking_back_ends_its_turn_and_goes_on_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rest, the dispatcher has closings to wake somebody for; real money is taken back first."""
+    _resting()
+    live = _resting()
+    Order.objects.filter(pk=live.pk).update(mode=Mode.LIVE)
+    monkeypatch.setattr(canceling, "TURN", dt.timedelta(0))
+    TradingStateChange.objects.create(state="halted", actor="test", reason="a test")
+    assert canceling.cancel_unwanted() == 1
+    assert Order.objects.get(kind="cancel").cancels == live
+    assert (canceling.cancel_unwanted(), canceling.cancel_unwanted()) == (1, 0)
+
+
 def _order(state: OrderState, mode: str = Mode.DRY, **of_trader: str) -> Order:
     return make_order(
         trader=make_trader(**of_trader),

@@ -4,7 +4,7 @@ import datetime as dt
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from feeds.models import Market
@@ -26,6 +26,7 @@ from trading.transactions import joined
 from vanta import clock, tracing
 
 log = structlog.get_logger(__name__)
+TURN = dt.timedelta(milliseconds=500)
 AGAIN_AFTER = dt.timedelta(seconds=10)  # a cancel that came to nothing is not ordered again each second
 
 
@@ -76,15 +77,30 @@ def cancel_resting(*, trader: Trader, order_id: int, origin: Origin, reason: str
 
 
 def cancel_unwanted() -> int:
-    """Order the cancel of every resting opening that may not be executed now; how many were ordered.
+    """Order the cancel of resting openings that may not be executed now; how many were ordered.
 
     In any state but ACTIVE that is all of them; else those of disabled traders, and LIVE ones that are LIVE no more, or
-    whose delegate ends so soon that nobody could take them back then.
+    whose delegate ends so soon that nobody could take them back then. Real money first, and for one TURN: whoever calls
+    has closings to look for as well, and comes again.
     """
-    ordered = [_cancel_if_unwanted(*each) for each in _unwanted().values_list("pk", "trader_id")]
-    if any(ordered):
-        log.warning("resting_orders_unwanted", orders=sum(ordered))
-    return sum(ordered)
+    turn_ends, ordered = clock.monotonic() + TURN.total_seconds(), 0
+    for order_id, trader_id in _unwanted().order_by("-mode", "pk").values_list("pk", "trader_id"):
+        ordered += _cancel_apart(order_id, trader_id)
+        if clock.monotonic() > turn_ends:
+            break
+    if ordered:
+        log.warning("resting_orders_unwanted", orders=ordered)
+    return ordered
+
+
+def _cancel_apart(order_id: int, trader_id: int) -> bool:
+    try:
+        return _cancel_if_unwanted(order_id, trader_id)
+    except (OperationalError, InterfaceError):
+        raise  # the database went away
+    except Exception:
+        log.exception("cancel_failed", order_id=order_id)  # it stops only itself; the next look tries again
+        return False
 
 
 @transaction.atomic
