@@ -73,12 +73,12 @@ def _figures() -> list[dict[str, Any]]:
     under_way = Order.objects.filter(state__in=PENDING - {OrderState.RESTING}).count()
     return [
         _figure("Traders", Trader.objects.filter(is_active=True).count(), reverse("admin:trading_trader_changelist")),
-        _figure("Open positions", _open_positions().count(), f"{positions}?status__exact=open"),
-        _figure("Orders under way", under_way, orders),
-        _figure("Orders waiting for their price", resting, f"{orders}?state__exact=RESTING"),
-        _figure("Orders unknown", unknown, f"{orders}?state__exact=UNKNOWN", is_alarming=bool(unknown)),
-        _waiting("Messages waiting", outbox, f"{messages}?status__exact=pending"),
-        _waiting("Updates waiting", inbox, f"{updates}?status__exact=new"),
+        _figure("Positions", _open_positions().count(), f"{positions}?status__exact=open"),
+        _figure("Under way", under_way, orders, note="orders"),
+        _figure("Resting", resting, f"{orders}?state__exact=RESTING", note="until their price"),
+        _figure("Unknown", unknown, f"{orders}?state__exact=UNKNOWN", note="orders", is_alarming=bool(unknown)),
+        _waiting("Outbox", outbox, f"{messages}?status__exact=pending"),
+        _waiting("Inbox", inbox, f"{updates}?status__exact=new"),
     ]
 
 

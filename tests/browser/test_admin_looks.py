@@ -142,5 +142,5 @@ def test_all_figures_of_the_dashboard_stand_in_one_row(desk: Page, site: Stack) 
 
     tops = desk.evaluate("""() => [...document.querySelectorAll(".v-figures > *")].map((tile) => tile.offsetTop)""")
 
-    assert len(tops) == 6
+    assert len(tops) == 7
     assert len(set(tops)) == 1
