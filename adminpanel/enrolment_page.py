@@ -1,9 +1,8 @@
 """The page that enrols a device: a picture to scan, the same as text to type, and the first code."""
 
 import io
+import re
 
-import qrcode
-import qrcode.image.svg
 from django.contrib import admin
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
 from django.contrib.auth.models import User
@@ -17,12 +16,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 from django_otp import login as remember_device
+from django_otp.qr import write_qrcode_image
 
 from adminpanel.log_in import EnrolmentForm
 from adminpanel.models import AdminDevice
 from adminpanel.second_factor import CodeRefused, device_of, device_to_enrol, enrol
 
 GROUP = 4
+SIZE = re.compile(r'width="(\d+)" height="\1"')
 
 
 def must_enrol(user: User) -> bool:
@@ -69,10 +70,14 @@ def _context(request: HttpRequest, form: EnrolmentForm, device: AdminDevice) -> 
 
 
 def picture(text: str) -> SafeString:
-    """A QR code as SVG, drawn here: nobody else is asked for it."""
+    """A QR code as SVG for the middle of a page, drawn here: nobody else is asked for it.
+
+    The library is loaded when it draws: every process knows the admin's pages, and few draw.
+    """
     drawn = io.BytesIO()
-    qrcode.make(text, image_factory=qrcode.image.svg.SvgPathImage, box_size=10, border=2).save(drawn)
-    return SafeString(drawn.getvalue().decode().partition("?>")[2].strip())
+    write_qrcode_image(text, drawn)
+    drawing = drawn.getvalue().decode().partition("?>")[2].strip().replace("svg:", "").replace("mm", "")
+    return SafeString(SIZE.sub(r'viewBox="0 0 \1 \1"', drawing, count=1))
 
 
 def _next(request: HttpRequest) -> str:
