@@ -150,3 +150,8 @@ def test_every_state_can_be_shown(ada: Person, delegate: Delegate, status: str) 
     changes = {"status": status, "wrapped_key": None, "ended_at": clock.now()} if ended else {"status": status}
     Delegate.objects.filter(pk=delegate.pk).update(**changes)
     assert delegate.wallet_address in ada.answer("/wallet")
+
+
+def test_whoever_revokes_is_told_that_orders_which_wait_can_still_be_filled() -> None:
+    page = wallet_pages.really_revoke(Delegate(wallet_address="0x1"))
+    assert "orders that wait are filled there all the same: /cancel all first" in page["text"]

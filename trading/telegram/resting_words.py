@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 from risk.margin import Side
+from trading.keys.active import active_delegate
 from trading.models import Order, Placement
 from trading.models.orders import K
+from trading.models.traders import Mode
 from trading.order_state import PENDING, OrderState
 from trading.telegram import messages
 from vanta.money import format_percent, format_price, format_usd
@@ -81,8 +83,14 @@ def resting(order: Order) -> list[str]:
     if order.take_profit is not None:
         lines.append(f"Take-profit  {format_price(order.take_profit)}")
     if is_being_canceled(order):
-        lines += ["", "<i>Being taken back …</i>"]
+        lines += ["", _being_canceled(order)]
     return lines
+
+
+def _being_canceled(order: Order) -> str:
+    if order.mode == Mode.LIVE and active_delegate(order.trader_id) is None:
+        return "⚠️ No key can sign its cancel, and it can still be filled: /connect again, or cancel it at the venue."
+    return "<i>Being taken back …</i>"
 
 
 def _size(order: Order) -> str:

@@ -88,7 +88,8 @@ def really_revoke(delegate: Delegate) -> Payload:
         f"<code>{delegate.address or '—'}</code> for <code>{delegate.wallet_address}</code>",
         "",
         "Its key is deleted at once and cannot be brought back: nothing more is opened, closed or protected LIVE for "
-        "you here. Open positions stay at the venue; close them there, or connect again.",
+        "you here. Open positions stay at the venue, and orders that wait are filled there all the same: /cancel all "
+        "first, or end them there, or connect again.",
     ]
     return text("\n".join(lines), [("Yes, delete the key", f"revoke_now:{delegate.pk}"), ("No", "wallet:")])
 
@@ -132,7 +133,10 @@ def _ended(delegate: Delegate) -> list[str]:
     )
     lines = [title, "", _because(delegate)]
     if delegate.activated_at:
-        lines.append("Its key is deleted. Nothing is opened or closed LIVE for you until you connect again.")
+        lines.append(
+            "Its key is deleted. Nothing is opened or closed LIVE for you until you connect again. Orders that "
+            "wait at the venue can still be filled there: connect again, or cancel them there."
+        )
     return [*lines, "", _CONNECT]
 
 
@@ -141,7 +145,7 @@ def _countdown(delegate: Delegate) -> list[str]:
         f"⏳ <b>Your delegate expires in {_left(delegate)}</b>",
         "",
         f"On {_day(delegate.expires_at)} its key is deleted. Nothing is opened LIVE in its last 24 hours, and after it "
-        "nothing is closed or protected here either.",
+        "nothing is closed, canceled or protected here either: orders that wait can still be filled.",
         "",
         "Renew it with /connect; the old one stays until the new one works.",
     ]

@@ -21,6 +21,7 @@ from trading.models.traders import Mode
 from trading.order_state import OrderState
 from trading.services import canceling, placing
 from trading.services.orders import Origin
+from trading.telegram import cards
 from trading.venues.avantis import cancels, client, limit_orders, passthrough
 from vanta import clock
 
@@ -233,6 +234,7 @@ def test_a_cancel_that_nobody_can_sign_waits_and_a_person_is_told(live: LiveTrad
     execution.drain(modes=LIVE)
     taken_back.refresh_from_db()
     assert (taken_back.state, canceling.cancel_unwanted()) == ("APPROVED", 0)
+    assert "/connect again, or cancel it at the venue" in cards.order_card(order)["text"]
     assert VenueAlarm.objects.filter(kind="key", subject=f"order {taken_back.pk}").exists()
     live.connect()
     assert settle(taken_back).state == "FILLED"
