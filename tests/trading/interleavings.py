@@ -52,7 +52,8 @@ BINDING: dict[str, tuple[dict[str, Any], tuple[int, ...], tuple[int, ...]]] = {
     "opens_per_minute": ({"opens_per_minute": 2}, (50, 100), (10,)),
     "trades_per_day": ({"trades_per_day": 2}, (50, 100), (10,)),
 }
-MOVES = tuple(map(D, ("-0.0015", "-0.0008", "0", "0.0006", "0.0014")))
+# The first and the last are further than slippage allows: what is carried out then is rejected.
+MOVES = tuple(map(D, ("-0.0015", "-0.0008", "-0.0004", "0", "0", "0.0003", "0.0006", "0.0008", "0.0014")))
 STOPS = (None, D("0.0007"), D("0.002"), D("0.01"))
 Work = Callable[[], object]
 

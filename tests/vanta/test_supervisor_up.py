@@ -24,6 +24,14 @@ OF_THE_TESTS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", 
                 "TELEGRAM_WEBHOOK_SECRET", "ENVIRONMENT", "PYTEST_XDIST_WORKER")  # fmt: skip
 
 
+def _command(process: psutil.Process) -> str:
+    """Its command line; empty of one that has ended since it was listed."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 class Up:
     """`manage.py up` on a state directory of its own."""
 
@@ -49,7 +57,7 @@ class Up:
         return list(psutil.Process(self.process.pid).children(recursive=True))
 
     def child(self, word: str) -> psutil.Process:
-        found = [child for child in psutil.Process(self.process.pid).children() if word in " ".join(child.cmdline())]
+        found = [child for child in psutil.Process(self.process.pid).children() if word in _command(child)]
         assert len(found) == 1
         return found[0]
 
