@@ -79,7 +79,7 @@ def test_a_primary_that_hangs_altogether_holds_up_no_other_source_and_opens_noth
 @pytest.mark.parametrize(
     "fault",
     [
-        {"kind": "status", "status": 500},
+        pytest.param({"kind": "status", "status": 500}, marks=pytest.mark.rare),
         pytest.param({"kind": "rate_limit", "retry_after": 1}, marks=pytest.mark.rare),
         pytest.param({"kind": "truncated"}, marks=pytest.mark.rare),
         {"kind": "garbage"},
@@ -105,6 +105,7 @@ def test_a_secondary_that_asks_for_a_pause_is_given_it_and_nobody_minds(feeds: F
     assert feeds.world.served("coingecko") == asked
 
 
+@pytest.mark.rare  # to whoever reads it torn is as good as silent, which a test below shows
 def test_torn_frames_of_the_stream_are_skipped_and_the_pull_serves(feeds: Feeds) -> None:
     feeds.world.fault("feed", "truncated", match="/v1/stream")
     wait_until(lambda: (stream := feeds.stream()) is not None and stream.last_error == "silent", 10, "it is noticed")
