@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,6 +27,7 @@ def key_text(key_id: str) -> str:
 
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+SAID_EVERY = 100  # cells
 Cell = dict[str, Any]
 
 
@@ -110,8 +111,18 @@ def _play_all(lanes: Sequence[Lane], cells: Sequence[Cell]) -> list[Cell]:
             free.append(lane)
 
     with ThreadPoolExecutor(len(lanes)) as threads:
-        played = dict(zip(order, threads.map(play, [cells[number] for number in order]), strict=True))
+        played: dict[int, Cell] = {}
+        for number, cell in zip(order, threads.map(play, [cells[number] for number in order]), strict=True):
+            played[number] = cell
+            if len(played) % SAID_EVERY == 0:
+                _say(played.values(), len(cells))
     return [played[number] for number in range(len(cells))]
+
+
+def _say(played: Collection[Cell], of: int) -> None:
+    """How far it is, to whoever looks on."""
+    wrong = sum(bool(cell["wrong"]) for cell in played)
+    sys.stderr.write(f"{len(played)} of {of} cells, {wrong} wrong\n")
 
 
 @contextmanager
