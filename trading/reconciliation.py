@@ -82,6 +82,8 @@ def _reconcile_apart(order: Order, wallets: Mapping[int, str], told: Mapping[str
 @transaction.atomic
 def _claim_due(modes: Sequence[str], at: dt.datetime) -> list[Order]:
     due = Order.objects.filter(AT_THE_VENUE, next_check_at__lte=at, mode__in=modes)
+    if not due.exists():
+        return []
     orders = list(
         with_market(due, "position").select_for_update(of=("self",), skip_locked=True).order_by("next_check_at")[:BATCH]
     )

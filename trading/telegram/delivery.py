@@ -98,6 +98,8 @@ def drain(may_go_on: Callable[[], bool] = lambda: True) -> int:
 def _take() -> list[OutboxMessage]:
     """The first due row of each chat, leased to this process."""
     ids = [row.pk for row in OutboxMessage.objects.raw(_TAKE, [clock.now(), BATCH])]
+    if not ids:
+        return []
     rows = list(
         OutboxMessage.objects.filter(pk__in=ids)
         .select_related("order__market", "order__position", "order__trader")
