@@ -4,6 +4,7 @@ from typing import Any
 
 FEEDS_PAGE = "/admin/feeds/live/"
 LIMITS_PAGE = "/admin/risk/limits/"
+CONTROLS_PAGE = "/admin/controls/"
 
 
 def _item(title: str, icon: str, model: str) -> dict[str, Any]:
@@ -15,7 +16,10 @@ SIDEBAR: dict[str, Any] = {
     "show_all_applications": False,
     "navigation": [
         {
-            "items": [{"title": "Dashboard", "icon": "dashboard", "link": "/admin/"}],
+            "items": [
+                {"title": "Dashboard", "icon": "dashboard", "link": "/admin/"},
+                {"title": "Controls", "icon": "tune", "link": CONTROLS_PAGE},
+            ],
         },
         {
             "title": "Trading",
@@ -58,6 +62,8 @@ SIDEBAR: dict[str, Any] = {
                 _item("Day openings", "lock_clock", "trading/dayopening"),
                 _item("Trading state", "emergency_home", "risk/tradingstatechange"),
                 _item("Execution mode", "toggle_on", "risk/executionmodechange"),
+                _item("Canary cap", "straighten", "risk/canarycapchange"),
+                _item("Environment’s limits", "settings_alert", "risk/environmentlimits"),
                 _item("Venue alarms", "e911_emergency", "trading/venuealarm"),
                 _item("Venue identities", "fingerprint", "trading/venueidentity"),
                 _item("Broken invariants", "crisis_alert", "trading/invariantbreach"),

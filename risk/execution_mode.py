@@ -7,7 +7,7 @@ from risk.models import ExecutionMode, ExecutionModeChange
 from risk.trading_state import ReasonMissing
 from vanta import audit
 
-__all__ = ["ExecutionMode", "ReasonMissing", "change", "current"]
+__all__ = ["ExecutionMode", "ReasonMissing", "change", "current", "last"]
 
 log = structlog.get_logger(__name__)
 LOCK = 0x7269736B_02  # of pg_advisory_xact_lock: numbers are given in the order of the commits
@@ -17,6 +17,11 @@ def current() -> ExecutionMode:
     """The mode now. An unreadable one raises the database's error: an order must not change its venue unnoticed."""
     mode = ExecutionModeChange.objects.order_by("-id").values_list("mode", flat=True).first()
     return ExecutionMode.DRY if mode is None else ExecutionMode(mode)
+
+
+def last() -> ExecutionModeChange | None:
+    """The change that holds now; None where there never was one."""
+    return ExecutionModeChange.objects.order_by("-id").first()
 
 
 def change(mode: ExecutionMode, *, actor: str, reason: str) -> ExecutionModeChange:

@@ -1,4 +1,4 @@
-"""The trading state, the execution mode, and the policies: what stored decisions the risk checks rely on."""
+"""The trading state, the execution mode, the environment's limits, and the policies: stored decisions that bind."""
 
 import datetime as dt
 from decimal import Decimal
@@ -60,6 +60,64 @@ class ExecutionModeChange(models.Model):
 
     def __str__(self) -> str:
         return self.mode
+
+
+class EnvironmentLimits(models.Model):
+    """The limits that a process was started with, where they were new. Append-only like the trading state's changes.
+
+    Of those that are not looser the last row holds. A looser last row waits for a super admin.
+    """
+
+    class Kind(models.TextChoices):
+        BASELINE = "baseline", "first ever"
+        TIGHTER = "tighter", "none is looser"
+        LOOSER = "looser", "looser, to be acknowledged"
+        ACKNOWLEDGED = "acknowledged", "acknowledged"
+
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    limits = models.JSONField(help_text="By name, numbers as text")
+    actor = models.TextField()
+    reason = models.TextField()
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "environment limits"
+        constraints = [
+            models.CheckConstraint(
+                name="environment_limits_kind_known",
+                condition=Q(kind__in=["baseline", "tighter", "looser", "acknowledged"]),
+            ),
+            models.CheckConstraint(
+                name="environment_limits_have_actor_and_reason", condition=~Q(actor="") & ~Q(reason="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+class CanaryCapChange(models.Model):
+    """What one LIVE order may be at most, in place of the setting; the last one holds. Append-only likewise."""
+
+    max_notional_usd = models.DecimalField(
+        max_digits=24, decimal_places=6, null=True, blank=True, help_text="In USDC; empty: lifted"
+    )
+    actor = models.TextField()
+    reason = models.TextField()
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                name="canary_cap_is_an_amount", condition=Q(max_notional_usd__isnull=True) | Q(max_notional_usd__gte=0)
+            ),
+            models.CheckConstraint(name="canary_cap_has_actor_and_reason", condition=~Q(actor="") & ~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return "lifted" if self.max_notional_usd is None else f"{self.max_notional_usd:f} USDC"
 
 
 class RiskPolicy(models.Model):

@@ -149,7 +149,7 @@ class LiveTerms:
     `is_chain_disputed`: the chain says otherwise than the venue of a fill or of the wallet. `is_refused`: the venue has
     lately taken none of the system's orders. `allowance_usd` is what the venue may still take from the wallet, None
     where nobody has read it. `delegate_hours_left` is None where the trader has no active delegate; `max_notional_usd`
-    caps one order.
+    caps one order, None where the cap was lifted.
     """
 
     is_switched_on: bool
@@ -159,7 +159,7 @@ class LiveTerms:
     is_chain_disputed: bool
     allowance_usd: Decimal | None
     delegate_hours_left: Decimal | None
-    max_notional_usd: Decimal
+    max_notional_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from risk import check_in
 from trading import execution, reconciliation
 from trading.models import Delegate, Order, OutboxMessage, TelegramUpdate
 from trading.models.traders import Mode
@@ -83,6 +84,7 @@ class Dispatcher:
     def __init__(self, should_stop: Callable[[], bool]) -> None:
         self._should_stop = should_stop
         self._is_leader = False
+        self._has_checked_in = False
 
     def run(self) -> None:
         """Look for due rows until told to stop; a database that is down is waited for."""
@@ -102,6 +104,9 @@ class Dispatcher:
             return
         self._tell_alive()
         dispatch_once()
+        if not self._has_checked_in:
+            check_in.check_in()
+            self._has_checked_in = True
 
     def _holds_lock(self) -> bool:
         """The session that holds the lock is this thread's; a lost session loses the lock with it."""

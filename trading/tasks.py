@@ -1,7 +1,11 @@
 """Celery's way in. A wake drains what is due and is harmless when it comes twice or never."""
 
-from celery import shared_task
+from typing import Any
 
+from celery import shared_task
+from celery.signals import celeryd_after_setup
+
+from risk import check_in
 from trading import (
     accrual,
     buffer_shares,
@@ -24,6 +28,12 @@ LIVE = signing_watch.LIVE
 MESSAGES_TURN_S = 20  # far below the time limit, with a batch of hanging calls on top
 SIGNING_TURN_S = 5  # a venue that hangs holds up one step, not the worker until its time limit
 TURN_S = 1  # under a steady stream of updates, orders, stops and liquidations must not wait for its end
+
+
+@celeryd_after_setup.connect
+def say_which_limits(**_: Any) -> None:
+    """Every worker starts with limits of its own environment; looser ones than were acknowledged stop openings."""
+    check_in.check_in_at_start()
 
 
 @shared_task(**SHORT)

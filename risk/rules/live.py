@@ -64,6 +64,8 @@ def venue_takes_orders(case: Surroundings) -> CheckResult | None:
 
 
 def canary(case: Case) -> CheckResult | None:
-    """Notional of one LIVE order."""
+    """Notional of one LIVE order, while it is capped."""
     live = case.account.live
-    return None if live is None else at_most("canary", case.order.notional_usd, live.max_notional_usd)
+    if live is None or live.max_notional_usd is None:
+        return None
+    return at_most("canary", case.order.notional_usd, live.max_notional_usd)

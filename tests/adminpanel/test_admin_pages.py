@@ -14,8 +14,8 @@ from django.urls import reverse
 
 from adminpanel.models import Alert
 from feeds.models import ConsensusLoss, LastMark, Market
-from risk import execution_mode, trading_state
-from risk.models import ExecutionModeChange, RiskPolicy, TradingStateChange
+from risk import canary_cap, check_in, execution_mode, trading_state
+from risk.models import CanaryCapChange, EnvironmentLimits, ExecutionModeChange, RiskPolicy, TradingStateChange
 from risk.trading_state import TradingState
 from tests.access import log_in, make_user
 from tests.adminpanel.stories import filled_order
@@ -83,6 +83,8 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
     RiskPolicy: lambda: make_policy("Careful", max_leverage=Decimal(20)),
     TradingStateChange: lambda: trading_state.change(TradingState.REDUCING, actor="test", reason="drill"),
     ExecutionModeChange: lambda: execution_mode.change(execution_mode.ExecutionMode.DRY, actor="test", reason="drill"),
+    CanaryCapChange: lambda: canary_cap.change(Decimal(100), actor="test", reason="drill"),
+    EnvironmentLimits: check_in.check_in,
     AuditEntry: lambda: (
         trading_state.change(TradingState.HALTED, actor="test", reason="drill"),
         AuditEntry.objects.latest("seq"),

@@ -31,3 +31,11 @@ def test_an_allowance_that_nobody_has_read_denies_nothing_and_an_unlimited_one_p
 def test_the_canary_says_what_would_pass() -> None:
     decision = decide(order("200"), account=replace(REAL, live=replace(LIVE, allowance_usd=None)))
     assert (decision.codes, decision.max_collateral_usd, decision.max_leverage) == (("canary",), D(100), D(5))
+
+
+def test_a_cap_that_was_lifted_is_not_asked_about() -> None:
+    decision = decide(
+        order("200"), account=replace(REAL, live=replace(LIVE, allowance_usd=None, max_notional_usd=None))
+    )
+    assert decision.approved
+    assert "canary" not in {check.code for check in decision.checks}

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from feeds.consensus import Exclusion, MarkPrice, NoConsensus
 from feeds.models import Market
-from risk import checks, execution_mode, trading_state
+from risk import canary_cap, checks, execution_mode, trading_state
 from risk.checks import Case, CheckResult, Denial, Limits, LiveTerms, OpeningRequest, RiskDecision
 from risk.execution_mode import ExecutionMode
 from risk.limits import NAMES, value_of
@@ -131,7 +131,7 @@ def live_terms(order: Order, *, is_draft: bool) -> LiveTerms:
         is_chain_disputed=_is_chain_disputed(order.trader_id, delegate),
         allowance_usd=allowance_left(delegate) if delegate else None,
         delegate_hours_left=hours,
-        max_notional_usd=settings.CANARY_MAX_NOTIONAL_USD,
+        max_notional_usd=canary_cap.current(),
     )
 
 
