@@ -13,6 +13,7 @@ from unfold.sites import UnfoldAdminSite
 
 from adminpanel import access_page, enrolment_page
 from adminpanel.log_in import LogInForm, LogInView, OwnPasswordView
+from adminpanel.standing import standing
 
 DASHBOARD = "adminpanel.view_dashboard"
 
@@ -32,6 +33,13 @@ class VantaAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no ty
             path("enrol/", enrolment_page.page, name="enrol"),
             path("access/", self.admin_view(access_page.page), name="access"),
         ]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Unfold's, and on every page how trading stands, with the button that stops it."""
+        context: dict[str, Any] = super().each_context(request)
+        if self.has_permission(request) and request.user.has_perm(DASHBOARD):
+            context["standing"] = standing(request)
+        return context
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
         """Unfold's page with our form; whoever has no device yet goes on to enrol one."""

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from adminpanel import feeds_page, limits_page, pages
+from adminpanel import controls_page, feeds_page, limits_page, pages
 from trading.onboarding import views as onboarding
 from trading.telegram.webhook import webhook
 from vanta import health
@@ -24,5 +24,8 @@ urlpatterns = [
     path("admin/feeds/live/", admin.site.admin_view(feeds_page.page), name="feeds"),
     path("admin/feeds/live/table/", feeds_page.table, name="feeds-table"),
     path("admin/risk/limits/", admin.site.admin_view(limits_page.page), name="limits"),
+    path("admin/controls/", admin.site.admin_view(controls_page.page), name="controls"),
+    path("admin/controls/stop/", admin.site.admin_view(controls_page.stop), name="controls-stop"),
+    path("admin/controls/<str:name>/", admin.site.admin_view(controls_page.switch), name="controls-switch"),
     path("admin/", admin.site.urls),
 ]

@@ -59,9 +59,12 @@ PAGES: dict[str, Row] = {
     "feeds": (SEEN, NOT_POSTED),
     "feeds-table": ((NO, NO, OK, OK), (405, 405, 405, 405)),
     "limits": (SEEN, NOT_POSTED),
+    "controls": (SEEN, NOT_POSTED),
+    "controls-stop": (NOT_POSTED, (LOG_IN, NO, 400, 400)),  # in one step, but not without saying which
+    "controls-switch": (NOT_POSTED, (LOG_IN, NO, NO, OK)),
 }
 ENDS_THE_SESSION = {"admin:logout", "admin:access"}
-ARGUMENTS = {"app_label": "trading", "content_type_id": 1, "object_id": 1, "url": "nonsense/"}
+ARGUMENTS = {"name": "resume", "app_label": "trading", "content_type_id": 1, "object_id": 1, "url": "nonsense/"}
 # What a log-in writes, and nobody else does.
 OF_SESSIONS = ("django_session", "axes_")
 

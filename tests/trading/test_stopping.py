@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from pytest_django import Settings
 
 from feeds.models import Market
@@ -17,7 +18,7 @@ from trading.models import OutboxMessage
 from trading.services import stopping
 from trading.telegram import webhook
 from trading.telegram.admin_commands import REFUSAL
-from trading.telegram.stopping_words import HALTED_ALREADY
+from trading.telegram.stopping_words import halted_already
 from vanta.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -74,7 +75,7 @@ def test_a_stop_says_what_it_takes_back_and_what_it_did_not_catch(admin: Person,
 
 def test_winding_down_never_lets_a_halted_system_send_again(admin: Person) -> None:
     admin.types("/halt")
-    assert admin.answer("/stop").endswith(HALTED_ALREADY)
+    assert admin.answer("/stop").endswith(halted_already())
     assert trading_state.current() is TradingState.HALTED
 
 
@@ -91,6 +92,22 @@ def test_traders_with_something_open_or_lately_ordered_hear_of_maintenance_once_
     admin.types("/stop")
     stopping.change_state(TradingState.ACTIVE, actor="super admin", reason="done")
     assert news.all().count() == 2
+
+
+def test_a_halt_during_maintenance_does_not_hide_its_end_from_the_traders(
+    admin: Person, ada: Person, eth: Market
+) -> None:
+    open_position(ada)
+    for typed in ("/maintenance new disks", "/halt the disks are odd", "/maintenance"):
+        admin.types(typed)
+    stopping.change_state(TradingState.REDUCING, actor="super admin", reason="disks are well")
+    stopping.change_state(TradingState.ACTIVE, actor="super admin", reason="done")
+    assert [row.payload["is_over"] for row in OutboxMessage.objects.filter(method=NEWS).order_by("pk")] == [False, True]
+
+
+def test_an_admin_reads_where_trading_is_resumed(admin: Person, settings: Settings) -> None:
+    settings.PUBLIC_BASE_URL = "https://vanta.example/"
+    assert f"https://vanta.example{reverse('controls')}" in admin.answer("/stop")
 
 
 def test_the_shell_halts_and_shows() -> None:

@@ -51,19 +51,29 @@ def change_state(
     reason: str,
     is_maintenance: bool = False,
     only_stricter: bool = False,
+    seen: int | None = None,
 ) -> TradingStateChange:
-    """Set any state and owe the traders the news of maintenance; see `trading_state.change`."""
+    """Set any state and owe the traders the news of maintenance; see `trading_state.change`.
+
+    Maintenance lasts until trading is active again, whatever else was stopped and let through meanwhile.
+    """
     with transaction.atomic():
-        before = trading_state.last()
-        was_maintenance = before is not None and before.is_maintenance
         change = trading_state.change(
-            state, actor=actor, reason=reason, is_maintenance=is_maintenance, only_stricter=only_stricter
+            state, actor=actor, reason=reason, is_maintenance=is_maintenance, only_stricter=only_stricter, seen=seen
         )
+        was_maintenance = _was_maintenance(change)
         if is_maintenance and not was_maintenance:
             _announce(reason, is_over=False)
         if was_maintenance and state is TradingState.ACTIVE:
             _announce("", is_over=True)
     return change
+
+
+def _was_maintenance(change: TradingStateChange) -> bool:
+    """Whether the traders had been told of maintenance, and not of its end, before this change."""
+    before = TradingStateChange.objects.filter(pk__lt=change.pk)
+    active = before.filter(state=TradingState.ACTIVE).order_by("-pk").values_list("pk", flat=True).first()
+    return before.filter(pk__gt=active or 0, is_maintenance=True).exists()
 
 
 def uncaught() -> Uncaught:

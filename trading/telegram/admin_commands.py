@@ -61,6 +61,6 @@ def _stop(context: Context, state: TradingState, words: Words, *, is_maintenance
     try:
         change = stopping.stop(state, actor=actor, reason=reason, is_maintenance=is_maintenance)
     except WouldLoosen:
-        context.reply_text(stopping_words.HALTED_ALREADY)
+        context.reply_text(stopping_words.halted_already())
         return
     context.reply(stopping_words.stopped(change, stopping.uncaught()))

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from django.conf import settings
+
 from risk.models import TradingStateChange
 from risk.trading_state import TradingState
 from trading.models import Order
@@ -15,9 +17,27 @@ _STOPPED = {
     TradingState.REDUCING: "🟠 <b>Winding down.</b> Nothing opens; closing, canceling and tightening go on.",
     TradingState.HALTED: "🔴 <b>Halted.</b> Nothing is sent but cancels, not even closings.",
 }
-RESUME = "Trading is resumed in the admin site, by a super admin."
+CONTROLS_PATH = "/admin/controls/"
 
-HALTED_ALREADY = f"🔴 Trading is halted already, and stays so: that stops more than this would. {RESUME}"
+
+def where_to_resume() -> str:
+    """Who starts things again, and where."""
+    return f"A super admin resumes trading in the admin site, under Controls: {controls_address()}"
+
+
+def controls_address() -> str:
+    """The page of the admin site that starts and stops."""
+    return f"{settings.PUBLIC_BASE_URL.rstrip('/')}{CONTROLS_PATH}"
+
+
+def halted_already() -> str:
+    """The answer to a stop that would stop less than what holds."""
+    return f"🔴 Trading is halted already, and stays so: that stops more than this would. {where_to_resume()}"
+
+
+def switched(what: str, *, actor: str, reason: str) -> Payload:
+    """What the admins are told of whatever was switched in the admin site."""
+    return text(f"{what}\nBy {escape(actor)}: {escape(reason)}\n\n{escape(controls_address())}")
 
 
 def stopped(change: TradingStateChange, uncaught: Uncaught) -> Payload:
@@ -28,7 +48,7 @@ def stopped(change: TradingStateChange, uncaught: Uncaught) -> Payload:
     lines += _taken_back(uncaught)
     lines += _under_way(uncaught)
     lines.append(f"Open positions: {uncaught.positions}. They keep their stops at the venue.")
-    return text("\n".join([*lines, "", RESUME]))
+    return text("\n".join([*lines, "", escape(where_to_resume())]))
 
 
 def maintenance(told: Mapping[str, Any]) -> Payload:

@@ -7,8 +7,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from risk import trading_state
-from risk.trading_state import ReasonMissing, TradingState, WouldLoosen
+from risk.trading_state import LimitsLoosened, ReasonMissing, TradingState, WouldLoosen
 from trading.services import stopping
+from trading.telegram import stopping_words
 
 MAINTENANCE = "maintenance"
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
     help = (
         "Show the trading state, or set it: `reducing` (only what reduces risk), `maintenance` (the same, and the "
         "traders are told) or `halted` (nothing but cancels). "
-        "`active` is refused in production: trading is resumed in the admin site, by a super admin."
+        "`active` is for development: in production a super admin resumes trading in the admin site, under Controls."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         is_maintenance = options["state"] == MAINTENANCE
         state = TradingState.REDUCING if is_maintenance else TradingState(options["state"])
         if state is TradingState.ACTIVE and settings.PRODUCTION:
-            raise CommandError("In production trading is resumed in the admin site, by a super admin.")
+            raise CommandError(f"Not from a shell in production. {stopping_words.where_to_resume()}")
         try:
             actor = options["actor"] or f"shell:{getpass.getuser()}"
             stopping.change_state(
@@ -45,7 +46,10 @@ class Command(BaseCommand):
                 only_stricter=settings.PRODUCTION,
             )
         except WouldLoosen as error:
-            raise CommandError("Trading is halted. In production the admin site alone lets more through.") from error
+            raise CommandError(f"Trading is halted, and stays so. {stopping_words.where_to_resume()}") from error
+        except LimitsLoosened as error:
+            address = stopping_words.controls_address()
+            raise CommandError(f"The environment has looser limits. Acknowledge them first: {address}") from error
         except ReasonMissing as error:
             raise CommandError("Say why: --reason '…'") from error
         self._show()
