@@ -39,14 +39,16 @@ class StopForm(forms.Form):
     to = forms.ChoiceField(choices=list(STOPS.items()))
     reason = forms.CharField(
         required=False,
-        max_length=MAX_REASON,
-        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "Why (not needed)", "aria-label": "Why"}),
+        widget=UnfoldAdminTextInputWidget(
+            attrs={"placeholder": "Why (not needed)", "aria-label": "Why", "maxlength": MAX_REASON}
+        ),
     )
 
 
 class SwitchForm(StartForm):
     """A form of the page: `carry_out` does it, `done` says what was done."""
 
+    title: ClassVar[str] = ""
     button: ClassVar[str] = ""
     done: ClassVar[str] = ""
 
@@ -58,7 +60,7 @@ class ResumeForm(SwitchForm):
     """Lets more through than now: everything, or from a halt only what reduces risk."""
 
     permission = "start_trading"
-    button, done = "Resume", "Trading goes on."
+    title, button, done = "Resume trading", "Resume", "Trading goes on."
     to = forms.TypedChoiceField(
         label="Let through", coerce=TradingState, widget=UnfoldAdminRadioSelectWidget, initial=TradingState.REDUCING
     )
@@ -95,7 +97,7 @@ class LiveForm(SwitchForm):
     """Lets openings leave with real money, while nothing speaks against it."""
 
     permission = "change_execution_mode"
-    button, done = "Go LIVE", "The system is LIVE."
+    title, button, done = "Real money", "Go LIVE", "The system is LIVE."
 
     def clean(self) -> dict[str, Any]:
         """What speaks against it is said before a code is asked for."""
@@ -115,7 +117,7 @@ class CanaryForm(SwitchForm):
     """What one LIVE order may be at most. Less is one step with a reason, more takes a super admin and a code."""
 
     permission = "loosen_limits"
-    button, done = "Set the cap", "The cap holds from the next order on."
+    title, button, done = "Cap on one LIVE order", "Set the cap", "The cap holds from the next order on."
     amount = forms.DecimalField(
         label="At most, in USDC",
         required=False,
@@ -161,7 +163,8 @@ class AcknowledgeForm(SwitchForm):
     """Lets the environment's looser limits hold; those that the page has shown, and no others."""
 
     permission = "loosen_limits"
-    button, done = "Acknowledge", "The looser limits hold. Openings wait until trading is resumed."
+    title, button = "Looser limits of the environment", "Acknowledge"
+    done = "The looser limits hold. Openings wait until trading is resumed."
     number = forms.IntegerField(widget=forms.HiddenInput)
     field_order = ("reason",)
 
@@ -183,8 +186,8 @@ class AcknowledgeForm(SwitchForm):
 
 
 FORMS: dict[str, type[SwitchForm]] = {
+    "limits": AcknowledgeForm,
     "resume": ResumeForm,
     "live": LiveForm,
     "canary": CanaryForm,
-    "limits": AcknowledgeForm,
 }

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from adminpanel import live_gate, roles, switches
 from adminpanel.admin.base import actor_of
 from adminpanel.admin.columns import MODE_COLOURS
-from adminpanel.control_forms import DRY, FORMS, MAINTENANCE, STOPS, WORDS, StopForm, SwitchForm
+from adminpanel.control_forms import DRY, FORMS, MAINTENANCE, MAX_REASON, STOPS, WORDS, StopForm, SwitchForm
 from adminpanel.standing import TRADING_STATE_COLOURS
 from risk import canary_cap, environment_limits, execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
@@ -49,12 +49,13 @@ def stop(request: HttpRequest) -> HttpResponse:
     if not roles.may(request.user, "stop_trading"):
         raise PermissionDenied
     form = StopForm(request.POST)
-    if not form.is_valid():
+    form.is_valid()
+    to, why = (form.cleaned_data.get(name, "") for name in ("to", "reason"))
+    if not to:
         return HttpResponseBadRequest("Say where to stop.")
-    to = form.cleaned_data["to"]
     if to == DRY and not roles.may(request.user, "change_execution_mode"):
         raise PermissionDenied
-    reason = form.cleaned_data["reason"] or f"Stopped from the admin site by {request.user}"
+    reason = why[:MAX_REASON] or f"Stopped from the admin site by {request.user}"  # no reason is too bad to stop for
     try:
         _stop(to, actor=actor_of(request), reason=reason)
     except WouldLoosen:

@@ -62,7 +62,7 @@ def acknowledge_limits(number: int, *, actor: str, reason: str) -> None:
 
 def cap_words(max_notional_usd: Decimal | None) -> str:
     """The cap, as people read it."""
-    return "no cap" if max_notional_usd is None else f"at most {format_usd(max_notional_usd)}"
+    return "no cap" if max_notional_usd is None else f"at most {format_usd(max_notional_usd)} USDC"
 
 
 def _tell(what: str, actor: str, reason: str) -> None:

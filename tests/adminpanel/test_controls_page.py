@@ -43,14 +43,23 @@ def test_an_admin_stops_with_one_post_and_needs_no_reason(clerk: Desk, to: str, 
     assert held is not None
     assert (trading_state.current(), held.is_maintenance) == (state, to == "maintenance")
     assert last_entry() == ("admin:clerk", "trading_state.change", "Stopped from the admin site by clerk")
-    clerk.stop(to="halted", reason="odd prices")
-    assert last_entry() == ("admin:clerk", "trading_state.change", "odd prices")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("odd prices", "odd prices"), ("x" * 900, "x" * 500), (" \0", "Stopped from the admin site by clerk")],
+)
+def test_no_reason_is_too_bad_to_stop_for(clerk: Desk, typed: str, kept: str) -> None:
+    clerk.stop(to="halted", reason=typed)
+    assert last_entry() == ("admin:clerk", "trading_state.change", kept)
 
 
 def test_a_stop_says_what_it_does_not_catch(clerk: Desk) -> None:
     order = make_order(state="SUBMITTING")
     make_order(state="APPROVED")
     told = clerk.stop(to="halted")
+    assert all(f'value="{to}"' in told for to in ("reducing", "halted", "maintenance"))
+    assert all(f"> {name} </button>" in told for name in ("STOP", "HALT", "MAINTENANCE"))
     assert "1 opening on the way before it, and may still be executed" in told
     assert f"#{order.pk}</a> DRY long ETH/USD" in told
     assert "1 not yet sent, 0 resting" in told
@@ -80,7 +89,7 @@ def test_a_stop_needs_the_page_s_own_token(clerk: Desk) -> None:
 )
 def test_while_trading_is_active_every_page_has_a_button_that_stops_it(clerk: Desk, page: str) -> None:
     html = words(clerk.client.get(page))
-    assert f'<form method="post" action="{STOP}"> <input type="hidden" name="csrfmiddlewaretoken"' in html
+    assert html.count(f'<form method="post" action="{STOP}"> <input type="hidden" name="csrfmiddlewaretoken"') == 1
     clerk.stop(to="reducing")
     html = words(clerk.client.get(page))
     assert 'id="standing" data-state="reducing"' in html

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page
 
-from adminpanel.navigation import LIMITS_PAGE
+from adminpanel.navigation import CONTROLS_PAGE, LIMITS_PAGE
 from tests.adminpanel.stories import order_with_long_words
 from tests.browser.conftest import Walker, console_errors, need_chromium, opened_page
 from tests.stack import Stack
@@ -135,6 +135,22 @@ def test_the_page_about_limits_shows_all_of_its_tables_without_scrolling_sideway
     desk.screenshot(path=tmp_path / f"limits-{scheme}.png", full_page=True)
     assert [name for name, _ in found] == ["denials", "accounts", "locks"]
     assert [name for name, excess in found if excess > 1] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_that_starts_and_stops_has_room_for_its_forms(
+    desk: Page, site: Stack, scheme: Literal["light", "dark"], tmp_path: Path
+) -> None:
+    desk.emulate_media(color_scheme=scheme)
+    desk.goto(f"{site.url}{CONTROLS_PAGE}")
+
+    outside = desk.evaluate("""() => [...document.querySelectorAll("#controls :is(button, input, textarea, li, dd)")]
+      .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth).length""")
+
+    desk.screenshot(path=tmp_path / f"controls-{scheme}.png", full_page=True)
+    assert outside == 0
+    assert desk.locator("#stop button").count() == 3
+    assert desk.locator("#standing").get_attribute("data-state") == "reducing"
 
 
 def test_all_figures_of_the_dashboard_stand_in_one_row(desk: Page, site: Stack) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from feeds.models import Market
+from risk.models import EnvironmentLimits
 from tests.factories import make_message, make_order, make_trader
 from tests.trading.conftest import SetPrice
 from tests.trading.people import Person, store
@@ -127,4 +128,5 @@ def test_only_one_dispatcher_leads() -> None:
     leader = Dispatcher(stop_after_one_look)
     leader.run()
     assert leader._is_leader
+    assert EnvironmentLimits.objects.get().kind == "baseline"  # who leads has said which limits it was started with
     connection.close()
