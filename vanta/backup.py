@@ -4,6 +4,7 @@ A dump and the counts of its rows come from one snapshot, so that orders may go 
 custom format of pg_dump) stand `NAME.dump.sha256` and `NAME.json` with the counts.
 """
 
+import getpass
 import hashlib
 import json
 import secrets
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg2 import sql
 
@@ -26,6 +27,7 @@ from vanta.errors import VantaError
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
 TLS = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
 CHUNK = 1024 * 1024
+PROVEN = "backup.prove"  # the audit entry's action
 
 
 class BackupFailed(VantaError):
@@ -47,7 +49,8 @@ class Manifest:
 def back_up(directory: Path, *, prove: bool = True) -> Path:
     """Dump the default database into `directory`; restore it into a scratch database and compare. Raises BackupFailed.
 
-    The dump has its name only once it is proven. The scratch database needs a role that may create one.
+    The dump has its name only once it is proven, which the audit log keeps. The scratch database needs a role that may
+    create one.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     made_at = clock.now()
@@ -61,7 +64,16 @@ def back_up(directory: Path, *, prove: bool = True) -> Path:
     write_private(dump.with_suffix(".json"), json.dumps(asdict(manifest), indent=1) + "\n")
     write_private(dump.with_suffix(".dump.sha256"), f"{manifest.sha256}  {dump.name}\n")
     part.rename(dump)
+    if prove:
+        _write_down(dump, manifest)
     return dump
+
+
+def _write_down(dump: Path, manifest: Manifest) -> None:
+    """The proof, where `manage.py preflight` looks for it."""
+    after = {"sha256": manifest.sha256, "rows": sum(manifest.rows.values()), "audit_head": manifest.audit_head}
+    with transaction.atomic():
+        audit.append(actor=f"shell:{getpass.getuser()}", action=PROVEN, subject=dump.name, after=after)
 
 
 def restore(dump: Path) -> Manifest:

@@ -15,7 +15,7 @@ from risk import trading_state
 from risk.trading_state import TradingState
 from tests.factories import make_trader
 from trading.models import LedgerEntry
-from vanta.backup import BackupFailed, back_up, restore
+from vanta.backup import PROVEN, BackupFailed, back_up, restore
 from vanta.models import AuditEntry
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -72,12 +72,14 @@ def test_a_backup_is_proven_and_comes_back_whole(tmp_path: Path, empty_database:
     assert told["rows"]["trading_ledgerentry"] == LedgerEntry.objects.count() > 0
     assert told["audit_head"] == f"2:{AuditEntry.objects.get(seq=2).hmac}"
     assert dump.stat().st_mode & 0o077 == 0
+    proof = AuditEntry.objects.get(seq=3)
+    assert (proof.action, proof.subject) == (PROVEN, dump.name)
 
     restored = script("restore.sh", dump, empty_database)
 
     assert restored.returncode == 0, restored.stderr
     assert f"whole up to {told['audit_head']}" in restored.stdout
-    assert "2 audit entries are whole" in restored.stdout
+    assert "broken at entry 3: cut_off" in restored.stderr  # the proof, which is younger than what was dumped
 
 
 @pytest.mark.usefixtures("filled")
