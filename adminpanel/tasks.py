@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from adminpanel import alerts, venue_alerts
+from adminpanel.preflight import review
 
 
 @shared_task(name="adminpanel.tasks.tell_losses", acks_late=False, time_limit=10)
@@ -21,3 +22,9 @@ def tell_venue_alarms() -> int:
 def tell_stream() -> int:
     """Tell the admins when the price stream is down, and when it is back."""
     return alerts.tell_stream()
+
+
+@shared_task(name="adminpanel.tasks.remind_of_reviews", acks_late=False, time_limit=10)
+def remind_of_reviews() -> int:
+    """Tell the super admins which reviews are due."""
+    return review.remind()
