@@ -1,12 +1,15 @@
-"""What the admins are told of, where no other row remembers it; who they are, and what makes their codes."""
+"""What admins are told of where no other row remembers it; who they are, what makes their codes; preflights."""
 
 import hmac
 from base64 import b32encode
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from vanta import clock
 
 
 class Alert(models.Model):
@@ -91,3 +94,41 @@ class AdminDevice(TOTPDevice):  # type: ignore[misc]  # django-otp has no types
     def secret(self) -> str:
         """The same as an authenticator takes it when it is typed."""
         return b32encode(self.bin_key).decode()
+
+
+class PreflightRun(models.Model):
+    """What one `manage.py preflight` found; LIVE is switched on only after a whole one without red."""
+
+    class Verdict(models.TextChoices):
+        GREEN = "green", "green"
+        AMBER = "amber", "amber"
+        RED = "red", "red"
+
+    at = models.DateTimeField(default=clock.now)
+    by = models.CharField(max_length=150)
+    is_complete = models.BooleanField(help_text="No check was left out.")
+    verdict = models.CharField(max_length=5, choices=Verdict.choices)
+    results = models.JSONField(help_text="Of each check: name, colour, what it saw, what to do, milliseconds.")
+    took_ms = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["-at", "-id"], condition=Q(is_complete=True), name="preflight_whole")]
+        constraints = [
+            models.CheckConstraint(condition=Q(verdict__in=["green", "amber", "red"]), name="preflight_verdict_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"preflight of {self.at:%Y-%m-%d %H:%M:%S}: {self.verdict}"
+
+    def red(self) -> list[dict[str, Any]]:
+        """What stands against real money."""
+        return self.of("red")
+
+    def of(self, colour: str) -> list[dict[str, Any]]:
+        """The results of one colour."""
+        return [result for result in self.results if result["colour"] == colour]
+
+    def colour_of(self, name: str) -> str:
+        """Of one check; empty where it was left out."""
+        return next((str(result["colour"]) for result in self.results if result["name"] == name), "")

@@ -64,6 +64,7 @@ SIDEBAR: dict[str, Any] = {
                 _item("Execution mode", "toggle_on", "risk/executionmodechange"),
                 _item("Canary cap", "straighten", "risk/canarycapchange"),
                 _item("Environment’s limits", "settings_alert", "risk/environmentlimits"),
+                _item("Preflight", "checklist", "adminpanel/preflightrun"),
                 _item("Venue alarms", "e911_emergency", "trading/venuealarm"),
                 _item("Venue identities", "fingerprint", "trading/venueidentity"),
                 _item("Broken invariants", "crisis_alert", "trading/invariantbreach"),

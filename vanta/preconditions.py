@@ -30,17 +30,23 @@ def refuse_unsafe_production(
             "start in DRY and switch in the admin site under Controls"
         )
     if production:
-        problems += [f"{name} is missing" for name, value in required.items() if not value]
-        problems += [
-            f"{name} is shorter than {MIN_SECRET_LENGTH} characters"
-            for name in SECRETS
-            if required.get(name) and len(required[name]) < MIN_SECRET_LENGTH
-        ]
-        problems += [f"{name} must not be set in production" for name, value in forbidden.items() if value]
-        if not required.get("PUBLIC_BASE_URL", "https://").startswith("https://"):
-            problems.append("PUBLIC_BASE_URL must begin with https:// (Telegram calls nothing else)")
+        problems += unsafe_in_production(required=required, forbidden=forbidden)
     if problems:
         raise UnsafeSettings("Vanta does not start:\n  - " + "\n  - ".join(problems))
+
+
+def unsafe_in_production(*, required: Mapping[str, str], forbidden: Mapping[str, str]) -> list[str]:
+    """What production refuses to start with, each in a few words."""
+    problems = [f"{name} is missing" for name, value in required.items() if not value]
+    problems += [
+        f"{name} is shorter than {MIN_SECRET_LENGTH} characters"
+        for name in SECRETS
+        if required.get(name) and len(required[name]) < MIN_SECRET_LENGTH
+    ]
+    problems += [f"{name} must not be set in production" for name, value in forbidden.items() if value]
+    if not required.get("PUBLIC_BASE_URL", "https://").startswith("https://"):
+        problems.append("PUBLIC_BASE_URL must begin with https:// (Telegram calls nothing else)")
+    return problems
 
 
 def identity_variables(names: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from vanta import blockchain
+from vanta import blockchain, canaries
 from vanta.node import NodeErrors, node
 
 log = structlog.get_logger(__name__)
@@ -19,3 +19,9 @@ def observe_chain() -> None:
         blockchain.record_head(int(block["number"]), block_at_s=int(block["timestamp"]), chain_id=int(chain_id))
     except NodeErrors as error:
         log.warning("chain_unreachable", error=type(error).__name__)
+
+
+@shared_task(name=canaries.TASK, ignore_result=True)
+def carry_canary(token: str, queue: str) -> None:
+    """Prove that this queue has a worker; `manage.py preflight` waits for it."""
+    canaries.sing(token, queue)

@@ -1,5 +1,6 @@
 """Two admins, one of them a super admin as well; traders, and a market to trade in."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from feeds.quote_store import write_quotes
 from tests.adminpanel.alerting import ADA, GRACE
 from tests.factories import make_market
 from tests.feeds.quotes import quote
+from tests.trading.bot_api import BotApi, running_bot_api
 from tests.trading.people import Person
 from vanta import clock
 
@@ -43,3 +45,10 @@ def ada(db: None) -> Person:
 @pytest.fixture
 def grace(db: None) -> Person:
     return Person()
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[BotApi]:
+    """The outside world in a process; whoever faults it heals it."""
+    with running_bot_api() as running:
+        yield running

@@ -12,7 +12,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from adminpanel.models import Alert
+from adminpanel.models import Alert, PreflightRun
 from feeds.models import ConsensusLoss, LastMark, Market
 from risk import canary_cap, check_in, execution_mode, trading_state
 from risk.models import CanaryCapChange, EnvironmentLimits, ExecutionModeChange, RiskPolicy, TradingStateChange
@@ -80,6 +80,13 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
         code="ledger_sums_to_zero", subject="fill:1", detail="sums to 1"
     ),
     Alert: lambda: Alert.objects.create(kind=Alert.Kind.PRICE_STREAM, began_at=clock.now()),
+    PreflightRun: lambda: PreflightRun.objects.create(
+        by="shell:ada",
+        is_complete=True,
+        verdict="red",
+        took_ms=4200,
+        results=[{"name": "clock", "colour": "red", "saw": "2 s apart.", "do": "chronyc tracking", "took_ms": 7}],
+    ),
     RiskPolicy: lambda: make_policy("Careful", max_leverage=Decimal(20)),
     TradingStateChange: lambda: trading_state.change(TradingState.REDUCING, actor="test", reason="drill"),
     ExecutionModeChange: lambda: execution_mode.change(execution_mode.ExecutionMode.DRY, actor="test", reason="drill"),
