@@ -119,9 +119,7 @@ def ended(processes: list[psutil.Process]) -> bool:
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
-def test_a_process_that_is_killed_is_started_again_and_the_others_do_not_notice(
-    runs: list[Run], tmp_path: Path
-) -> None:
+def test_supervised_restart_of_a_killed_process_that_the_others_do_not_notice(runs: list[Run], tmp_path: Path) -> None:
     run = started(runs, tmp_path, web=WAITS, work=WAITS)
     run.says("up", times=2)
     (web,) = (process for process in run.family() if "web.py" in process.cmdline()[-1])
@@ -159,7 +157,7 @@ def test_a_process_that_is_needed_is_never_given_up_but_its_failing_is_shouted(r
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_stop_signal_lets_running_tasks_finish_and_leaves_nothing(
+def test_graceful_shutdown_lets_running_tasks_finish_and_leaves_nothing(
     runs: list[Run], tmp_path: Path, number: signal.Signals
 ) -> None:
     run = started(runs, tmp_path, work=FINISHES_ITS_TASK)
