@@ -2,6 +2,7 @@
 
 from django.db.models import Count
 
+from adminpanel.preflight.gate import live_blockers
 from risk import environment_limits, trading_state
 from risk.trading_state import TradingState
 from trading.models import InvariantBreach, VenueAlarm
@@ -10,7 +11,7 @@ from trading.services.decisions import venue_refuses
 
 def reasons_against() -> list[str]:
     """What has to be mended first, each in a sentence; nothing where LIVE may be switched on."""
-    return [*_state(), *_limits(), *_books(), *_venue()]
+    return [*_state(), *_limits(), *_books(), *_venue(), *live_blockers()]
 
 
 def _state() -> list[str]:

@@ -17,7 +17,7 @@ from adminpanel.preflight import surroundings, watch
 from adminpanel.preflight.checks import DRILL
 from adminpanel.preflight.findings import Colour
 from adminpanel.preflight.gate import latest_complete_run, live_blockers
-from risk import trading_state
+from risk import canary_cap, trading_state
 from risk.trading_state import TradingState, WouldLoosen
 from trading.models import Order
 from trading.models.traders import Mode
@@ -84,21 +84,24 @@ def _preflight() -> Standing | None:
 
 
 def _switch() -> Standing:
-    address = f"{settings.PUBLIC_BASE_URL.rstrip('/')}{CONTROLS_PAGE}"
     return Standing(
         Step.SWITCH,
         "Everything is ready for LIVE, and the system is DRY.",
-        f"A super admin switches to LIVE at {address}, with a reason and a code. No code is asked for here.",
+        f"A super admin switches to LIVE at {_controls()}, with a reason and a code. No code is asked for here.",
     )
+
+
+def _controls() -> str:
+    return f"{settings.PUBLIC_BASE_URL.rstrip('/')}{CONTROLS_PAGE}"
 
 
 def _canary() -> Standing | None:
     """Each LIVE opening is held to the cap by the risk checks; here it has to be one that caps."""
-    cap, largest = settings.CANARY_MAX_NOTIONAL_USD, settings.MAX_POSITION_SIZE_USD
-    if 0 < cap <= largest:
+    cap, largest = canary_cap.current(), settings.MAX_POSITION_SIZE_USD
+    if cap is not None and 0 < cap <= largest:
         return None
-    saw = f"CANARY_MAX_NOTIONAL_USD is {cap:f}, the largest position {largest:f}: it caps nothing."
-    return Standing(Step.CANARY, saw, "Lower it, restart all processes.")
+    told = "lifted" if cap is None else f"{cap:f} USDC, the largest position {largest:f}"
+    return Standing(Step.CANARY, f"The canary cap is {told}: it caps nothing.", f"Set one at {_controls()}.")
 
 
 def _watch(since: dt.datetime, wanted: int) -> Standing | None:
@@ -109,7 +112,7 @@ def _watch(since: dt.datetime, wanted: int) -> Standing | None:
         return Standing(Step.WATCH, f"{found.trouble}.", "docs/operations.md: OrderUnknown, Books.", is_trouble=True)
     settled = sum(seen.is_settled for seen in found.orders)
     saw = f"{settled} of the first {wanted} LIVE orders have come to an end, each within the canary cap of " \
-          f"{settings.CANARY_MAX_NOTIONAL_USD:f} USDC."  # fmt: skip
+          f"{canary_cap.current()} USDC."  # fmt: skip
     if found.disputes:
         return Standing(Step.WATCH, f"{saw} Open: {', '.join(found.disputes)}.", "docs/operations.md, Venue alarms.")
     state = trading_state.current()

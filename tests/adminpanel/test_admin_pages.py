@@ -18,6 +18,7 @@ from risk import canary_cap, check_in, execution_mode, trading_state
 from risk.models import CanaryCapChange, EnvironmentLimits, ExecutionModeChange, RiskPolicy, TradingStateChange
 from risk.trading_state import TradingState
 from tests.access import log_in, make_user
+from tests.adminpanel.desk import checked
 from tests.adminpanel.stories import filled_order
 from tests.factories import (
     make_day_opening,
@@ -80,13 +81,7 @@ ROWS: dict[type[models.Model], Callable[[], Any]] = {
         code="ledger_sums_to_zero", subject="fill:1", detail="sums to 1"
     ),
     Alert: lambda: Alert.objects.create(kind=Alert.Kind.PRICE_STREAM, began_at=clock.now()),
-    PreflightRun: lambda: PreflightRun.objects.create(
-        by="shell:ada",
-        is_complete=True,
-        verdict="red",
-        took_ms=4200,
-        results=[{"name": "clock", "colour": "red", "saw": "2 s apart.", "do": "chronyc tracking", "took_ms": 7}],
-    ),
+    PreflightRun: lambda: checked("red"),
     RiskPolicy: lambda: make_policy("Careful", max_leverage=Decimal(20)),
     TradingStateChange: lambda: trading_state.change(TradingState.REDUCING, actor="test", reason="drill"),
     ExecutionModeChange: lambda: execution_mode.change(execution_mode.ExecutionMode.DRY, actor="test", reason="drill"),

@@ -1,5 +1,6 @@
 """Controls: starting takes a form with a reason and a fresh code, and says what speaks against it."""
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -7,14 +8,16 @@ import pytest
 from pytest_django import Settings
 
 from adminpanel.groups import Role
+from adminpanel.models import PreflightRun
 from adminpanel.navigation import CONTROLS_PAGE
 from risk import canary_cap, check_in, environment_limits, execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
 from risk.trading_state import TradingState
 from tests.access import code_for, enrolled, make_user
-from tests.adminpanel.desk import TOLD, Desk, last_entry, news, words
+from tests.adminpanel.desk import TOLD, Desk, checked, last_entry, news, words
 from trading.models import InvariantBreach, VenueAlarm
 from trading.services import stopping
+from vanta import clock
 
 pytestmark = pytest.mark.django_db
 ACTIVE, REDUCING, HALTED = TradingState
@@ -24,6 +27,11 @@ ACTIVE, REDUCING, HALTED = TradingState
 def ada(db: None, settings: Settings) -> Desk:
     settings.SUPER_ADMIN_IDS = [TOLD]
     return Desk(make_user("ada", Role.SUPER_ADMIN))
+
+
+@pytest.fixture(autouse=True)
+def _checked(db: None) -> None:
+    checked()
 
 
 @pytest.fixture
@@ -183,6 +191,9 @@ def test_live_is_switched_on_with_its_commit_and_the_admins_are_told(ada: Desk) 
             lambda: VenueAlarm.objects.create(kind="books", subject="trader 1"),
             "the venue&#x27;s books differ from ours",
         ),
+        (lambda: PreflightRun.objects.all().delete(), "Preflight was never run whole"),
+        (lambda: checked("red"), "Preflight is red on clock: It is red."),
+        (lambda: PreflightRun.objects.update(at=clock.now() - dt.timedelta(minutes=61)), "older than an hour"),
     ],
 )
 def test_live_is_refused_while_something_speaks_against_it_and_costs_no_code(ada: Desk, broken: Any, told: str) -> None:

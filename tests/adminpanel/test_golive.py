@@ -6,19 +6,18 @@ from collections.abc import Callable
 from decimal import Decimal
 from io import StringIO
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from adminpanel.models import PreflightRun
 from adminpanel.preflight import launch, surroundings, watch
 from adminpanel.preflight.findings import green, red
 from adminpanel.preflight.launch import Step, standing
-from risk import execution_mode, trading_state
+from risk import canary_cap, execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
 from risk.trading_state import TradingState
+from tests.adminpanel.desk import checked
 from tests.factories import make_order, make_position
 from trading import invariants
 from trading.models import Fill, InvariantBreach, Order, ShadowFill, VenueAlarm
@@ -27,7 +26,6 @@ from vanta.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 WANTED = 2
-DRILLED = {"name": "emergency-stop", "colour": "green", "saw": "Halted.", "do": "", "took_ms": 1}
 
 
 @pytest.fixture
@@ -37,11 +35,6 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def go(mode: ExecutionMode) -> None:
     execution_mode.change(mode, actor="admin:ada", reason="a test")
-
-
-def store_run(**changes: Any) -> None:
-    values = {"by": "ada", "is_complete": True, "verdict": "green", "took_ms": 1, "results": [DRILLED], **changes}
-    PreflightRun.objects.create(**values)
 
 
 def paper_fill() -> None:
@@ -66,7 +59,7 @@ def test_the_steps_come_one_after_the_other(monkeypatch: pytest.MonkeyPatch, set
     assert standing(WANTED).step is Step.HEALTH
     monkeypatch.setattr(surroundings, "health_endpoints", lambda: green("Fine."))
     assert standing(WANTED).step is Step.PREFLIGHT
-    store_run()
+    checked()
 
     at = standing(WANTED)
     assert at.step is Step.SWITCH
@@ -78,22 +71,20 @@ def test_the_steps_come_one_after_the_other(monkeypatch: pytest.MonkeyPatch, set
 
 
 @pytest.mark.usefixtures("healthy")
-@pytest.mark.parametrize(
-    "results",
-    [[{**DRILLED, "colour": "amber"}], [{**DRILLED, "name": "clock"}], [DRILLED, {**DRILLED, "colour": "red"}]],
-    ids=["not drilled", "no drill", "red"],
-)
-def test_a_preflight_without_its_drill_or_with_red_is_not_enough(results: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize(("colour", "drill"), [("red", "green"), ("amber", "amber")])
+def test_a_preflight_with_red_or_without_its_drill_is_not_enough(colour: str, drill: str) -> None:
     paper_fill()
-    store_run(results=results)
-
+    checked(colour, drill=drill)
     assert standing(WANTED).step is Step.PREFLIGHT
 
+    checked("amber")
+    assert standing(WANTED).step is Step.SWITCH
 
-@pytest.mark.parametrize("cap", [0, 100_001])
-def test_a_canary_cap_that_caps_nothing_keeps_it(settings: Settings, cap: int) -> None:
+
+@pytest.mark.parametrize("cap", [0, 100_001, None])
+def test_a_canary_cap_that_caps_nothing_keeps_it(cap: int | None) -> None:
     go(ExecutionMode.LIVE)
-    settings.CANARY_MAX_NOTIONAL_USD = Decimal(cap)
+    canary_cap.change(None if cap is None else Decimal(cap), actor="ada", reason="a test")
 
     assert standing(WANTED).step is Step.CANARY
 

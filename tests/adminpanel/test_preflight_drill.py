@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from pytest_django import Settings
 
 from adminpanel.preflight import drill
 from feeds.models import Market
-from risk import drills, execution_mode, trading_state
+from risk import check_in, drills, execution_mode, trading_state
 from risk.execution_mode import ExecutionMode
 from risk.models import TradingStateChange
 from risk.trading_state import TradingState
@@ -95,6 +96,17 @@ def test_a_stop_that_holds_before_the_drills_own_is_what_it_goes_back_to() -> No
     assert ended is not None
     assert trading_state.current() is TradingState.REDUCING
     assert drills.end(begun, actor="test", reason="again") is None
+
+
+def test_looser_limits_that_came_meanwhile_leave_it_reducing(settings: Settings) -> None:
+    check_in.check_in()
+    begun = drills.begin(actor="test", reason="drill")
+    settings.OPENS_PER_MINUTE = 50
+    check_in.check_in()
+
+    drills.end(begun, actor="test", reason="end of it")
+
+    assert trading_state.current() is TradingState.REDUCING
 
 
 def live_trader() -> None:

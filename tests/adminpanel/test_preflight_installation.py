@@ -8,6 +8,7 @@ from pytest_django import Settings
 from adminpanel.groups import Role
 from adminpanel.models import AdminAccount
 from adminpanel.preflight import installation
+from risk import canary_cap, check_in
 from tests.access import enrolled, make_user
 from tests.factories import make_market, make_policy, make_trader
 from vanta.logging import logging_config
@@ -137,6 +138,17 @@ def test_a_canary_cap_has_to_let_something_through_and_to_cap(settings: Settings
     settings.CANARY_MAX_NOTIONAL_USD = Decimal(cap)
 
     assert installation.limits().colour == colour
+
+
+def test_a_cap_that_was_lifted_and_limits_that_nobody_acknowledged_are_seen(settings: Settings) -> None:
+    roomy(settings)
+    canary_cap.change(None, actor="ada", reason="a test")
+    assert installation.limits().colour == "amber"
+
+    check_in.check_in()
+    settings.OPENS_PER_MINUTE = 50
+    check_in.check_in()
+    assert installation.limits().colour == "red"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_sources_that_disagree_leave_a_closing_the_venues_own_price() -> None:
     assert isinstance(mark, NoConsensus)
     price = closing_price(SYMBOL, mark)
     assert price is not None
-    assert (price.basis, price.price) == ("venue", 2800)
+    assert (price.basis, price.price) == ("venue", Decimal(2800))
 
 
 def test_without_any_fresh_price_a_closing_falls_back_to_the_last_mark() -> None:
@@ -56,7 +56,7 @@ def test_without_any_fresh_price_a_closing_falls_back_to_the_last_mark() -> None
     price = closing_price(SYMBOL, now())
 
     assert price is not None
-    assert (price.basis, price.price) == ("last_mark", 2950)
+    assert (price.basis, price.price) == ("last_mark", Decimal(2950))
 
 
 def test_without_any_price_at_all_there_is_none() -> None:
