@@ -16,7 +16,7 @@ from trading import execution, reconciliation
 from trading.models import Delegate, Order, OutboxMessage, TelegramUpdate
 from trading.models.traders import Mode
 from trading.order_state import OrderState
-from trading.services import canceling
+from trading.services import canceling, panics
 from trading.telegram import updates
 from vanta import clock, heartbeat, redis, tracing, wake
 
@@ -50,20 +50,21 @@ def due_kinds() -> list[str]:
 def dispatch_once() -> None:
     """One look: wake a worker for whatever is due; without a broker, do what cannot wait here."""
     with tracing.bind_trace(""):
-        _cancel_unwanted()
+        _apart(canceling.cancel_unwanted)
+        _apart(panics.follow)
         kinds = due_kinds()
         reached = [wake.publish(kind) for kind in kinds]
         if kinds and not all(reached):
             carry_out_urgent()
 
 
-def _cancel_unwanted() -> None:
+def _apart(look: Callable[[], int]) -> None:
     try:
-        canceling.cancel_unwanted()
+        look()
     except (OperationalError, InterfaceError):
         raise  # the database went away
     except Exception:
-        log.exception("cancels_not_ordered")  # a defect of ours must not keep everything else lying
+        log.exception("look_failed", look=look.__qualname__)  # a defect of ours must not keep everything else lying
 
 
 def carry_out_urgent() -> None:

@@ -93,6 +93,12 @@ class NothingTightened(TradingError):
     code = "nothing_tightened"
 
 
+class PanicOver(TradingError):
+    """The trader has resumed since: what a button of that stop says is not meant any more."""
+
+    code = "panic_over"
+
+
 class KeyUnavailable(TradingError):
     """A delegate's key cannot be read here: not the signing worker, the wrong key-encryption key, a changed blob."""
 

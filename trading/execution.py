@@ -6,7 +6,7 @@ outside any transaction. The due rows are the work: a drain goes on until none i
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from django.conf import settings
@@ -23,7 +23,7 @@ from trading.keys.active import active_delegate
 from trading.models import Attempt, Intent, Order, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.models.orders import CHANGES, MARGIN, OPENINGS, REDUCES, K
-from trading.models.traders import Mode
+from trading.models.traders import MAY_OPEN, Mode
 from trading.order_state import IN_FLIGHT, PENDING, OrderState
 from trading.settlement import settle
 from trading.venues.base import CannotPrepare, NotYet, Outcome, Unknown
@@ -181,13 +181,30 @@ def _claim(due: QuerySet[Order], *, is_live: bool) -> list[Order]:
 
 
 def _stop_the_forbidden(orders: Sequence[Order]) -> list[Order]:
-    """Cancel what the trading state no longer lets out; the rest is returned."""
-    state = trading_state.current()
-    forbidden = [order for order in orders if not may_leave(order, state)]
-    reason = "live_switched_off" if state == TradingState.ACTIVE else f"trading_{state.value}"
-    canceled = transition_all(forbidden, OrderState.CANCELED, reason=reason)
-    outbox.owe_order_cards(canceled)
-    return [order for order in orders if order not in forbidden]
+    """Cancel what the trading state, or its trader, no longer lets out; the rest is returned."""
+    state, blocked = trading_state.current(), _blocked(orders)
+    allowed, forbidden = list[Order](), defaultdict[str, list[Order]](list)
+    for order in orders:
+        if may_leave(order, state, blocked):
+            allowed.append(order)
+        else:
+            forbidden[_forbidden_by(order, state, blocked)].append(order)
+    for reason, group in forbidden.items():
+        outbox.owe_order_cards(transition_all(group, OrderState.CANCELED, reason=reason))
+    return allowed
+
+
+def _forbidden_by(order: Order, state: TradingState, blocked: Mapping[int, str]) -> str:
+    if state != TradingState.ACTIVE:
+        return f"trading_{state.value}"
+    return blocked.get(order.trader_id, "live_switched_off")
+
+
+def _blocked(orders: Sequence[Order]) -> dict[int, str]:
+    """The traders of these whose openings may not leave now, with the reason; one query, none without an opening."""
+    traders = {order.trader_id for order in orders if order.kind in OPENINGS}
+    found = Trader.objects.filter(pk__in=traders).exclude(MAY_OPEN) if traders else ()
+    return {trader.pk: trader.blocked_by for trader in found}
 
 
 def _end_the_late(orders: Sequence[Order]) -> list[Order]:
@@ -201,31 +218,37 @@ def _end_the_late(orders: Sequence[Order]) -> list[Order]:
     return [order for order in orders if order not in late]
 
 
-def may_leave(order: Order, state: TradingState) -> bool:
+def may_leave(order: Order, state: TradingState, blocked: Mapping[int, str]) -> bool:
     """Whether an order may be submitted in this trading state; LIVE openings while system and trader are LIVE.
 
-    No state keeps a cancel back.
+    No state keeps a cancel back. `blocked` are the traders whose openings do not leave.
     """
     if order.kind == K.CANCEL:
         return True
     if state == TradingState.ACTIVE:
-        return not _is_live_opening(order) or _is_live(order)
+        return order.kind not in OPENINGS or (
+            order.trader_id not in blocked and (order.mode != Mode.LIVE or _is_live(order))
+        )
     return state == TradingState.REDUCING and order.reduces
 
 
-def may_be_sent(order: Order, state: TradingState) -> bool:
-    """The same for a message that is signed: whoever has revoked its signer expects nothing of it but closings."""
+def to_be_sent(orders: Sequence[Order]) -> list[Order]:
+    """Those whose messages may be submitted, as it is now.
+
+    Whoever has revoked the signer of a message expects nothing of it but closings.
+    """
+    state, blocked = trading_state.current(), _blocked(orders)
+    return [order for order in orders if may_leave(order, state, blocked) and _has_signer(order)]
+
+
+def _has_signer(order: Order) -> bool:
     is_signers = order.mode == Mode.LIVE and order.kind in (*OPENINGS, *MARGIN)
-    return may_leave(order, state) and (not is_signers or active_delegate(order.trader_id) is not None)
-
-
-def _is_live_opening(order: Order) -> bool:
-    return order.kind in OPENINGS and order.mode == Mode.LIVE
+    return not is_signers or active_delegate(order.trader_id) is not None
 
 
 def _is_live(order: Order) -> bool:
     """As it is now, not as it was when the order was approved."""
-    trader = Trader.objects.filter(pk=order.trader_id, is_active=True, execution_mode=Mode.LIVE)
+    trader = Trader.objects.filter(pk=order.trader_id, execution_mode=Mode.LIVE)
     return execution_mode.current() == ExecutionMode.LIVE and trader.exists()
 
 
@@ -243,11 +266,9 @@ def prepare(orders: Sequence[Order]) -> list[Order]:
 def carry_out(orders: Sequence[Order]) -> None:
     """Submit committed messages and book the outcomes."""
     read_at = clock.monotonic()
-    state = trading_state.current()
     by_mode: dict[str, list[Order]] = defaultdict(list)
-    for order in orders:
-        if may_be_sent(order, state):
-            by_mode[order.mode].append(order)
+    for order in to_be_sent(orders):
+        by_mode[order.mode].append(order)
     for mode, group in by_mode.items():
         ours = _still_ours(group) if mode == Mode.LIVE else group
         if clock.monotonic() - read_at > MAX_STATE_AGE_S or len(ours) < len(group):

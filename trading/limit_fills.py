@@ -19,7 +19,7 @@ from trading import triggers
 from trading.errors import FillNotBooked
 from trading.models import Order
 from trading.models.loading import lock_traders, with_market
-from trading.models.traders import Mode
+from trading.models.traders import TRADER_MAY_OPEN, Mode
 from trading.order_state import OrderState
 from trading.settlement import settle
 from trading.venues import paper, paper_resting
@@ -64,7 +64,7 @@ def _fill_together(order_ids: Sequence[int], prices: Prices) -> int:
     lock_traders(orders.values_list("trader_id", flat=True))
     if trading_state.current() is not TradingState.ACTIVE:
         return 0
-    enabled = with_market(orders.filter(trader__is_active=True), "trader", "placement")
+    enabled = with_market(orders.filter(TRADER_MAY_OPEN), "trader", "placement")
     waiting = {order.pk: order for order in enabled.select_for_update(of=("self",)).order_by("pk")}
     at_marks = ((pk, paper.fill_resting(order, prices[order.market_id])) for pk, order in waiting.items())
     ends = paper_resting.write_ends({pk: fill for pk, fill in at_marks if fill}, clock.now())

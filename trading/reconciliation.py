@@ -8,7 +8,6 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Max, Q
 
-from risk import trading_state
 from trading import alarms, elsewhere, execution
 from trading.keys.active import wallet_in_use
 from trading.models import Attempt, Intent, Order, Position
@@ -164,7 +163,7 @@ def _bring_on(order: Order, intent: Intent, found: Unknown) -> Outcome:
     What the trading state keeps back is left to expire. Making a message unusable is a cancel: no state keeps it back.
     """
     read_at = clock.monotonic()
-    is_held_back = not execution.may_be_sent(order, trading_state.current())
+    is_held_back = not execution.to_be_sent([order])
     start_by = read_at + execution.MAX_STATE_AGE_S
     is_due = found.may_resubmit and clock.now() < intent.deadline
     if is_due and not is_held_back:

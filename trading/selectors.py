@@ -68,6 +68,7 @@ class SystemStatus:
     execution_mode: str
     trader_mode: str
     is_active: bool
+    stopped_since: dt.datetime | None
     pending_orders: int
     unknown_orders: int
     resting_orders: int = 0
@@ -158,6 +159,7 @@ def system_status(trader: Trader) -> SystemStatus:
         execution_mode=str(execution_mode.current()),
         trader_mode=trader.execution_mode,
         is_active=trader.is_active,
+        stopped_since=trader.panic.began_at if trader.panic else None,
         pending_orders=counts["pending"],
         unknown_orders=counts["unknown"],
         resting_orders=counts["resting"],

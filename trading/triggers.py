@@ -37,7 +37,8 @@ _ALERTED = f"{_FRESH} AND (p.mode <> 'DRY' OR %(halted)s OR {{alive}}) AND {_NOT
 
 # What a stop-limit order waits for and the price has left too far behind would be found again each second: such a scan
 # ends where that begins.
-_FILLABLE = """o.mode = 'DRY' AND EXISTS (SELECT 1 FROM trading_trader t WHERE t.id = o.trader_id AND t.is_active)"""
+_FILLABLE = """o.mode = 'DRY' AND EXISTS (SELECT 1 FROM trading_trader t WHERE t.id = o.trader_id AND t.is_active
+    AND t.panic_id IS NULL)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from trading.models.delegates import ConnectLink, Delegate, DelegateRelay
 from trading.models.ledger import LedgerEntry, LedgerTransaction
 from trading.models.messages import OutboxMessage, TelegramUpdate
 from trading.models.orders import Attempt, Fill, Intent, Order, OrderEvent
+from trading.models.panics import Panic
 from trading.models.paper import PaperExecution
 from trading.models.placements import Placement
 from trading.models.positions import Position, PositionEvent
@@ -31,6 +32,7 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OutboxMessage",
+    "Panic",
     "PaperExecution",
     "Placement",
     "Position",

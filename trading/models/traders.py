@@ -31,6 +31,14 @@ class Trader(models.Model):
     username = models.CharField(max_length=64, blank=True)
     first_name = models.CharField(max_length=64, blank=True)
     is_active = models.BooleanField(default=True, help_text="Off: no openings; closing stays possible.")
+    panic = models.ForeignKey(
+        "trading.Panic",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The trader's own stop: no openings; closing stays possible.",
+    )
     execution_mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
     tier = models.ForeignKey(
         RiskPolicy,
@@ -77,8 +85,19 @@ class Trader(models.Model):
             models.CheckConstraint(condition=Q(buffer_cap_usd__gte=0), name="buffer_cap_not_negative"),
         ]
 
+    @property
+    def blocked_by(self) -> str:
+        """Why nothing of theirs opens, as a code; empty where it may."""
+        if not self.is_active:
+            return "trader_disabled"
+        return "entries_stopped" if self.panic_id is not None else ""
+
     def __str__(self) -> str:
         return self.first_name or self.username or str(self.telegram_id)
+
+
+MAY_OPEN = Q(is_active=True, panic__isnull=True)  # not `Trader.blocked_by`, asked of the rows
+TRADER_MAY_OPEN = Q(trader__is_active=True, trader__panic__isnull=True)
 
 
 class Account(models.Model):

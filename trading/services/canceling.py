@@ -17,7 +17,7 @@ from trading.history import record_draft
 from trading.models import Delegate, Order, Trader
 from trading.models.loading import lock_traders, with_market
 from trading.models.orders import K
-from trading.models.traders import Mode
+from trading.models.traders import TRADER_MAY_OPEN, Mode
 from trading.order_state import PENDING, OrderState
 from trading.outbox import BY_TRADER
 from trading.services import orders, placing
@@ -79,7 +79,7 @@ def cancel_resting(*, trader: Trader, order_id: int, origin: Origin, reason: str
 def cancel_unwanted() -> int:
     """Order the cancel of resting openings that may not be executed now; how many were ordered.
 
-    In any state but ACTIVE that is all of them; else those of disabled traders, and LIVE ones that are LIVE no more, or
+    In any state but ACTIVE that is all of them; else those of traders who may not open, and LIVE ones that are LIVE no more, or
     whose delegate ends so soon that nobody could take them back then. Real money first, and for one TURN: whoever calls
     has closings to look for as well, and comes again.
     """
@@ -120,7 +120,7 @@ def _unwanted() -> QuerySet[Order]:
     resting = with_market(Order.objects.filter(state=OrderState.RESTING), "trader").exclude(Exists(being_canceled))
     if trading_state.current() != TradingState.ACTIVE:
         return resting
-    is_unwanted = Q(trader__is_active=False) | Q(mode=Mode.LIVE) & ~Q(trader__execution_mode=Mode.LIVE)
+    is_unwanted = ~TRADER_MAY_OPEN | Q(mode=Mode.LIVE) & ~Q(trader__execution_mode=Mode.LIVE)
     if execution_mode.current() != ExecutionMode.LIVE:
         is_unwanted |= Q(mode=Mode.LIVE)
     return resting.filter(is_unwanted | Q(Exists(_ending_delegates()), mode=Mode.LIVE))
@@ -138,8 +138,8 @@ def _why(order: Order) -> str:
     state = trading_state.current()
     if state != TradingState.ACTIVE:
         return f"trading_{state.value}"
-    if not order.trader.is_active:
-        return "trader_disabled"
+    if order.trader.blocked_by:
+        return order.trader.blocked_by
     is_live = execution_mode.current() == ExecutionMode.LIVE and order.trader.execution_mode == Mode.LIVE
     return "delegate_expires_soon" if is_live else "live_switched_off"
 

@@ -104,8 +104,8 @@ def weigh_opening(order: Order, desk: Desk, state: trading_state.TradingState, *
 
 
 def _obstacle(order: Order, desk: Desk) -> str:
-    if not order.trader.is_active:
-        return "trader_disabled"
+    if order.trader.blocked_by:
+        return order.trader.blocked_by
     if desk.is_gone(order):
         return "position_closed"
     return "order_under_way" if order.kind == K.INCREASE and _is_loosening(order) else ""

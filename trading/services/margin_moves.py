@@ -81,9 +81,9 @@ def _order(
         raise PositionChanged(position_id=position.pk)
     decision = decide(case_of(position, amount_usd if kind == K.ADD_MARGIN else -amount_usd))
     order = changing.draft(position, kind, origin=origin, collateral_usd=amount_usd)
-    if kind == K.TAKE_MARGIN and not trader.is_active:
+    if kind == K.TAKE_MARGIN and position.trader.blocked_by:
         order.decision = decisions.as_json(decision)
-        placing.deny(order, ["trader_disabled"])
+        placing.deny(order, [position.trader.blocked_by])
         return order
     changing.conclude(order, decision)
     if order.state == OrderState.DENIED:

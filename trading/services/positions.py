@@ -66,7 +66,7 @@ def close(
 
 
 @joined
-def stop_unopened(*, trader: Trader, market: Market | None) -> Unopened:
+def stop_unopened(*, trader: Trader, market: Market | None, reason: str = "canceled_by_close") -> Unopened:
     """Cancel the trader's openings and increases in a market (None: all) that are approved and have not left yet.
 
     Whoever closes everything does not expect a position a moment later.
@@ -76,7 +76,7 @@ def stop_unopened(*, trader: Trader, market: Market | None) -> Unopened:
     if market is not None:
         openings = openings.filter(market=market)
     waiting = list(with_market(openings).filter(state=OrderState.APPROVED).select_for_update(of=("self",)))
-    canceled = transition_all(waiting, OrderState.CANCELED, reason="canceled_by_close")
+    canceled = transition_all(waiting, OrderState.CANCELED, reason=reason)
     return Unopened(canceled, list(with_market(openings).filter(state__in=IN_FLIGHT)))
 
 

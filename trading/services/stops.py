@@ -89,8 +89,8 @@ def change_stops(
 
 def _obstacle(position: Position) -> str:
     """What keeps a stop from being loosened that no check knows of: the position is weighed as it is, without these."""
-    if not position.trader.is_active:
-        return "trader_disabled"
+    if position.trader.blocked_by:
+        return position.trader.blocked_by
     growing = Order.objects.filter(position=position, kind__in=[K.INCREASE, K.TAKE_MARGIN], state__in=PENDING)
     return "order_under_way" if growing.exists() else ""
 

@@ -207,6 +207,7 @@ def _closed(order: Order, fill: Fill, position: Position) -> Payload:
         "liquidation": "💥 <b>Liquidated</b>",
         "stop_loss": "🛑 <b>Stopped out</b>",
         "take_profit": "🎯 <b>Take-profit</b>",
+        "panic": "🧨 <b>Closed by /panic</b>",
         "closed_elsewhere": "✅ <b>Closed outside Vanta</b>",
         "liquidation_buffer": "🛟 <b>Halved close to liquidation</b>",
     }

@@ -30,7 +30,7 @@ class Context:
 
     def reply(self, payload: Payload, order: Order | None = None) -> None:
         """Owe a new message."""
-        outbox.owe(self.chat_id, "sendMessage", _under_banner(payload), order=order)
+        outbox.owe(self.chat_id, "sendMessage", self._under_banner(payload), order=order)
 
     def reply_text(self, body: str) -> None:
         self.reply(text(body))
@@ -41,7 +41,7 @@ class Context:
             self.reply(payload, order)
             return
         outbox.owe(
-            self.chat_id, "editMessageText", {**_under_banner(payload), "message_id": self.message_id}, order=order
+            self.chat_id, "editMessageText", {**self._under_banner(payload), "message_id": self.message_id}, order=order
         )
 
     def toast(self, body: str, *, alert: bool = False) -> None:
@@ -51,6 +51,6 @@ class Context:
         answer = {"callback_query_id": self.tap_id, "text": body[:MAX_TOAST], "show_alert": alert}
         outbox.owe(self.chat_id, "answerCallbackQuery", answer)
 
-
-def _under_banner(payload: Payload) -> Payload:
-    return with_banner(payload, messages.banner(trading_state.current()))
+    def _under_banner(self, payload: Payload) -> Payload:
+        has_panicked = self.trader.panic_id is not None
+        return with_banner(payload, messages.banner(trading_state.current(), has_panicked=has_panicked))

@@ -18,7 +18,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter, Tele
 
 from risk import trading_state
 from trading import outbox
-from trading.models import Order, OutboxMessage
+from trading.models import Order, OutboxMessage, Panic, Trader
 from trading.outbox import (
     BUFFER_ALERT,
     CHART,
@@ -29,6 +29,7 @@ from trading.outbox import (
     INVARIANT_BROKEN,
     MAINTENANCE_NEWS,
     ORDER_CARD,
+    PANIC_CARD,
 )
 from trading.telegram import (
     breach_words,
@@ -36,6 +37,7 @@ from trading.telegram import (
     cards,
     chart_cards,
     messages,
+    panic_cards,
     resting_cards,
     risk_pages,
     stopping_words,
@@ -85,8 +87,8 @@ def drain(may_go_on: Callable[[], bool] = lambda: True) -> int:
     """Send what is due, as long as `may_go_on`; harmless to call at any time, from any number of processes."""
     count = 0
     while may_go_on() and (rows := _take()):
-        banner = messages.banner(trading_state.current())
-        calls = [_rendered(row, banner) for row in rows]
+        banners = _banners(rows)
+        calls = [_rendered(row, banners[row.chat_id]) for row in rows]
         results = bot_loop().run(_send_all(bot_loop().bot, calls))
         _store(rows, results)
         _remember_cards(rows, calls, results)
@@ -109,6 +111,13 @@ def _take() -> list[OutboxMessage]:
     return rows
 
 
+def _banners(rows: Sequence[OutboxMessage]) -> dict[int, str]:
+    """What stands above the messages of each chat."""
+    chats, state = {row.chat_id for row in rows}, trading_state.current()
+    stopped = set(Trader.objects.filter(chat_id__in=chats, panic__isnull=False).values_list("chat_id", flat=True))
+    return {chat_id: messages.banner(state, has_panicked=chat_id in stopped) for chat_id in chats}
+
+
 def _rendered(row: OutboxMessage, banner: str) -> Call:
     try:
         return _call(row, banner)
@@ -121,6 +130,8 @@ def _call(row: OutboxMessage, banner: str) -> Call:
     """The Bot API call that a row stands for now."""
     if row.method == CHART:
         return chart_cards.call(row.chat_id, row.payload, banner)
+    if row.method == PANIC_CARD:
+        return panic_cards.call(row.chat_id, row.payload)
     if row.method in WRITTEN_WHEN_SENT:
         written = cards.with_banner(WRITTEN_WHEN_SENT[row.method](row.payload), banner)
         return "sendMessage", {"chat_id": row.chat_id, **written}
@@ -239,7 +250,7 @@ def _backoff(attempts: int, retry_after_s: float) -> dt.timedelta:
 
 
 def _remember_cards(rows: Sequence[OutboxMessage], calls: Sequence[Call], results: Sequence[Result]) -> None:
-    """The message that shows an order from now on is the one that was sent for it.
+    """The message that shows an order, or a panic, from now on is the one that was sent for it.
 
     A statement each, outside any transaction: what was sent stays sent, and no order's row is held while another's is
     waited for.
@@ -248,6 +259,8 @@ def _remember_cards(rows: Sequence[OutboxMessage], calls: Sequence[Call], result
         if row.order_id is not None and result.message_id is not None and method != "answerCallbackQuery":
             shown = Order.objects.filter(pk=row.order_id).exclude(card_message_id=result.message_id)
             shown.update(card_message_id=result.message_id)
+        if row.method == PANIC_CARD and result.message_id is not None:
+            Panic.objects.filter(pk=row.payload["panic"]).update(message_id=result.message_id)
 
 
 def _log(row: OutboxMessage, result: Result) -> None:

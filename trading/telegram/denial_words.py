@@ -147,6 +147,7 @@ _DENIALS: dict[str, Callable[[Numbers], str]] = {
     "invalid_snapshot": lambda _: "Your account or this market cannot be read right now. Please tell an admin.",
     **live_words.DENIALS,
     "position_closed": lambda _: "That position has ended, or is being closed. /positions shows what is open.",
+    "entries_stopped": lambda _: "You have stopped your entries. Closing works; /panic off resumes.",
     "trader_disabled": lambda _: "An admin has disabled openings for you. Closing works.",
 }
 

@@ -9,6 +9,7 @@ MENU = {
     "increase": "add to an open position",
     "positions": "what is open, with its profit and buttons to close it",
     "close": "close all or a part of a position",
+    "panic": "stop opening at once; then one tap closes everything",
     "sl": "set, move or remove (off) the stop of an open position",
     "tp": "the same for its take-profit",
     "margin": "add margin to a position, or withdraw some of it",

@@ -162,6 +162,10 @@ _REASONS = {
     "overtaken_by_close": "Your closing came before Vanta could decide on this. Nothing was opened; "
     "send the order again if you still want it.",
     "canceled_by_close": "Your closing stopped it before it left. Nothing was opened.",
+    "panic": "You closed everything with /panic.",
+    "canceled_by_panic": "You stopped your entries before it left. Nothing was opened.",
+    "entries_stopped": "You had stopped your entries before it left. Nothing was opened.",
+    "trader_disabled": "An admin had disabled openings for you before it left. Nothing was opened.",
     "approval_expired": "It could not be sent in time. Nothing was sent.",
     "canceled_by_trader": "You canceled it. Nothing was sent.",
     "slippage_exceeded": "The price moved further than you allowed. Nothing was opened.",
@@ -194,9 +198,12 @@ _BANNERS = {
 }
 
 
-def banner(state: TradingState) -> str:
-    """The line above every answer while not everything may be traded; empty when it may."""
-    return _BANNERS.get(state, "")
+ENTRIES_STOPPED = "🛑 <b>You have stopped your entries</b>: you can close, not open. /panic off resumes."
+
+
+def banner(state: TradingState, *, has_panicked: bool = False) -> str:
+    """The lines above every answer while not everything may be traded; empty when it may."""
+    return "\n".join(line for line in (_BANNERS.get(state, ""), ENTRIES_STOPPED if has_panicked else "") if line)
 
 
 def plain(body: str) -> str:

@@ -11,6 +11,7 @@ from trading.selectors import Balance, SystemStatus
 from trading.telegram import messages, resting_words
 from trading.telegram.cards import Payload, text
 from trading.telegram.menu import ADMIN_MENU, MENU
+from trading.telegram.time_words import moment
 from vanta.money import format_number, format_price, format_usd
 
 _DOTS = {
@@ -57,6 +58,7 @@ def help_page(*, is_admin: bool = False) -> Payload:
         "",
         "<b>Close</b>",
         f"{messages.CLOSING_EXAMPLE}  or  <code>/close all</code>",
+        "/panic stops your entries at once, and then closes everything by one tap.",
         "",
         "<b>Stop and take-profit of a position</b>",
         "<code>/sl ETH 2900</code>  <code>/tp #12 5%</code>  <code>/sl ETH off</code>",
@@ -127,6 +129,10 @@ def status(now: SystemStatus) -> str:
         lines.append(f"Waiting for their price  {now.resting_orders}  (/orders)")
     if now.unknown_orders:
         lines.append(f"Being verified  {now.unknown_orders}")
+    if now.stopped_since:
+        lines.append(
+            f"You stopped your entries at {moment(now.stopped_since)}. Closing works; /panic shows what is open."
+        )
     if not now.is_active:
         lines.append("An admin has disabled openings for you. Closing works.")
     return "\n".join(lines)

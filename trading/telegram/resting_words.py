@@ -20,6 +20,7 @@ _ENDS = {
     "live_switched_off": "LIVE was switched off, so it was taken back.",
     "delegate_expires_soon": "Your wallet's permission ends within a day, and nobody could take it back then: it was "
     "taken back. /connect again.",
+    "entries_stopped": "You have stopped your entries, so it was taken back.",
     "trader_disabled": "An admin has disabled openings for you, so it was taken back.",
     "canceled_at_venue": "It was taken back at the venue, not by Vanta.",
 }

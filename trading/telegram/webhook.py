@@ -23,7 +23,7 @@ _SECRET_VARIABLE = "HTTP_" + SECRET_HEADER.upper().replace("-", "_")
 MAX_BODY_BYTES = 1024 * 1024
 BIGINT = 2**63
 URGENT_COMMANDS = ("/close", "/cancel", "/sl", "/stop", "/halt", "/maintenance", "/panic")
-URGENT_TAPS = ("close:", "cancel:", "stops:", "revoke_now:")
+URGENT_TAPS = ("close:", "cancel:", "stops:", "revoke_now:", "panic:")
 _INSERT = """
     INSERT INTO trading_telegramupdate
         (update_id, chat_id, user_id, payload, trace_id, status, attempts, error, received_at, is_urgent)
