@@ -32,7 +32,7 @@ from adminpanel.admin.columns import (
 from adminpanel.starting_form import StartForm, start_fields
 from trading import buffer_shares, selectors
 from trading.limits import binding_of
-from trading.models import Account, Position, Trader
+from trading.models import Account, Panic, Position, Trader
 from trading.models.traders import Mode
 from trading.services.limits import loosened_by_moving
 from trading.telegram import limit_words
@@ -68,6 +68,21 @@ class AccountInline(ReadOnlyInline):
     def equity(self, account: Account) -> str:
         """Free, collateral and unrealised PnL together."""
         return money(selectors.balance(account.trader, account.mode).equity_usd)
+
+
+class PanicInline(ReadOnlyInline):
+    """The trader's own stops, from /panic to resuming; who stopped resumes, nobody else."""
+
+    model = Panic
+    verbose_name_plural = "Own stops (/panic)"
+    fields = ("began", "closing", "done", "resumed")
+    readonly_fields = fields
+    show_change_link = False
+    ordering = ("-began_at",)
+    began = time_column("began_at", "entries stopped")
+    closing = time_column("closing_at", "everything closed from")
+    done = time_column("done_at", "all closed")
+    resumed = time_column("ended_at", "resumed")
 
 
 class OpenPositionInline(ReadOnlyInline):
@@ -145,13 +160,13 @@ class TraderAdmin(AuditedAdmin):
     """Whether somebody may open, and under which policies, is set here and audited; the rest comes from Telegram."""
 
     list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "limits", "since")
-    list_filter = ("is_active", "execution_mode", "tier", "policy")
+    list_filter = ("is_active", ("panic", admin.EmptyFieldListFilter), "execution_mode", "tier", "policy")
     search_fields = ("first_name", "username", "=telegram_id", "=chat_id")
     list_select_related = ("tier", "policy")
     form = TraderForm
     controls = ("disable_trader", "enable_trader", "tighten_limits", "loosen_limits")
     ordering = ("-created_at",)
-    inlines = (AccountInline, OpenPositionInline)
+    inlines = (AccountInline, OpenPositionInline, PanicInline)
     facts = (
         ("Person", {"fields": (("telegram_id", "chat_id"), ("first_name", "username"), ("registered", "mode"))}),
         ("History", {"fields": ("history",)}),
@@ -178,6 +193,8 @@ class TraderAdmin(AuditedAdmin):
     @display(description="active", ordering="is_active")  # type: ignore[untyped-decorator]
     def active(self, trader: Trader) -> str:
         """Whether openings are accepted."""
+        if trader.is_active and trader.panic_id is not None:
+            return badge("stopped by trader", "danger")
         return badge("active", "success") if trader.is_active else badge("closing only", "warning")
 
     @display(description="open positions", ordering="open_count")  # type: ignore[untyped-decorator]

@@ -44,6 +44,8 @@ from trading.models import (
     VenueAlarm,
     VenueIdentity,
 )
+from trading.services import panics
+from trading.services.orders import Origin
 from vanta import clock
 from vanta.models import AuditEntry
 
@@ -241,7 +243,8 @@ def test_nothing_else_of_a_trader_can_be_posted(admin_client: Client) -> None:
 def inlines(changes: dict[str, object]) -> dict[str, object]:
     """A trader's form as the page posts it, with the management forms of what it lists below."""
     numbers = {"TOTAL_FORMS": 0, "INITIAL_FORMS": 0}
-    forms = {f"{prefix}-{name}": value for prefix in ("accounts", "positions") for name, value in numbers.items()}
+    listed = ("accounts", "positions", "panics")
+    forms = {f"{prefix}-{name}": value for prefix in listed for name, value in numbers.items()}
     return {**forms, **changes}
 
 
@@ -249,3 +252,15 @@ def test_whoever_logs_in_without_having_been_sent_there_sees_the_dashboard(clien
     User.objects.create_superuser("root", password="a-long-enough-word")
     answer = client.post("/admin/login/", {"username": "root", "password": "a-long-enough-word"})
     assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_traders_who_have_stopped_themselves_are_seen_and_found(admin_client: Client) -> None:
+    trader, other = make_trader(first_name="Ada"), make_trader(first_name="Grace")
+    panics.stop_entries(trader=trader, origin=Origin())
+
+    found = admin_client.get(address(Trader, "changelist"), {"panic__isempty": "0"}).content.decode()
+    page = admin_client.get(address(Trader, "change", trader.pk)).content.decode()
+
+    assert "stopped by trader" in found
+    assert (trader.first_name in found, other.first_name in found) == (True, False)
+    assert "entries stopped" in page.lower()
