@@ -26,7 +26,8 @@ async def journal(world: World, request: Request) -> Json:
     asked = request.query_params
     trader, after = asked.get("trader"), int(asked.get("after", "0"))
     kept = world.exchange.journal
-    return {"effects": kept.of(trader, after), "declined": kept.declined_of(trader, after)}
+    received = [row for row in kept.received if not trader or str(row["trader"]).lower() == trader.lower()]
+    return {"effects": kept.of(trader, after), "declined": kept.declined_of(trader, after), "received": received}
 
 
 async def state(world: World, request: Request) -> Json:

@@ -109,6 +109,7 @@ def routes(world: World, prefix: str) -> list[BaseRoute]:
             return answer({"statusCode": 400, "message": str(error)}, 400)
         if not world.exchange.may_sign(intent.trader, intent.signer):
             return answer({"statusCode": 400, "message": "the signer is not the trader nor an active delegate"}, 400)
+        world.exchange.journal.receive(intent.kind, intent.trader, intent.nonce)
         return events(accept(intent, request.url.path).follow())
 
     async def status(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ FIELDS = (
     *("pairIndex", "index", "orderId", "isLong", "collateral", "leverage", "price", "paidOut"),
     *("takeProfit", "stopLoss", "openedAt", "detail"),
 )
+KEPT = 10_000  # submissions
 _RAW = frozenset({"collateral", "leverage", "price", "paidOut", "takeProfit", "stopLoss", "orderId"})
 
 
@@ -66,6 +68,12 @@ class Journal:
         self.declined: list[Json] = []
         self.transactions: dict[str, Transaction] = {}
         self.changes = 0
+        self.received: deque[Json] = deque(maxlen=KEPT)
+
+    def receive(self, kind: str, trader: str | None, nonce: int | None) -> None:
+        """Writes down that a submission has come in, before anything is done about it; not kept over a restart."""
+        at = self._blocks.now_ms()
+        self.received.append({"kind": kind, "trader": trader, "nonce": None if nonce is None else str(nonce), "at": at})
 
     def of(self, trader: str | None, after: int = 0) -> list[Json]:
         return _of(self.effects, trader, after)

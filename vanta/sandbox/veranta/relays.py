@@ -64,6 +64,7 @@ def routes(world: World, prefix: str) -> list[BaseRoute]:
             asked = _check((await json_body(request))["txParams"])
         except (ValueError, KeyError, TypeError) as error:
             return answer({"statusCode": 400, "message": f"txParams: {error}"}, 400)
+        world.exchange.journal.receive("relay", str(asked["to"]), None)
         told = _new(f"relay-{len(relays) + 1}", asked)
         relays[told["requestId"]] = told
         faults = world.faults.struck(SERVICE, KINDS_OF_RELAYS, request.url.path)
