@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+
 from feeds.models import Market
 from risk import trading_state
 from risk.trading_state import TradingState

@@ -85,6 +85,9 @@ class Trader(models.Model):
             models.CheckConstraint(condition=Q(buffer_cap_usd__gte=0), name="buffer_cap_not_negative"),
         ]
 
+    def __str__(self) -> str:
+        return self.first_name or self.username or str(self.telegram_id)
+
     @property
     def blocked_by(self) -> str:
         """Why nothing of theirs opens, as a code; empty where it may."""
@@ -92,11 +95,8 @@ class Trader(models.Model):
             return "trader_disabled"
         return "entries_stopped" if self.panic_id is not None else ""
 
-    def __str__(self) -> str:
-        return self.first_name or self.username or str(self.telegram_id)
 
-
-MAY_OPEN = Q(is_active=True, panic__isnull=True)  # not `Trader.blocked_by`, asked of the rows
+MAY_OPEN = Q(is_active=True, panic__isnull=True)  # no `Trader.blocked_by`, asked of the rows
 TRADER_MAY_OPEN = Q(trader__is_active=True, trader__panic__isnull=True)
 
 

@@ -79,9 +79,9 @@ def cancel_resting(*, trader: Trader, order_id: int, origin: Origin, reason: str
 def cancel_unwanted() -> int:
     """Order the cancel of resting openings that may not be executed now; how many were ordered.
 
-    In any state but ACTIVE that is all of them; else those of traders who may not open, and LIVE ones that are LIVE no more, or
-    whose delegate ends so soon that nobody could take them back then. Real money first, and for one TURN: whoever calls
-    has closings to look for as well, and comes again.
+    In any state but ACTIVE that is all of them; else those of traders who may not open, and LIVE ones that are LIVE no
+    more, or whose delegate ends so soon that nobody could take them back then. Real money first, and for one TURN:
+    whoever calls has closings to look for as well, and comes again.
     """
     turn_ends, ordered = clock.monotonic() + TURN.total_seconds(), 0
     for order_id, trader_id in _unwanted().order_by("-mode", "pk").values_list("pk", "trader_id"):
