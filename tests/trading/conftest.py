@@ -77,6 +77,13 @@ def eth(db: None, price: SetPrice) -> Market:
 
 
 @pytest.fixture
+def btc(eth: Market, price: SetPrice) -> Market:
+    """BTC/USD at 60000."""
+    price("BTC/USD", "60000")
+    return make_market("BTC/USD")
+
+
+@pytest.fixture
 def eth_upside(eth: Market) -> Market:
     """The Upside pair of ETH/USD, with its shares of the profit."""
     return make_market(

@@ -291,11 +291,3 @@ def test_a_batch_is_moved_by_one_statement_and_leaves_out_what_has_moved_on(ada:
     Order.objects.filter(pk=rows[1].pk).update(state="EXPIRED")
     moved = transition_all(rows, OrderState.CANCELED)
     assert [order.pk for order in moved] == [rows[0].pk, rows[2].pk]
-
-
-def test_what_a_disabled_trader_had_approved_does_not_leave(ada: Person, eth: Market) -> None:
-    waiting = approve(ada, "/long ETH 100 10x")
-    Trader.objects.update(is_active=False)
-    execution.drain()
-    waiting.refresh_from_db()
-    assert (waiting.state, waiting.reason) == ("CANCELED", "trader_disabled")

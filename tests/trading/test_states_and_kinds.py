@@ -7,7 +7,8 @@ import pytest
 from django.db import transaction
 
 from feeds.models import Market
-from risk import trading_state
+from risk import execution_mode, trading_state
+from risk.execution_mode import ExecutionMode
 from risk.trading_state import TradingState
 from tests.factories import make_order
 from tests.trading.conftest import SetPrice
@@ -15,7 +16,7 @@ from tests.trading.people import Person
 from tests.trading.pipeline import approve, close, open_position
 from trading import execution
 from trading.errors import LimitsUnreachable, PricesUnreachable
-from trading.models import Order, Position
+from trading.models import Order, Position, Trader
 from trading.models.orders import K
 from trading.models.traders import Mode
 from trading.services import canceling, margin_moves, placing
@@ -51,9 +52,9 @@ def test_the_table_is_about_every_kind() -> None:
 @pytest.mark.parametrize("mode", [Mode.DRY, Mode.LIVE])
 @pytest.mark.parametrize("state", list(S))
 def test_what_is_approved_leaves_as_the_state_then_says(state: TradingState, mode: Mode) -> None:
-    execution.execution_mode.change(execution.ExecutionMode.LIVE, actor="test", reason="a test")
+    execution_mode.change(ExecutionMode.LIVE, actor="test", reason="a test")
     trader = make_order(mode=mode).trader
-    type(trader).objects.update(execution_mode=mode)
+    Trader.objects.update(execution_mode=mode)
     orders = {name: Order(mode=mode, trader=trader, **values) for name, values in KINDS.items()}
     leave = {name for name, order in orders.items() if execution.may_leave(order, state, {})}
     assert leave == LETS_THROUGH[state]
@@ -62,23 +63,16 @@ def test_what_is_approved_leaves_as_the_state_then_says(state: TradingState, mod
     assert held == (set(KINDS) - LETS_THROUGH[state]) | {"opening", "limit order", "increase"}
 
 
-@pytest.mark.parametrize("with_redis", [True, False])
 @pytest.mark.parametrize("state", list(S))
 def test_what_is_asked_for_is_approved_as_the_state_says(
-    ada: Person,
-    eth: Market,
-    last_known: SetPrice,
-    request: pytest.FixtureRequest,
-    state: TradingState,
-    with_redis: bool,
+    ada: Person, eth: Market, last_known: SetPrice, request: pytest.FixtureRequest, state: TradingState
 ) -> None:
     asks = prepared(ada)
     last_known("ETH/USD", "3000")
     trading_state.change(state, actor="test", reason="a test")
-    if not with_redis:
-        request.getfixturevalue("redis_down")
-    approved = {name for name, ask in asks.items() if _undone(ask) == "APPROVED"}
-    assert approved == (LETS_THROUGH if with_redis else WITHOUT_REDIS)[state]
+    assert approved(asks) == LETS_THROUGH[state]
+    request.getfixturevalue("redis_down")
+    assert approved(asks) == WITHOUT_REDIS[state]
 
 
 def prepared(ada: Person) -> dict[str, Callable[[], Order]]:
@@ -122,6 +116,10 @@ def _stop(ada: Person, position: Position, price: str) -> Order:
     return change_stops(trader=ada.trader, position_id=position.pk, stop_loss=D(price), origin=Origin(chat_id=ada.id))
 
 
+def approved(asks: dict[str, Callable[[], Order]]) -> set[str]:
+    return {name for name, ask in asks.items() if _undone(ask) == "APPROVED"}
+
+
 def _undone(ask: Callable[[], Order]) -> str:
     """What came of it; as if it had not been, for the next to ask the same."""
     with transaction.atomic():
@@ -132,3 +130,11 @@ def _undone(ask: Callable[[], Order]) -> str:
 
 def test_what_is_claimed_without_redis_is_what_reduces() -> None:
     assert {name for name, values in KINDS.items() if Order(**values).reduces} == REDUCING
+
+
+def test_what_a_disabled_trader_had_approved_does_not_leave(ada: Person, eth: Market) -> None:
+    waiting = approve(ada, "/long ETH 100 10x")
+    Trader.objects.update(is_active=False)
+    execution.drain()
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.reason) == ("CANCELED", "trader_disabled")
