@@ -9,12 +9,13 @@ from pytest_django import Settings
 
 from risk import execution_mode
 from risk.execution_mode import ExecutionMode
-from tests.trading.live.world import LIVE, LiveTrader, fault, later, look, make_due, settle
+from tests.trading.live.world import LIVE, LiveTrader, claimed, fault, later, look, make_due, settle
 from tests.trading.people import buttons, words
 from trading import dispatcher, execution
 from trading.errors import LiveNotConfirmed
-from trading.models import Attempt, Delegate, Intent, Trader, VenueAlarm, VenueIdentity
-from trading.services import decisions, placing
+from trading.models import Attempt, Delegate, Intent, Trader, VenueAlarm, VenueEvent, VenueIdentity
+from trading.services import decisions, panics, placing
+from trading.services.orders import Origin
 from trading.venues.avantis import identity
 from vanta import clock
 from vanta.models import AuditEntry
@@ -108,6 +109,15 @@ def test_a_trader_who_is_switched_off_before_it_left(live: LiveTrader, change: d
     Trader.objects.filter(pk=live.trader.pk).update(**change)
     settle(order)
     assert (order.state, live.effects) == ("CANCELED", [])
+
+
+def test_what_was_signed_before_its_trader_panicked_is_not_sent(live: LiveTrader) -> None:
+    order = claimed(live.approve())
+    panics.stop_entries(trader=live.trader, origin=Origin())
+    execution.carry_out([order])
+    look()
+    order.refresh_from_db()
+    assert (order.state, live.effects, VenueEvent.objects.count()) == ("UNKNOWN", [], 0)  # until its deadline is over
 
 
 @pytest.mark.parametrize("ends", ["trader", "delegate"])
