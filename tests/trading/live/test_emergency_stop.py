@@ -26,7 +26,7 @@ from tests.trading.people import Person
 from tests.trading.pipeline import assert_books_balance
 from tests.waiting import wait_until
 from trading import dispatcher
-from trading.models import Order, Position
+from trading.models import Attempt, Order, Position
 from trading.models.orders import K
 from trading.models.traders import Mode
 from trading.order_state import IN_FLIGHT, OrderState
@@ -52,10 +52,12 @@ class Scene:
     others: int
     waits_for_the_last: bool = False
     is_paused: bool = True
+    is_at_claim: bool = False  # stopped as soon as messages are committed, before all of them have left
 
 
-FEW = Scene(early=2, late=2, others=1)
+FEW = Scene(early=2, late=2, others=1, is_at_claim=True)
 HUNDRED = Scene(early=100, late=0, others=5, waits_for_the_last=True)
+CLAIMED = Scene(early=100, late=0, others=5, waits_for_the_last=True, is_at_claim=True)
 RUNNING = Scene(early=100, late=0, others=5, waits_for_the_last=True, is_paused=False)
 
 
@@ -133,7 +135,10 @@ def carry_through(live: LiveTrader, admin: Person, log_dir: Path, command: str, 
     environment = {**sandbox_urls(live.sandbox.url), "KEY_ENCRYPTION_KEYS": settings.KEY_ENCRYPTION_KEYS}
     with Stack(log_dir=log_dir, environment={**environment, "SIGNING_CONCURRENCY": "2"}) as running:
         running.launch(WORKER)
-        wait_until(lambda: len(received(live, begun_ms)) * 2 >= scene.early, 60, "half of the orders have left")
+        if scene.is_at_claim:
+            wait_until(lambda: Attempt.objects.filter(intent__order__in=openings).exists(), 60, "some are claimed")
+        else:
+            wait_until(lambda: len(received(live, begun_ms)) * 2 >= scene.early, 60, "half of the orders have left")
         with paused(running) if scene.is_paused else contextlib.nullcontext():
             openings += approved(traders[scene.early :], price)
             closings = [owner.close(position) for owner, position in zip(owners, positions, strict=True) if position]
@@ -151,8 +156,8 @@ def carry_through(live: LiveTrader, admin: Person, log_dir: Path, command: str, 
         wait_until(all_have_ended, 200, "everything has ended")
         wait_until(lambda: not Order.objects.filter(state=OrderState.APPROVED).exists(), 20, "nothing waits any more")
     told = [row["at"] - stopped.at_ms for row in received(live, begun_ms)]
-    resumed_after_ms = resumed_ms - stopped.at_ms
-    log.warning("stopped", orders=len(openings), in_flight=in_flight, last_ms=max(told), resumed_ms=resumed_after_ms)
+    figures = {"last_ms": max(told, default=None), "resumed_ms": resumed_ms - stopped.at_ms}
+    log.warning("stopped", orders=len(openings), in_flight=in_flight, sent=len(told), **figures)
     assert received(live, stopped.at_ms + WITHIN_MS) == []
     assert not scene.is_paused or f"may still be executed: {in_flight}" in stopped.told
     judge(live, openings, closings, resting, command)
@@ -195,7 +200,7 @@ def test_a_paused_worker_sends_no_opening_when_it_goes_on(
 
 @pytest.mark.rare
 @pytest.mark.parametrize("command", ["/halt", "/stop"])
-@pytest.mark.parametrize("scene", [HUNDRED, RUNNING], ids=["paused", "running"])
+@pytest.mark.parametrize("scene", [HUNDRED, CLAIMED, RUNNING], ids=["paused", "paused at the claim", "running"])
 def test_a_hundred_orders_in_flight(
     live: LiveTrader, admin: Person, tmp_path: Path, command: str, scene: Scene, price: SetPrice
 ) -> None:
