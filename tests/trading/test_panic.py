@@ -9,7 +9,7 @@ from tests.trading.panicking import CLOSE, RESUME, closings, halt, labels, panic
 from tests.trading.people import Person, buttons, toast, words
 from tests.trading.pipeline import approve, assert_books_balance, open_position
 from trading import execution, guardian, reconciliation
-from trading.models import Order, Panic, PaperExecution, Trader
+from trading.models import Order, OutboxMessage, Panic, PaperExecution, Trader
 from trading.services import canceling, panics
 from trading.telegram import panic_cards, webhook
 from trading.telegram.panic_commands import OVER
@@ -57,6 +57,11 @@ def test_what_has_not_left_is_canceled_and_what_rests_is_taken_back(ada: Person,
     assert f"#{resting.pk} LONG ETH 100.00 at 10x: limit 2,900.00, being taken back" in shown(ada)
     execution.drain()
     assert state(resting)[0] == "CANCELED"
+    assert panics.follow() == 0  # it closes nothing, and says what came of it
+    assert "May still open" not in shown(ada)
+    assert OutboxMessage.objects.filter(method="panic_card").count() == 2
+    panics.follow()
+    assert OutboxMessage.objects.filter(method="panic_card").count() == 2
     assert_books_balance()
 
 

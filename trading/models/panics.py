@@ -26,13 +26,6 @@ class Panic(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["trader"], condition=Q(ended_at__isnull=True), name="one_panic_at_a_time"),
         ]
-        indexes = [
-            models.Index(
-                fields=["closing_at"],
-                condition=Q(closing_at__isnull=False, done_at__isnull=True, ended_at__isnull=True),
-                name="panic_closing",
-            ),
-        ]
 
     def __str__(self) -> str:
         return f"panic {self.pk} of {self.trader_id}"

@@ -88,11 +88,13 @@ def resume(*, trader: Trader, panic_id: int) -> Panic:
 def follow() -> int:
     """Go on with what traders have asked to be closed, for one TURN; how many closings were ordered.
 
+    Who has only stopped is told what becomes of the openings that were under way.
     Each apart, so that it stops only itself. Whoever calls has other work as well, and comes again within a second.
     """
     turn_ends, ordered = clock.monotonic() + TURN.total_seconds(), 0
-    wanted = Panic.objects.filter(closing_at__isnull=False, done_at__isnull=True, ended_at__isnull=True)
-    for panic_id, trader_id in wanted.order_by("closing_at").values_list("pk", "trader_id"):
+    held = Panic.objects.filter(done_at__isnull=True, ended_at__isnull=True)
+    wanted = held.exclude(closing_at__isnull=True, shown__unresolved=[])
+    for panic_id, trader_id in wanted.order_by("closing_at", "pk").values_list("pk", "trader_id"):
         ordered += _follow_apart(panic_id, trader_id)
         if clock.monotonic() > turn_ends:
             break
@@ -136,7 +138,7 @@ def _require(trader: Trader, panic_id: int) -> Panic:
 
 def _order_closings(panic: Panic, trader: Trader) -> int:
     """None in a halt: they would be denied, each second again."""
-    if trading_state.current() is TradingState.HALTED:
+    if panic.closing_at is None or trading_state.current() is TradingState.HALTED:
         return 0
     due = [each.position for each in progress(panic).open if each.step == Step.DUE]
     return sum(_order_closing(trader, position) for position in due)
