@@ -110,8 +110,24 @@ def verify_in(alias: str) -> AuditReport:
     return _walk(AuditEntry.objects.using(alias), [])
 
 
-def _walk(entries: QuerySet[AuditEntry], hmacs_wanted: Sequence[Head]) -> AuditReport:
-    count, last = 0, Head(0, "")
+def verify_after(head: Head | None, limit: int) -> AuditReport:
+    """Walk at most `limit` entries after `head`, which an earlier walk found; from the first one on without.
+
+    `count` and `head` of the report are of this walk: nothing is left where `count` is below the limit.
+    """
+    last = head or Head(0, "")
+    if head and not holds(head):
+        return AuditReport(0, None, head.seq, "rewritten")
+    return _walk(AuditEntry.objects.filter(seq__gt=last.seq, seq__lte=last.seq + limit), [], last)
+
+
+def holds(head: Head) -> bool:
+    """Whether this entry is in the chain as it was."""
+    return AuditEntry.objects.filter(seq=head.seq, hmac=head.hmac).exists()
+
+
+def _walk(entries: QuerySet[AuditEntry], hmacs_wanted: Sequence[Head], last: Head = Head(0, "")) -> AuditReport:
+    count = 0
     found: set[Head] = set()
     for entry in entries.order_by("seq").iterator(chunk_size=1000):
         problem = _problem(entry, last)

@@ -8,4 +8,9 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10,
         "options": {"queue": "maintenance", "expires": 10},
     },
+    "verify-audit": {
+        "task": "vanta.tasks.verify_audit",
+        "schedule": 60,
+        "options": {"queue": "maintenance", "expires": 60},
+    },
 }

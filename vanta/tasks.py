@@ -4,7 +4,7 @@ import structlog
 from celery import shared_task
 from django.conf import settings
 
-from vanta import blockchain, canaries
+from vanta import audit_watch, blockchain, canaries
 from vanta.node import NodeErrors, node
 
 log = structlog.get_logger(__name__)
@@ -25,3 +25,9 @@ def observe_chain() -> None:
 def carry_canary(token: str, queue: str) -> None:
     """Prove that this queue has a worker; `manage.py preflight` waits for it."""
     canaries.sing(token, queue)
+
+
+@shared_task(ignore_result=True)
+def verify_audit() -> None:
+    """Look at the next part of the audit log's chain."""
+    audit_watch.look()
