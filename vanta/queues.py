@@ -13,6 +13,7 @@ from vanta.broker import bounds
 from vanta.celery import QUEUE_NAMES
 
 TIMEOUT_S = 0.4
+ALARMING_DEPTH = 1000
 BrokerDown = (OperationalError, redis.RedisError, OSError)
 
 

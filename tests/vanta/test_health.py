@@ -26,9 +26,9 @@ from tests.factories import make_market
 from vanta import blockchain, clock, heartbeat, redis
 from vanta.devservices import DevServices
 from vanta.embedded.host import free_port
-from vanta.health.dependencies import BEAT_LOCK_KEY
 from vanta.health.surroundings import SUPERVISOR_FILE
 from vanta.health.views import reporter
+from vanta.heartbeat import BEAT_LOCK_KEY
 
 ANSWERS_WITHIN_S = 2
 

@@ -6,7 +6,6 @@ it does not. They run in threads (`vanta.health.slots`), each within the clients
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable, ServiceWarning
@@ -16,9 +15,6 @@ from feeds.selectors import feed_status
 from risk import execution_mode
 from risk.execution_mode import ExecutionMode
 from vanta import clock, heartbeat, queues, redis
-
-BEAT_LOCK_KEY = "redbeat::lock"
-QUEUE_ALARM = 1000
 
 
 class Check(HealthCheck):  # type: ignore[misc]  # the library has no types
@@ -68,7 +64,7 @@ class Broker(Check):
         except queues.BrokerDown as error:
             raise ServiceUnavailable(_first_line(error)) from error
         detail = ", ".join(f"{name} {depth}" for name, depth in depths.items())
-        if max(depths.values()) > QUEUE_ALARM:
+        if max(depths.values()) > queues.ALARMING_DEPTH:
             raise ServiceWarning(detail)
         return detail
 
@@ -128,12 +124,11 @@ class Beat(Check):
 
     def run(self) -> str:
         try:
-            left_ms = int(redis.client().pttl(BEAT_LOCK_KEY))
+            renewed_s = heartbeat.beat_age_s()
         except RedisError as error:
             raise ServiceUnavailable(_first_line(error)) from error
-        if left_ms <= 0:
+        if renewed_s is None:
             raise ServiceUnavailable("no beat holds the lock")
-        renewed_s = max(0, settings.CELERY_REDBEAT_LOCK_TIMEOUT - left_ms / 1000)
         return f"lock renewed {renewed_s:.1f} s ago"
 
 

@@ -17,23 +17,21 @@ from vanta import clock
 from vanta.health.dependencies import Beat, Broker, Check, CriticalNow, Database, Feeds, Heartbeat, Redis, Signing
 from vanta.health.slots import Outcome, Slots
 from vanta.health.surroundings import Blockchain, Disk, Memory, Reachable, Supervisor
+from vanta.heartbeat import MAX_AGES_S
 
 log = structlog.get_logger(__name__)
 TIMEOUT_S = 1.5
 KEPT_S = 1.0
-WORKERS_MAX_AGE_S = 15
-SIGNING_MAX_AGE_S = 20
-DISPATCHER_MAX_AGE_S = 5
 
 CHECKS: dict[str, Check] = {
     "database": Database(),
     "redis": Redis(),
     "broker": Broker(),
-    "workers": Heartbeat("workers", WORKERS_MAX_AGE_S),
-    "signing": Signing("signing", SIGNING_MAX_AGE_S),
+    "workers": Heartbeat("workers", MAX_AGES_S["workers"]),
+    "signing": Signing("signing", MAX_AGES_S["signing"]),
     "feeds": Feeds(),
     "beat": Beat(),
-    "dispatcher": Heartbeat("dispatcher", DISPATCHER_MAX_AGE_S),
+    "dispatcher": Heartbeat("dispatcher", MAX_AGES_S["dispatcher"]),
     "telegram": Reachable("TELEGRAM_API_BASE_URL"),
     "venue": Reachable("VERANTA_API_BASE_URL"),
     "blockchain": Blockchain(),

@@ -7,14 +7,13 @@ from health_check.exceptions import HealthCheckException
 
 from vanta.health.dependencies import Heartbeat
 from vanta.health.report import CHECKS
-
-STREAMER_MAX_AGE_S = 15
+from vanta.heartbeat import MAX_AGES_S
 
 
 class Command(BaseCommand):
     help = "Whether one check of /readyz is fine, or the streamer gives signs of life; says what it found."
     requires_system_checks: list[str] = []
-    checks = {**CHECKS, "streamer": Heartbeat("streamer", STREAMER_MAX_AGE_S)}
+    checks = {**CHECKS, "streamer": Heartbeat("streamer", MAX_AGES_S["streamer"])}
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", choices=sorted(self.checks))
