@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from adminpanel import controls_page, feeds_page, limits_page, pages
+from adminpanel import controls_page, dashboard, feeds_page, limits_page, pages
 from trading.onboarding import views as onboarding
 from trading.telegram.webhook import webhook
 from vanta import health
@@ -21,6 +21,7 @@ urlpatterns = [
     path("connect/<str:token>/wallet/", onboarding.wallet, name="connect-wallet"),
     path("connect/<str:token>/signature/", onboarding.signature, name="connect-signature"),
     path("connect/<str:token>/look/", onboarding.look, name="connect-look"),
+    path("admin/live/", dashboard.live, name="dashboard-live"),
     path("admin/feeds/live/", admin.site.admin_view(feeds_page.page), name="feeds"),
     path("admin/feeds/live/table/", feeds_page.table, name="feeds-table"),
     path("admin/risk/limits/", admin.site.admin_view(limits_page.page), name="limits"),

@@ -203,7 +203,7 @@ def test_it_loads_nothing_from_elsewhere_and_no_script_of_its_own_is_in_the_page
     html = page(admin_client)
     loaded = re.findall(r'<(?:script|img)[^>]* src="([^"]+)"|<link[^>]* href="([^"]+)"', html)
     assert all(("".join(each)).startswith("/static/") for each in loaded)
-    assert "/static/adminpanel/feeds.js" in html
+    assert "/static/adminpanel/live.js" in html
     assert "<script>" not in page(admin_client, TABLE)
 
 

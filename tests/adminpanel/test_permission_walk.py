@@ -56,6 +56,7 @@ PAGES: dict[str, Row] = {
     "admin:view_on_site": (GONE, GONE),
     "admin:app_list": ((LOG_IN, 404, OK, OK), (LOG_IN, 404, OK, OK)),
     "admin:catch_all": (GONE, GONE),
+    "dashboard-live": ((NO, NO, OK, OK), (405, 405, 405, 405)),
     "feeds": (SEEN, NOT_POSTED),
     "feeds-table": ((NO, NO, OK, OK), (405, 405, 405, 405)),
     "limits": (SEEN, NOT_POSTED),

@@ -62,11 +62,11 @@ def test_it_is_filtered_as_one_types_and_stays_so(feeds: Page) -> None:
 
 
 def test_it_says_that_it_is_old_while_it_gets_no_answer(feeds: Page) -> None:
-    warning = feeds.locator("#feeds-stale")
+    warning = feeds.locator("#live-notice")
     expect(warning).to_be_hidden()
     feeds.context.set_offline(True)
     feeds.clock.fast_forward(POLL_MS)
-    expect(warning).to_be_visible()
+    expect(warning).to_have_text(re.compile(r"No answer since \d\d:\d\d:\d\d UTC"))
     feeds.context.set_offline(False)
     feeds.clock.fast_forward(POLL_MS)
     expect(warning).to_be_hidden()
