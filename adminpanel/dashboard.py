@@ -151,17 +151,21 @@ def _states_of_the_last_hour() -> list[dict[str, Any]]:
     ]
 
 
-def _last_denials() -> dict[str, Any]:
+def _last_denials() -> list[dict[str, Any]]:
     denied = Order.objects.filter(state=OrderState.DENIED, decided_at__gte=clock.now() - DAY)
-    rows = [
-        [
-            link(order, f"#{order.pk}"),
-            f"{order.decided_at:%m-%d %H:%M:%S}",
-            link(order.trader),
-            f"{order.side} {order.market}",
-            ", ".join(str(denial.get("code", "")).replace("_", " ") for denial in order.decision.get("denials", []))
-            or order.reason.replace("_", " "),
-        ]
+    return [
+        {
+            "order": link(order, f"#{order.pk}"),
+            "at": order.decided_at,
+            "trader": link(order.trader),
+            "wish": f"{order.side} {order.market}",
+            "mode": order.mode,
+            "why": _why(order),
+        }
         for order in denied.select_related("trader", "market").order_by("-decided_at")[:SHOWN_DENIALS]
     ]
-    return {"headers": ["order", "when", "trader", "wish", "because of"], "rows": rows}
+
+
+def _why(order: Order) -> str:
+    codes = [str(denial.get("code", "")) for denial in order.decision.get("denials", [])]
+    return (", ".join(codes) or order.reason).replace("_", " ")

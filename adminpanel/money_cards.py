@@ -6,7 +6,7 @@ draws them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.urls import reverse
@@ -86,13 +86,13 @@ def _bars(row: Exposure, widest: Decimal, name: str = "") -> Bars:
     return Bars(
         market=row.market or name,
         url=_positions_url(row),
-        long=format_usd(row.long_usd),
-        short=format_usd(row.short_usd),
-        net=_signed(row.net_usd),
+        long=_whole(row.long_usd),
+        short=_whole(row.short_usd),
+        net=f"+{_whole(row.net_usd)}" if row.net_usd > ZERO else _whole(row.net_usd),
         leans="long" if row.net_usd > ZERO else "short" if row.net_usd < ZERO else "",
         long_bar=_share(row.long_usd, widest),
         short_bar=_share(row.short_usd, widest),
-        collateral=format_usd(row.collateral_usd),
+        collateral=_whole(row.collateral_usd),
         positions=row.positions,
     )
 
@@ -107,6 +107,11 @@ def _positions_url(row: Exposure) -> str:
 def _share(part: Decimal, whole: Decimal) -> int:
     """Percent, whole; what is there at all is seen."""
     return int((part / whole * HUNDRED).quantize(ONE, rounding=ROUND_CEILING)) if whole > ZERO else 0
+
+
+def _whole(amount: Decimal) -> str:
+    """To whole USDC: bars and the figures beside them are compared, not accounted."""
+    return format_usd(amount.quantize(ONE, rounding=ROUND_HALF_UP)).removesuffix(".00")
 
 
 def _signed(amount: Decimal) -> str:

@@ -11,7 +11,8 @@ from adminpanel.admin.breaches import RULES
 from adminpanel.models import Alert
 from feeds.models import ConsensusLoss
 from trading.models import InvariantBreach, VenueAlarm
-from vanta import audit_watch
+from trading.telegram import time_words
+from vanta import audit_watch, clock
 from vanta.redis import RedisDown
 
 SHOWN = 5  # of each kind
@@ -27,6 +28,11 @@ class OpenAlert:
     detail: str
     since: dt.datetime | None
     url: str
+
+    @property
+    def lasts(self) -> str:
+        """For how long it has been so."""
+        return time_words.age(round((clock.now() - self.since).total_seconds() * 1000)) if self.since else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The standing look finds within a minute what was changed in the new part of the audit log, and in a round the rest."""
+"""The standing look finds within a minute what was changed in the new part of the audit log, the rest in a round."""
 
 import pytest
 
