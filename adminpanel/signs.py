@@ -6,11 +6,12 @@ from django.conf import settings
 from django.urls import reverse
 
 from adminpanel.admin.columns import badge
+from adminpanel.audit_words import of_chain
 from feeds.selectors import FeedStatus, feed_status
 from risk import execution_mode
 from risk.models import ExecutionMode
 from vanta import blockchain, heartbeat, queues
-from vanta.audit_watch import Watch, last_look
+from vanta.audit_watch import last_look
 from vanta.heartbeat import MAX_AGES_S
 from vanta.redis import RedisDown
 
@@ -32,7 +33,12 @@ def _of_redis() -> list[dict[str, Any]]:
     except RedisDown:
         return [_sign(name, "danger", NOT_KNOWN) for name in (*MAX_AGES_S, "beat", "chain", "audit")]
     alive = [_heartbeat(name, age_s) for name, age_s in ages.items()]
-    return [*alive, _beat(beat_age_s), _chain(head), audit_sign(watch)]
+    return [
+        *alive,
+        _beat(beat_age_s),
+        _chain(head),
+        _sign("audit", *of_chain(watch), reverse("admin:vanta_auditentry_changelist")),
+    ]
 
 
 def _heartbeat(name: str, age_s: float | None) -> dict[str, Any]:
@@ -54,22 +60,6 @@ def _chain(head: blockchain.ChainHead | None) -> dict[str, Any]:
         return _sign("chain", "warning", "never answered")
     is_young = head.age_s <= settings.BLOCK_MAX_AGE_S
     return _sign("chain", "success" if is_young else "warning", f"block {head.number}, {max(head.age_s, 0):.0f} s old")
-
-
-def audit_sign(watch: Watch | None) -> dict[str, Any]:
-    """The last look at the audit log's chain; also above its list."""
-    if watch is None:
-        return _sign("audit", "warning", "nobody has looked at the chain yet")
-    seen = f"looked at {watch.age_s:.0f} s ago"
-    if watch.problem:
-        return _sign("audit", "danger", f"broken at entry {watch.broken_seq}: {watch.problem.replace('_', ' ')}")
-    if watch.is_late:
-        return _sign("audit", "warning", f"last {seen}: beat or the maintenance worker is away")
-    if watch.whole_at is None:
-        return _sign("audit", "info", f"{watch.walked} of {watch.count} entries verified so far, {seen}")
-    return _sign(
-        "audit", "success", f"verified: {watch.count} entries, all of them by {watch.whole_at:%H:%M:%S}, {seen}"
-    )
 
 
 def _feeds() -> dict[str, Any]:

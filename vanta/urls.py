@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from adminpanel import controls_page, dashboard, feeds_page, limits_page, pages
+from adminpanel import audit_export, controls_page, dashboard, feeds_page, limits_page, pages
 from trading.onboarding import views as onboarding
 from trading.telegram.webhook import webhook
 from vanta import health
@@ -28,5 +28,6 @@ urlpatterns = [
     path("admin/controls/", admin.site.admin_view(controls_page.page), name="controls"),
     path("admin/controls/stop/", admin.site.admin_view(controls_page.stop), name="controls-stop"),
     path("admin/controls/<str:name>/", admin.site.admin_view(controls_page.switch), name="controls-switch"),
+    path("admin/vanta/auditentry/export/", admin.site.admin_view(audit_export.page), name="audit-export"),
     path("admin/", admin.site.urls),
 ]

@@ -1,6 +1,7 @@
 """The admin's pages, one file a subject; importing this registers them."""
 
 from adminpanel.admin import (
+    audit,
     breaches,
     controls,
     days,
@@ -20,6 +21,7 @@ from adminpanel.admin import (
 )
 
 __all__ = [
+    "audit",
     "breaches",
     "controls",
     "days",

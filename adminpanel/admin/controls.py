@@ -7,7 +7,6 @@ from adminpanel.admin.base import ReadOnlyAdmin
 from adminpanel.admin.columns import MODE_COLOURS, badge_column, json_column, money, text_column, time_column
 from adminpanel.standing import TRADING_STATE_COLOURS
 from risk.models import CanaryCapChange, EnvironmentLimits, ExecutionModeChange, TradingStateChange
-from vanta.models import AuditEntry
 
 LIMITS_COLOURS = {"looser": "danger", "acknowledged": "warning", "tighter": "success", "baseline": "info"}
 
@@ -67,22 +66,3 @@ class EnvironmentLimitsAdmin(ReadOnlyAdmin):
     why = text_column("reason")
     kind_badge = badge_column("kind", LIMITS_COLOURS, "what")
     stated = json_column("limits")
-
-
-@admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
-    """Who changed what; `manage.py verify_audit` proves that nobody edited it."""
-
-    list_display = ("seq", "created", "actor", "action", "subject", "why", "trace")
-    list_filter = ("action",)
-    search_fields = ("actor", "action", "subject", "reason", "=trace_id")
-    fieldsets = (
-        (None, {"fields": (("seq", "created", "actor"), ("action", "subject", "trace"), "why")}),
-        ("Change", {"fields": (("before_shown", "after_shown"),)}),
-        ("Chain", {"fields": ("previous_hmac", "hmac")}),
-    )
-    created = time_column("created_at", "at")
-    why = text_column("reason")
-    trace = text_column("trace_id")
-    before_shown = json_column("before")
-    after_shown = json_column("after")

@@ -57,6 +57,7 @@ PAGES: dict[str, Row] = {
     "admin:app_list": ((LOG_IN, 404, OK, OK), (LOG_IN, 404, OK, OK)),
     "admin:catch_all": (GONE, GONE),
     "dashboard-live": ((NO, NO, OK, OK), (405, 405, 405, 405)),
+    "audit-export": (SEEN, SEEN),
     "feeds": (SEEN, NOT_POSTED),
     "feeds-table": ((NO, NO, OK, OK), (405, 405, 405, 405)),
     "limits": (SEEN, NOT_POSTED),
