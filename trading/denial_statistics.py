@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Count
 
-from trading.models import Order, Trader
+from trading.models import Account, Order, Trader
 from trading.models.orders import OPENINGS
 
 _DENIED = """
@@ -81,3 +81,11 @@ def most_active_since(since: dt.datetime, most: int) -> Sequence[Activity]:
     )
     traders = Trader.objects.select_related("policy").in_bulk([trader_id for trader_id, _, _ in rows])
     return [Activity(traders[trader_id], mode, openings) for trader_id, mode, openings in rows]
+
+
+def activity_of(trader: Trader, since: dt.datetime) -> Sequence[Activity]:
+    """The same of each account of one trader, also where nothing was decided."""
+    decided = Order.objects.filter(trader=trader, kind__in=OPENINGS, decided_at__gte=since)
+    counts = dict(decided.values_list("mode").annotate(count=Count("pk")).order_by())
+    modes = Account.objects.filter(trader=trader).order_by("mode").values_list("mode", flat=True)
+    return [Activity(trader, mode, counts.get(mode, 0)) for mode in modes]

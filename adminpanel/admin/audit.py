@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyAdmin
-from adminpanel.admin.columns import NOTHING, badge, json_column, text_column, time_column
+from adminpanel.admin.columns import NOTHING, badge, figure, json_column, text_column, time_column
 from adminpanel.audit_words import of_chain
 from vanta import audit_watch
 from vanta.models import AuditEntry
@@ -77,7 +77,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @display(description="trace id", ordering="trace_id")  # type: ignore[untyped-decorator]
     def trace(self, entry: AuditEntry) -> str:
         """Leads to all entries of it."""
-        return _found(entry.trace_id, q=entry.trace_id) if entry.trace_id else NOTHING
+        return figure(_found(entry.trace_id, q=entry.trace_id)) if entry.trace_id else NOTHING
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With the chain's sign, and the way to a file of what is shown."""

@@ -1,10 +1,16 @@
 """Delegates, read only. What unlocks a key is not shown, not even encrypted."""
 
+import datetime as dt
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from unfold.decorators import display
 
 from adminpanel.admin.base import ReadOnlyAdmin
 from adminpanel.admin.columns import (
+    NOTHING,
     badge,
     badge_column,
     link_column,
@@ -12,10 +18,13 @@ from adminpanel.admin.columns import (
     shortened,
     text_column,
     time_column,
+    two_lines,
     usd_column,
 )
 from trading.models import Delegate
 from trading.models.delegates import UNLIMITED_USD
+from trading.telegram import time_words
+from vanta import clock
 
 STATUS_COLOURS = {
     "requested": "info",
@@ -28,12 +37,34 @@ STATUS_COLOURS = {
 }
 
 
+SPANS = {"1": "within 24 hours", "3": "within 3 days", "7": "within 7 days"}
+SOON, VERY_SOON = dt.timedelta(days=7), dt.timedelta(days=1)
+
+
+class ExpiryFilter(admin.SimpleListFilter):
+    """Active ones that end by themselves soon: their traders have to connect anew."""
+
+    title = "expires"
+    parameter_name = "expires"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """As traders are warned."""
+        return list(SPANS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delegate]) -> QuerySet[Delegate]:
+        """By days; anything else is no filter."""
+        if self.value() not in SPANS:
+            return queryset
+        until = clock.now() + dt.timedelta(days=int(str(self.value())))
+        return queryset.filter(status=Delegate.Status.ACTIVE, expires_at__lt=until)
+
+
 @admin.register(Delegate)
 class DelegateAdmin(ReadOnlyAdmin):
     """Whose wallet, which delegate, until when."""
 
-    list_display = ("id", "person", "status_badge", "wallet_short", "expires", "allowance", "balance", "why")
-    list_filter = ("status", "key_id")
+    list_display = ("id", "person", "status_badge", "wallet_short", "expiry", "allowance", "balance", "why")
+    list_filter = ("status", ExpiryFilter, "key_id")
     search_fields = ("=wallet_address", "=address", "=trader__telegram_id", "trader__username")
     list_select_related = ("trader",)
     ordering = ("-id",)
@@ -54,6 +85,19 @@ class DelegateAdmin(ReadOnlyAdmin):
     )
     person = link_column("trader")
     status_badge = badge_column("status", STATUS_COLOURS, "status")
+
+    @display(description="expires", ordering="expires_at")  # type: ignore[untyped-decorator]
+    def expiry(self, delegate: Delegate) -> str:
+        """When, and for how long an active one still lasts."""
+        if delegate.expires_at is None:
+            return NOTHING
+        shown = f"{delegate.expires_at:%Y-%m-%d %H:%M}"
+        left = delegate.expires_at - clock.now()
+        if delegate.status != Delegate.Status.ACTIVE:
+            return two_lines(shown, "")
+        colour = "danger" if left < VERY_SOON else "warning" if left < SOON else ""
+        ms = round(left.total_seconds() * 1000)
+        return two_lines(shown, badge(f"in {time_words.age(ms)}" if ms > 0 else "over", colour))
 
     @display(description="allowance", ordering="allowance_usd")  # type: ignore[untyped-decorator]
     def allowance(self, delegate: Delegate) -> str:

@@ -18,6 +18,7 @@ from adminpanel.admin.columns import (
     usd_column,
 )
 from trading.models import LedgerEntry, LedgerTransaction
+from trading.models.traders import Mode
 from vanta.money import ZERO, format_usd
 
 KIND_COLOURS = {"deposit": "info", "open": "success", "close": "", "liquidation": "danger"}
@@ -42,7 +43,7 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
 
     list_display = ("id", "booked_at", "kind_badge", "reference_shown", "order_number", "free_change", "balance")
     list_display_links = ("id", "reference_shown")
-    list_filter = ("kind", "entries__mode")
+    list_filter = ("kind", "entries__mode", "at")
     search_fields = ("reference", "=order__id", "=trace_id", "entries__trader__username", "entries__trader__first_name")
     list_select_related = ("order",)
     ordering = ("-id",)
@@ -74,6 +75,7 @@ class LedgerTransactionAdmin(ReadOnlyAdmin):
         return badge("0.00", "success") if total == 0 else badge(str(total), "danger")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> object:
-        """The sum over all of the ledger stands above the list."""
-        total = LedgerEntry.objects.aggregate(total=Sum("amount_usd"))["total"] or ZERO
-        return super().changelist_view(request, {**(extra_context or {}), "ledger_total": total.normalize()})
+        """The sums over all of the ledger stand above the list, one for each execution mode."""
+        sums = LedgerEntry.objects.values_list("mode").annotate(total=Sum("amount_usd")).order_by()
+        totals = [(mode, dict(sums).get(mode, ZERO).normalize()) for mode in Mode.values]
+        return super().changelist_view(request, {**(extra_context or {}), "ledger_totals": totals})

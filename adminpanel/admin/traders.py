@@ -37,6 +37,14 @@ from trading.models.traders import Mode
 from trading.services.limits import loosened_by_moving
 from trading.telegram import limit_words
 
+LISTS = (
+    ("Use of limits", "limits", "trader"),
+    ("Orders", "admin:trading_order_changelist", "trader__id__exact"),
+    ("Positions", "admin:trading_position_changelist", "trader__id__exact"),
+    ("Days", "admin:trading_dayopening_changelist", "trader__id__exact"),
+    ("Delegates", "admin:trading_delegate_changelist", "trader__id__exact"),
+)
+
 
 class AccountInline(ReadOnlyInline):
     """Balances by execution mode, marked to the current prices."""
@@ -155,11 +163,25 @@ class TraderForm(StartForm, forms.ModelForm):  # type: ignore[type-arg]  # not s
             raise forms.ValidationError(sentence)
 
 
+def _free(mode: Mode) -> Subquery:
+    return Subquery(Account.objects.filter(trader=OuterRef("pk"), mode=mode).values("free_balance_usd"))
+
+
 @admin.register(Trader)
 class TraderAdmin(AuditedAdmin):
     """Whether somebody may open, and under which policies, is set here and audited; the rest comes from Telegram."""
 
-    list_display = ("person", "telegram_id", "active", "mode", "free_dry", "open_positions", "limits", "since")
+    list_display = (
+        "person",
+        "telegram_id",
+        "active",
+        "mode",
+        "free_dry",
+        "free_live",
+        "open_positions",
+        "limits",
+        "since",
+    )
     list_filter = ("is_active", ("panic", admin.EmptyFieldListFilter), "execution_mode", "tier", "policy")
     search_fields = ("first_name", "username", "=telegram_id", "=chat_id")
     list_select_related = ("tier", "policy")
@@ -175,14 +197,16 @@ class TraderAdmin(AuditedAdmin):
     mode = badge_column("execution_mode", MODE_COLOURS, "mode")
     since = date_column("created_at", "since")
     registered = time_column("created_at", "registered")
-    free_dry = usd_column("free_dry_usd", "free balance, DRY")
+    free_dry = usd_column("free_dry_usd", "free, DRY")
+    free_live = usd_column("free_live_usd", "free, LIVE")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trader]:
-        """With each trader's DRY balance and number of open positions."""
-        balance = Account.objects.filter(trader=OuterRef("pk"), mode=Mode.DRY).values("free_balance_usd")
+        """With each trader's balances and number of open positions."""
         rows: QuerySet[Trader] = super().get_queryset(request)
         return rows.annotate(
-            free_dry_usd=Subquery(balance), open_count=Count("positions", filter=Q(positions__status="open"))
+            free_dry_usd=_free(Mode.DRY),
+            free_live_usd=_free(Mode.LIVE),
+            open_count=Count("positions", filter=Q(positions__status="open")),
         )
 
     @display(description="trader", ordering="first_name")  # type: ignore[untyped-decorator]
@@ -215,17 +239,12 @@ class TraderAdmin(AuditedAdmin):
         shown = format_html_join("", '<span class="v-line">{}: <b>{}</b> ({})</span>', rows)
         return format_html("{}{}", shown, link(trader.own_policy, "own limits")) if trader.own_policy else shown
 
-    @display(description="Orders, positions")  # type: ignore[untyped-decorator]
+    @display(description="All about this trader")  # type: ignore[untyped-decorator]
     def history(self, trader: Trader) -> str:
-        """Links to all that this trader did."""
-        orders, positions = reverse("admin:trading_order_changelist"), reverse("admin:trading_position_changelist")
-        return format_html(
-            '<a class="text-link" href="{0}?trader__id__exact={2}">All orders</a> · '
-            '<a class="text-link" href="{1}?trader__id__exact={2}">All positions</a>',
-            orders,
-            positions,
-            trader.pk,
-        )
+        """Links to all that this trader did, and to how full the limits are now."""
+        row = [(words, f"{reverse(name)}?{key}={trader.pk}") for words, name, key in LISTS]
+        row.append(("Audit entries", f"{reverse('admin:vanta_auditentry_changelist')}?q={trader.telegram_id}"))
+        return format_html_join(" · ", '<a class="text-link" href="{1}">{0}</a>', row)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Traders register themselves, in Telegram."""

@@ -194,7 +194,8 @@ def test_the_ledger_says_what_all_its_entries_sum_to(admin_client: Client) -> No
     html = " ".join(admin_client.get(address(LedgerTransaction, "changelist")).content.decode().split())
 
     assert "All entries of the ledger sum to" in html
-    assert ">0 USDC<" in html
+    assert ">0 USDC</strong> in DRY and" in html
+    assert ">0 USDC</strong> in LIVE." in html
 
 
 def test_a_denied_order_says_what_would_pass(admin_client: Client) -> None:

@@ -40,3 +40,25 @@ def test_nobody_adds_changes_or_deletes_one_here(admin_client: Client, delegate:
     assert admin_client.post(page, {"status": "active"}).status_code == 403
     assert admin_client.get(reverse("admin:trading_delegate_add")).status_code == 403
     assert admin_client.get(reverse("admin:trading_delegate_delete", args=[delegate.pk])).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("left", "said"), [(dt.timedelta(hours=3), "in 3 h"), (dt.timedelta(days=5), "in 5 d"), (-dt.timedelta(1), "over")]
+)
+def test_the_list_says_how_long_an_active_one_lasts(
+    admin_client: Client, delegate: Delegate, left: dt.timedelta, said: str
+) -> None:
+    Delegate.objects.update(status="active", expires_at=clock.now() + left + dt.timedelta(minutes=1))
+    listed = admin_client.get(reverse("admin:trading_delegate_changelist"))
+    assert said in listed.content.decode()
+
+
+def test_those_that_expire_soon_are_found(admin_client: Client, delegate: Delegate) -> None:
+    def found(days: str) -> bool:
+        listed = admin_client.get(reverse("admin:trading_delegate_changelist"), {"expires": days})
+        return delegate.wallet_address[:8] in listed.content.decode()
+
+    Delegate.objects.update(status="active", expires_at=clock.now() + dt.timedelta(days=5))
+    assert [found(days) for days in ("1", "3", "7", "nonsense")] == [False, False, True, True]
+    Delegate.objects.update(status="requested")
+    assert not found("7")

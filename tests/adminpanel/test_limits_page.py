@@ -213,3 +213,29 @@ def test_where_nothing_happened_each_part_says_so(admin_client: Client) -> None:
         "No day’s loss reached its limit in the last 24 hours.",
     ):
         assert words in shown
+
+
+# One trader
+
+
+def test_one_traders_accounts_are_shown_alone_also_where_they_opened_nothing(admin_client: Client) -> None:
+    quiet = make_trader(first_name="Quiet")
+    denied(make_trader(first_name="Busy"), "margin")
+
+    html = page(admin_client, trader=str(quiet.pk))
+
+    assert [row[0] for row in table(html, "accounts")[1:]] == ["Quiet DRY"]
+    assert f"?span=7d&amp;trader={quiet.pk}" in html
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 40, "\u0665", ""])
+def test_a_trader_that_is_none_is_everybody(admin_client: Client, number: str) -> None:
+    denied(make_trader(first_name="Busy"), "margin")
+    assert "Busy" in page(admin_client, trader=number)
+
+
+def test_a_traders_page_leads_there(admin_client: Client) -> None:
+    trader = make_trader()
+    html = admin_client.get(reverse("admin:trading_trader_change", args=[trader.pk])).content.decode()
+    assert f'href="{LIMITS_PAGE}?trader={trader.pk}"' in html
+    assert f"/admin/vanta/auditentry/?q={trader.telegram_id}" in html
