@@ -80,6 +80,11 @@ def look() -> Watch:
     return found
 
 
+def forget() -> None:
+    """Let the walk begin anew, as after a dump was restored. Raises RedisDown."""
+    redis.client().delete(KEY)
+
+
 def _at_the_tail(watch: Watch) -> Watch:
     """What is newer than the last look; from the first entry on at the first one."""
     report = _walk(watch.tail)

@@ -8,11 +8,13 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
 from adminpanel import dashboard, money_cards
 from adminpanel.groups import Role
+from adminpanel.kept import Kept
 from tests.access import code_for, enrolled, log_in, make_user
 from tests.factories import make_market, make_order, make_position, make_trader
 from trading.models import Position
@@ -115,3 +117,17 @@ def test_the_days_result_is_worked_out_once_for_all_who_look(admin_client: Clien
 
     money_cards.results_of_today.forget()
     assert "1 of 1" in admin_client.get(LIVE).content.decode()
+
+
+def test_what_failed_is_not_asked_again_by_everybody_who_waits_for_it() -> None:
+    asked = []
+
+    def fails() -> int:
+        asked.append(1)
+        raise OperationalError("canceling statement due to statement timeout")
+
+    kept = Kept(fails, 10)
+    for _ in range(3):
+        with pytest.raises(OperationalError):
+            kept()
+    assert len(asked) == 1

@@ -1,10 +1,14 @@
 """The standing look finds within a minute what was changed in the new part of the audit log, the rest in a round."""
 
+from io import StringIO
+
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.vanta.test_audit_chain import append, tamper
 from vanta import audit_watch, redis
 from vanta.audit_watch import LATE_S, Watch, last_look, look
+from vanta.models import AuditEntry
 from vanta.tasks import verify_audit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,3 +115,25 @@ def test_the_task_looks() -> None:
     last = last_look()
     assert last is not None
     assert last.walked == 1
+
+
+def test_after_a_restored_dump_the_watch_is_restarted_by_hand_and_that_is_recorded() -> None:
+    append(6)
+    looks(2)
+    tamper("DELETE FROM vanta_auditentry WHERE seq > 3")  # as an older dump is
+    append(1)
+    assert look().problem == "rewritten"
+
+    call_command("verify_audit", "--restart-watch", stdout=StringIO())
+
+    assert looks(2).problem == ""
+    assert AuditEntry.objects.latest("seq").action == "audit.restart_watch"
+
+
+def test_a_chain_that_is_broken_is_no_reason_to_forget_it() -> None:
+    append(3)
+    look()
+    tamper("UPDATE vanta_auditentry SET actor = 'nobody' WHERE seq = 2")
+    with pytest.raises(CommandError, match="broken at entry 2"):
+        call_command("verify_audit", "--restart-watch")
+    assert last_look() is not None

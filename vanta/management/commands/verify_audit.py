@@ -1,10 +1,12 @@
 """`manage.py verify_audit`: is the audit log whole?"""
 
+import getpass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 
-from vanta import audit
+from vanta import audit, audit_watch
 
 
 class Command(BaseCommand):
@@ -13,6 +15,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--head", metavar="SEQ:HMAC", help="a head from a log line (audit_entry_appended): it must be in the chain"
+        )
+        parser.add_argument(
+            "--restart-watch",
+            action="store_true",
+            help="where it is whole, let the standing look begin anew: a restored dump is not what it remembers",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -26,6 +33,10 @@ class Command(BaseCommand):
         known = (
             "a head kept outside" if head or audit.kept_head() else "no head kept outside: a cut-off end is not seen"
         )
+        if options["restart_watch"]:
+            with transaction.atomic():
+                audit.append(actor=f"shell:{getpass.getuser()}", action="audit.restart_watch", subject="audit log")
+            audit_watch.forget()
         self.stdout.write(
             f"{report.count} audit entries are whole, compared with {known}. Head: {report.head or 'none'}"
         )
