@@ -158,7 +158,7 @@ def kept_head() -> Head | None:
 
 
 def _keep_head(head: Head, action: str) -> None:
-    log.info("audit_entry_appended", seq=head.seq, hmac=head.hmac, action=action)
+    log.info("audit_entry_appended", audit_head=str(head), action=action)
     try:
         redis.client().set(HEAD_KEY, str(head))
     except redis.RedisDown as error:

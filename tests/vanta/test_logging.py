@@ -36,6 +36,13 @@ def test_secrets_inside_other_text_are_redacted() -> None:
     assert "hunter2hunter2" not in str(rendered("url", "postgres://vanta:hunter2hunter2@127.0.0.1:5432/vanta"))
 
 
+def test_the_audit_logs_head_is_shown_and_nothing_else_under_its_name() -> None:
+    key = secrets.token_hex(32)
+    assert rendered("audit_head", f"12:{key}") == f"12:{key}"
+    assert key not in str(rendered("audit_head", f"12:0x{key}"))
+    assert key not in str(rendered("audit_head", key))
+
+
 def test_ordinary_text_stays_as_it_is() -> None:
     assert rendered("path", "/telegram/webhook/") == "/telegram/webhook/"
     assert rendered("reason", "the price moved further than you allowed") == "the price moved further than you allowed"
