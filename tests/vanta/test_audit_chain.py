@@ -71,6 +71,7 @@ def test_sequence_numbers_have_no_gap_after_a_rollback() -> None:
         ("DELETE FROM vanta_auditentry WHERE seq = 1", 1, "deleted"),
         ("DELETE FROM vanta_auditentry WHERE seq >= 4", 4, "cut_off"),
         ("DELETE FROM vanta_auditentry", 1, "cut_off"),
+        ("DELETE FROM vanta_auditentry WHERE seq > (SELECT max(seq) - 3 FROM vanta_auditentry)", 3, "cut_off"),
         (
             "INSERT INTO vanta_auditentry SELECT 6, created_at, actor, action, subject, before, after, reason,"
             " trace_id, hmac, hmac FROM vanta_auditentry WHERE seq = 5",

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from vanta import audit
 from vanta.models import AuditEntry
 
-WRITERS, ENTRIES_EACH = 6, 15
+WRITERS, ENTRIES_EACH = 8, 12
 
 
 @pytest.mark.django_db(transaction=True)
