@@ -3,21 +3,30 @@
 Nobody can lock out a name for other addresses than their own, so a super admin is never locked out by strangers.
 """
 
+import datetime as dt
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Any
 
+import structlog
 from axes.signals import user_locked_out
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_login_failed
 from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from adminpanel.access_settings import FAILURES
-from vanta import audit
+from vanta import audit, clock
+from vanta.models import AuditEntry
 
 LONGEST_NAME = 150
+MOST_A_MINUTE = 20
+UNKNOWN_NAME = "a name that does not exist"
+log = structlog.get_logger(__name__)
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -47,6 +56,31 @@ def locked_page(request: HttpRequest, _original: HttpResponse, _credentials: Any
     answer = render(request, "adminpanel/locked.html", context, status=429)
     answer["Retry-After"] = str(settings.LOG_IN_LOCK_MINUTES * 60)
     return answer
+
+
+@receiver(user_login_failed)
+def record_failure(credentials: Mapping[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+    """An entry for each failure of a name that exists, the last being its lock; of other names MOST_A_MINUTE at most.
+
+    A name that is locked is not asked any more, so nobody fills the log with one. A name that does not exist is not
+    written down: it may be somebody's password.
+    """
+    if request is None or getattr(request, "axes_locked_out", False):
+        return
+    name = str(credentials.get("username") or "")[:LONGEST_NAME]
+    is_known = User.objects.filter(username=name).exists()
+    after = {"address": client_address(request)}
+    log.warning("log_in_failed", name=name if is_known else None, **after)
+    if is_known or not _are_many_lately():
+        with transaction.atomic():
+            subject = f"name:{name}" if is_known else UNKNOWN_NAME
+            audit.append(actor="log-in", action="log_in.fail", subject=subject, after=after)
+
+
+def _are_many_lately() -> bool:
+    failures = AuditEntry.objects.filter(action="log_in.fail", subject=UNKNOWN_NAME).order_by("-seq")
+    lately = list(failures.values_list("created_at", flat=True)[:MOST_A_MINUTE])
+    return len(lately) == MOST_A_MINUTE and lately[-1] > clock.now() - dt.timedelta(minutes=1)
 
 
 @receiver(user_locked_out)

@@ -1,11 +1,13 @@
 """Putting every delegate's data key under the current key-encryption key, while everything runs.
 
 A batch is a transaction: whenever it is killed, each key is whole and under the old key or the new one, and the next
-run goes on with what is left.
+run goes on with what is left. The audit log has its begin, each batch, and its end with the counts: one without an end
+was interrupted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -33,10 +35,20 @@ def rotate(actor: str) -> Iterator[Rotated]:
     ring = delegate_keys.keyring()
     if not ring:
         raise KeyUnavailable("no_key_encryption_keys")
-    last_id = 0
+    last_id, rewrapped, unreadable = 0, 0, 0
+    _record(actor, "keys.rotate_begin", {"key_id": ring.current_id, "to_rewrap": left_behind()})
     while batch := _ids_after(last_id, ring.current_id):
         last_id = batch[-1]
-        yield _rotate_batch(batch, ring.current_id, actor)
+        done = _rotate_batch(batch, ring.current_id, actor)
+        rewrapped, unreadable = rewrapped + len(done.rewrapped), unreadable + len(done.unreadable)
+        yield done
+    counts = {"rewrapped": rewrapped, "unreadable": unreadable, "left": left_behind()}
+    _record(actor, "keys.rotate_end", {"key_id": ring.current_id, **counts})
+
+
+@transaction.atomic
+def _record(actor: str, action: str, after: Mapping[str, Any]) -> None:
+    audit.append(actor=actor, action=action, subject="delegate_keys", after=after)
 
 
 def left_behind() -> int:

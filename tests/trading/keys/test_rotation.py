@@ -68,6 +68,10 @@ def test_a_second_rotation_changes_nothing_and_every_batch_is_in_the_audit_log(o
     assert list(Delegate.objects.order_by("pk").values_list("wrapped_key", flat=True)) == kept
     (entry,) = AuditEntry.objects.filter(action="keys.rotate")
     assert entry.after == {"key_id": "new", "delegates": made}
+    begun, ended = AuditEntry.objects.exclude(action="keys.rotate").order_by("seq")[:2]
+    assert (begun.action, begun.after) == ("keys.rotate_begin", {"key_id": "new", "to_rewrap": 3})
+    assert ended.action == "keys.rotate_end"
+    assert ended.after == {"key_id": "new", "rewrapped": 3, "unreadable": 0, "left": 0}
 
 
 @pytest.mark.django_db
