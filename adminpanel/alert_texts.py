@@ -1,86 +1,157 @@
 """What alerts say: what happened, what it means, where to look. HTML of the Bot API; values in, text out."""
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 
-from feeds.models import ConsensusLoss
-from trading.telegram import price_words, time_words
-from trading.telegram.feed_pages import names_of
+from django.conf import settings
 
-SHOWN_REASONS = 4
+from adminpanel.models import Alert
+from adminpanel.navigation import FEEDS_PAGE, LIMITS_PAGE
+from trading.telegram import time_words
 
-
-def lost(losses: Sequence[ConsensusLoss], now: dt.datetime) -> str:
-    """Markets that have no price now."""
-    counts = Counter(loss.reason for loss in losses).most_common(SHOWN_REASONS)
-    only = len(losses) == 1
-    reasons = "; ".join(
-        escape(price_words.why_no_price(reason)) + ("" if only else f" ({count})") for reason, count in counts
-    )
-    return (
-        f"🔴 <b>{_markets(losses, 'has', 'have')} no price that can be trusted</b>, for {_longest(losses, now)}\n"
-        f"{_names(losses)}\n"
-        f"Why: {reasons}\n"
-        f"Openings there are denied; closings work."
-    )
+Kind = Alert.Kind
+SHOWN = 8
 
 
-def regained(losses: Sequence[ConsensusLoss], now: dt.datetime) -> str:
-    """Markets whose loss was told, and that have a price again."""
-    return (
-        f"🟢 <b>{_markets(losses, 'has', 'have')} a price again</b>, after {_longest(losses, now)}\n"
-        f"{_names(losses)}\n"
-        f"Openings there are accepted again."
-    )
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Of one kind: what is so, what that means, what is so once it is over, and the page that shows more."""
+
+    title: str
+    meaning: str
+    over: str
+    page: str = "/admin/"
 
 
-def closed(losses: Sequence[ConsensusLoss]) -> str:
-    """Markets whose loss was told, and that have closed or are listed no more: nothing is missing there now."""
-    return f"⏸ <b>{_markets(losses, 'has', 'have')} closed</b> without a price\n{_names(losses)}"
+WORDS: dict[str, Words] = {
+    Kind.TRADING_STOPPED: Words(
+        "Trading is stopped",
+        "Nothing opens; halted, nothing leaves but cancels. A super admin resumes it in the admin site.",
+        "Trading goes on",
+        "/admin/risk/tradingstatechange/",
+    ),
+    Kind.NOT_READY: Words("Vanta is not ready", "Orders are not taken while this lasts.", "Vanta is ready again"),
+    Kind.DEGRADED: Words("Something around Vanta fails", "Trading goes on without it.", "All checks pass again"),
+    Kind.WORKER_MISSING: Words(
+        "A worker is missing",
+        "What is ordered waits; closings and stops are carried out by the dispatcher.",
+        "All workers are back",
+    ),
+    Kind.BEAT_MISSING: Words(
+        "Beat is missing", "Prices are not polled and the books not checked: start beat.", "Beat is back"
+    ),
+    Kind.DISPATCHER_MISSING: Words(
+        "The dispatcher is missing",
+        "What no wake announces is not found: start it.",
+        "The dispatcher is back",
+    ),
+    Kind.DISK_FULL: Words("A disk is nearly full", "A full one stops everything: make room.", "There is room again"),
+    Kind.MEMORY_SHORT: Words(
+        "Memory is short", "The system may end a process soon: run fewer, or give it more.", "There is memory again"
+    ),
+    Kind.QUEUE_AGE: Words(
+        "Something lies too long", "Nobody takes it up: is its worker running?", "Nothing lies about any more"
+    ),
+    Kind.INVARIANT_BROKEN: Words(
+        "The books do not agree",
+        "Openings are stopped; closing works. Look at the rows in the admin before anybody resumes trading: "
+        "this must never happen.",
+        "The books agree again",
+        "/admin/trading/invariantbreach/",
+    ),
+    Kind.UNKNOWN_ORDER: Words(
+        "What became of an order is not known after two minutes",
+        "It is never sent again. /why tells its story; look at the order's page.",
+        "The fate of every order is known",
+        "/admin/trading/order/",
+    ),
+    Kind.VENUE_ALARM: Words(
+        "Something is wrong with the venue", "", "The venue's alarms are over", "/admin/trading/venuealarm/"
+    ),
+    Kind.RATE_LIMIT_ABUSE: Words(
+        "Somebody runs into limits again and again",
+        "A script or a frightened person: talk to them, or disable the trader. Closings are never held up.",
+        "Nobody runs into limits any more",
+        LIMITS_PAGE,
+    ),
+    Kind.DENIAL_SPIKE: Words(
+        "Far more orders are denied than usual",
+        "Look at what they are denied for: prices, the venue, or limits that were changed.",
+        "Denials are back to normal",
+        "/admin/trading/order/",
+    ),
+    Kind.PRICE_STREAM: Words(
+        "The price stream does not flow",
+        "Prices are polled each second instead: trading goes on with prices that are a little older.",
+        "The price stream flows again",
+        FEEDS_PAGE,
+    ),
+}
 
 
-def passed(losses: Sequence[ConsensusLoss], now: dt.datetime) -> str:
-    """Markets that had no price for a while, and nobody was told while they had none."""
-    return (
-        f"🟠 <b>{_markets(losses, 'had', 'had')} no price that can be trusted</b>, for {_longest(losses, now)}\n"
-        f"{_names(losses)}\n"
-        f"It is over: openings were denied meanwhile."
-    )
+def begins(alert: Alert, subjects: Mapping[str, str], lasted: dt.timedelta) -> str:
+    """It has lasted, or there is more of it: the subjects that are news."""
+    return _text(f"{_sign(alert)} <b>{WORDS[alert.kind].title}</b>{_for(lasted)}", alert, subjects)
 
 
-def stream_down(why: str, lasted: dt.timedelta) -> str:
-    """The stream has not flowed for a while."""
-    return (
-        f"🔴 <b>The price stream does not flow</b>, for {_for(lasted)}\n"
-        f"Why: {escape(why)}\n"
-        "Prices are polled each second instead: trading goes on with prices that are a little older."
-    )
+def lasts(alert: Alert, subjects: Mapping[str, str], lasted: dt.timedelta) -> str:
+    """It was told before, goes on, and nobody has said that they have it."""
+    return _text(f"⏰ <b>Still: {_lower(WORDS[alert.kind].title)}</b>{_for(lasted)}", alert, subjects)
 
 
-def stream_up(lasted: dt.timedelta) -> str:
-    """The stream flows again."""
-    return f"🟢 <b>The price stream flows again</b>, after {_for(lasted)}"
+def is_over(alert: Alert, lasted: dt.timedelta, how: str) -> str:
+    """What was told is over."""
+    head = f"🟢 <b>{WORDS[alert.kind].over}</b>, after {_age(lasted)}"
+    return "\n".join([head, *([escape(how)] if how else []), *_who(alert)])
 
 
-def where_to_look(address: str) -> str:
-    """The last line of every alert."""
-    return f"Look: /feeds or {escape(address)}"
+def has_passed(alert: Alert, lasted: dt.timedelta) -> str:
+    """It lasted, and is over, and nobody could be told meanwhile."""
+    words = WORDS[alert.kind]
+    return f"🟠 <b>It is over: {_lower(words.title)}</b>, for {_age(lasted)}\nWhy: {escape(alert.detail)}"
 
 
-def _markets(losses: Sequence[ConsensusLoss], one: str, many: str) -> str:
-    return f"1 market {one}" if len(losses) == 1 else f"{len(losses)} markets {many}"
+def is_taken(alert: Alert) -> str:
+    """Somebody has it; the tapped message says so in place of its button."""
+    words = WORDS[alert.kind]
+    state = words.over if alert.ended_at else words.title
+    return "\n".join([f"✋ <b>{state}</b>", escape(alert.detail), *_who(alert)])
 
 
-def _names(losses: Sequence[ConsensusLoss]) -> str:
-    return names_of(sorted(loss.price_symbol for loss in losses))
+def _text(head: str, alert: Alert, subjects: Mapping[str, str]) -> str:
+    words = WORDS[alert.kind]
+    lines = [_line(subject, said) for subject, said in list(subjects.items())[:SHOWN]]
+    more = len(subjects) - len(lines)
+    meaning = [words.meaning] if words.meaning else []
+    address = escape(f"{settings.PUBLIC_BASE_URL.rstrip('/')}{words.page}")
+    look = f"Look: {'/feeds or ' if words.page == FEEDS_PAGE else ''}{address}"
+    return "\n".join([head, *lines, *([f"… and {more} more"] if more > 0 else []), *meaning, "", look])
 
 
-def _longest(losses: Sequence[ConsensusLoss], now: dt.datetime) -> str:
-    longest = _for(max(loss.duration(now) for loss in losses))
-    return longest if len(losses) == 1 else f"{longest} at the longest"
+def _line(subject: str, said: str) -> str:
+    if not subject:
+        return f"Why: {escape(said)}"
+    return f"• {escape(subject)}: {escape(said)}" if said else f"• {escape(subject)}"
+
+
+def _sign(alert: Alert) -> str:
+    return "🚨" if alert.is_critical else "🔴"
+
+
+def _who(alert: Alert) -> list[str]:
+    return [f"{escape(alert.acknowledged_by)} has it."] if alert.acknowledged_at else []
 
 
 def _for(lasted: dt.timedelta) -> str:
+    """Nothing for what was told at once."""
+    return f", for {_age(lasted)}" if lasted >= dt.timedelta(seconds=10) else ""
+
+
+def _age(lasted: dt.timedelta) -> str:
     return time_words.age(round(lasted.total_seconds() * 1000))
+
+
+def _lower(title: str) -> str:
+    return title if title.startswith("Vanta") else title[:1].lower() + title[1:]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from vanta import clock
@@ -20,14 +20,40 @@ class Alert(models.Model):
     """
 
     class Kind(models.TextChoices):
+        """What each means and what to do about it is in docs/operations.md, by these names."""
+
+        TRADING_STOPPED = "trading_stopped", "trading is stopped"
+        NOT_READY = "not_ready", "a critical check fails"
+        DEGRADED = "degraded", "a check fails that is not critical"
+        WORKER_MISSING = "worker_missing", "a worker is missing"
+        BEAT_MISSING = "beat_missing", "beat is missing"
+        DISPATCHER_MISSING = "dispatcher_missing", "the dispatcher is missing"
+        DISK_FULL = "disk_full", "a disk is nearly full"
+        MEMORY_SHORT = "memory_short", "memory is short"
+        QUEUE_AGE = "queue_age", "something lies too long"
+        INVARIANT_BROKEN = "invariant_broken", "the books do not agree"
+        UNKNOWN_ORDER = "unknown_order", "an order's fate is not known"
+        VENUE_ALARM = "venue_alarm", "something is wrong with the venue"
+        RATE_LIMIT_ABUSE = "rate_limit_abuse", "somebody runs into limits again and again"
+        DENIAL_SPIKE = "denial_spike", "far more is denied than usual"
         PRICE_STREAM = "price_stream", "price stream"
 
     kind = models.CharField(max_length=40, choices=Kind.choices)
-    detail = models.CharField(max_length=300, blank=True, help_text="As it was when it was told, or first noticed")
+    detail = models.CharField(max_length=300, blank=True, help_text="As it was when it was last looked at")
+    is_critical = models.BooleanField(
+        default=False, db_default=False, help_text="Told again until it is over or somebody has it"
+    )
     began_at = models.DateTimeField()
+    calm_since = models.DateTimeField(null=True, blank=True, help_text="It seems over since then, but may come back")
     ended_at = models.DateTimeField(null=True, blank=True)
     told_begin_at = models.DateTimeField(null=True, blank=True, help_text="When the admins' message was owed")
+    told_subjects = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), blank=True, help_text="What of it the admins know of"
+    )
+    last_told_at = models.DateTimeField(null=True, blank=True)
     told_end_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True, help_text="Somebody has it: it is told no more")
+    acknowledged_by = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -39,6 +65,22 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} since {self.began_at:%Y-%m-%d %H:%M:%S}"
+
+
+class HeadNotice(models.Model):
+    """That the audit log's head of a day was told to the super admins: what proves later that nobody rewrote it."""
+
+    day = models.DateField(unique=True, help_text="UTC")
+    count = models.BigIntegerField()
+    hmac = models.CharField(max_length=64, blank=True, help_text="Empty while the log is")
+    chats = models.PositiveIntegerField(help_text="How many super admins the message was owed to")
+    at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.count} entries on {self.day}"
 
 
 class AdminAccount(models.Model):

@@ -1,7 +1,8 @@
 """What must always hold between the books, asked of PostgreSQL in one snapshot; whatever breaks stops opening.
 
-Each invariant is a query that answers what breaks it: nothing, as long as it holds. A breach is told once and stops
-openings once; that somebody has resumed while it lasts is their decision, and the next breach stops them again.
+Each invariant is a query that answers what breaks it: nothing, as long as it holds. A breach stops openings once, and
+its row is what the admins are told from; that somebody has resumed while it lasts is their decision, and the next
+breach stops them again.
 
 What was written since a clean look is asked each minute, everything once a day and while something is broken.
 """
@@ -13,13 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from risk import trading_state
 from risk.trading_state import TradingState, WouldLoosen
-from trading import outbox
 from trading.books import GROWING, INVARIANTS
 from trading.models import InvariantBreach, InvariantLook
 from vanta import clock
@@ -49,7 +48,7 @@ def breaches(since: Newest | None = None) -> list[Breach]:
 
 
 def check() -> list[Breach]:
-    """Ask every invariant; tell the admins of new breaches and stop openings for them. Answers all that is broken."""
+    """Ask every invariant; store new breaches and stop openings for them. Answers all that is broken."""
     since = _last_clean()
     found, newest = _look(since)
     with transaction.atomic():
@@ -58,7 +57,6 @@ def check() -> list[Breach]:
         fresh = _remember(found)
         if fresh:
             _stop_openings(fresh)
-            _tell(fresh)
     for breach in fresh:
         log.error("invariant_broken", code=breach.code, subject=breach.subject, detail=breach.detail)
     return found
@@ -129,11 +127,3 @@ def _stop_openings(fresh: Sequence[Breach]) -> None:
         reason = f"broken invariant {first.code}: {first.subject}, {first.detail}"
         with contextlib.suppress(WouldLoosen):  # somebody has halted in between
             trading_state.change(TradingState.REDUCING, actor=ACTOR, reason=reason, only_stricter=True)
-
-
-def _tell(fresh: Sequence[Breach]) -> None:
-    told = [{"code": breach.code, "subject": breach.subject, "detail": breach.detail} for breach in fresh[:SHOWN]]
-    payload = {"breaches": told, "count": len(fresh)}
-    with outbox.together():
-        for chat_id in sorted({*settings.ADMIN_USER_IDS, *settings.SUPER_ADMIN_IDS}):
-            outbox.owe(chat_id, outbox.INVARIANT_BROKEN, payload)

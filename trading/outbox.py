@@ -18,7 +18,6 @@ DAY_LOCKED = "day_locked"
 CLOSING_STUCK = "closing_stuck"
 CONNECT_LINK = "connect_link"
 DELEGATE_NEWS = "delegate_news"
-INVARIANT_BROKEN = "invariant_broken"
 MAINTENANCE_NEWS = "maintenance_news"
 PANIC_CARD = "panic_card"
 # In an order card's payload: the message that shows the order so far is over, and this is a message of its own.

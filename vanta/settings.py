@@ -172,6 +172,7 @@ TELEGRAM_WEBHOOK_SECRET = env.str("TELEGRAM_WEBHOOK_SECRET", default="")
 TELEGRAM_API_BASE_URL = env.str("TELEGRAM_API_BASE_URL", default="https://api.telegram.org/bot")
 ADMIN_USER_IDS = env.list("ADMIN_USER_IDS", cast=int, default=[])
 SUPER_ADMIN_IDS = env.list("SUPER_ADMIN_IDS", cast=int, default=[])
+ALERT_REPEAT_MINUTES = env.int("ALERT_REPEAT_MINUTES", default=15)  # 0: told once
 DRAFT_VALID_S = env.int("DRAFT_VALID_S", default=30)
 DRAFT_MAX_DRIFT_PCT = decimal("DRAFT_MAX_DRIFT_PCT", "0.002")
 INTENT_VALID_S = env.int("INTENT_VALID_S", default=45)

@@ -68,16 +68,27 @@ class AlertAdmin(ReadOnlyAdmin):
     """What lasts and admins are told of; markets without a price are told of from the losses."""
 
     nothing_yet = "Nothing had to be told yet."
-    list_display = ("kind", "why", "began", "ended", "lasted", "told", "end_told")
+    list_display = ("kind_badge", "why", "began", "ended", "lasted", "told", "who")
     list_filter = (("ended_at", admin.EmptyFieldListFilter), "kind")
     search_fields = ("detail",)
     ordering = ("-began_at",)
-    fieldsets = ((None, {"fields": (("kind", "told", "end_told"), ("began", "ended", "lasted"), "why")}),)
+    fieldsets = (
+        (None, {"fields": (("kind_badge", "began", "ended", "lasted"), "why")}),
+        ("Admins were told", {"fields": (("told", "last_told", "end_told"), ("who", "since_when"))}),
+    )
     why = text_column("detail", "why")
+    last_told = time_column("last_told_at", "last told")
+    who = text_column("acknowledged_by", "who has it")
+    since_when = time_column("acknowledged_at", "said at")
     began = time_column("began_at", "began")
     ended = time_column("ended_at", "ended")
     told = time_column("told_begin_at", "told")
     end_told = time_column("told_end_at", "end told")
+
+    @display(description="alert", ordering="kind")  # type: ignore[untyped-decorator]
+    def kind_badge(self, alert: Alert) -> str:
+        """Red where it is critical."""
+        return badge(alert.get_kind_display(), "danger" if alert.is_critical else "warning")
 
     @display(description="lasted")  # type: ignore[untyped-decorator]
     def lasted(self, alert: Alert) -> str:

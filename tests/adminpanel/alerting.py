@@ -1,7 +1,7 @@
 """What admins were told, and several who tell at the same time."""
 
 import threading
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
 
@@ -9,6 +9,7 @@ from tests.trading.markup import assert_shows_well
 from trading.models import OutboxMessage
 
 ADA, GRACE = 811, 812
+T = TypeVar("T")
 
 
 def told() -> list[str]:
@@ -23,9 +24,9 @@ def told() -> list[str]:
     return by_chat[ADA]
 
 
-def only(texts: list[str]) -> str:
-    (text,) = texts
-    return text
+def only(found: list[T]) -> T:
+    (one,) = found
+    return one
 
 
 def at_once(*works: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 
-from adminpanel import alerts
+from adminpanel import loss_alerts
 from feeds import marks
 from feeds.models import ConsensusLoss, Market
 from feeds.quote_store import write_quotes
@@ -46,8 +46,8 @@ def end(loss: ConsensusLoss) -> None:
 
 def test_a_loss_that_lasts_is_told_once_with_what_it_means_and_where_to_look() -> None:
     loss = lose()
-    assert alerts.tell_losses() == 2
-    assert alerts.tell_losses() == 0
+    assert loss_alerts.tell_losses() == 2
+    assert loss_alerts.tell_losses() == 0
     text = only(told())
     for part in (
         "1 market has no price that can be trusted</b>, for 15.0 s",
@@ -64,11 +64,11 @@ def test_a_loss_that_lasts_is_told_once_with_what_it_means_and_where_to_look() -
 
 def test_its_end_is_told_once() -> None:
     loss = lose(ago_s=200)
-    alerts.tell_losses()
+    loss_alerts.tell_losses()
     end(loss)
     told()
-    assert alerts.tell_losses() == 2
-    assert alerts.tell_losses() == 0
+    assert loss_alerts.tell_losses() == 2
+    assert loss_alerts.tell_losses() == 0
     assert "1 market has a price again</b>, after 3 min\nETH/USD" in only(told())
     loss.refresh_from_db()
     assert loss.told_end_at is not None
@@ -87,14 +87,14 @@ def test_its_end_is_told_once() -> None:
 )
 def test_what_is_told_lasted_and_is_news(ago_s: int, lasted_s: int | None, is_told: bool) -> None:
     lose(ago_s=ago_s, lasted_s=lasted_s)
-    assert bool(alerts.tell_losses()) is is_told
+    assert bool(loss_alerts.tell_losses()) is is_told
 
 
 def test_many_markets_are_one_message() -> None:
     for number in range(30):
         lose(f"COIN{number:02}/USD", ago_s=20 + number, reason="vetoed" if number % 3 == 0 else "no_quotes")
     lose("DONE/USD", ago_s=60, lasted_s=20)
-    alerts.tell_losses()
+    loss_alerts.tell_losses()
     text = only(told())
     assert "30 markets have no price that can be trusted</b>, for 49.0 s at the longest" in text
     assert "COIN00/USD, COIN01/USD" in text
@@ -109,7 +109,7 @@ def test_a_market_that_has_closed_meanwhile_did_not_regain_its_price() -> None:
         ConsensusLoss.objects.filter(pk=loss.pk).update(told_loss_at=clock.now())
         end(loss)
     Market.objects.filter(symbol="GONE/USD").update(is_listed=False)
-    alerts.tell_losses()
+    loss_alerts.tell_losses()
     text = only(told())
     assert "1 market has a price again</b>" in text
     assert "2 markets have closed</b> without a price\nEUR/USD, GONE/USD" in text
@@ -117,20 +117,20 @@ def test_a_market_that_has_closed_meanwhile_did_not_regain_its_price() -> None:
 
 def test_a_second_loss_of_a_market_is_told_as_well() -> None:
     first = lose()
-    alerts.tell_losses()
+    loss_alerts.tell_losses()
     end(first)
-    alerts.tell_losses()
+    loss_alerts.tell_losses()
     lose()
-    alerts.tell_losses()
+    loss_alerts.tell_losses()
     assert ["no price" in text for text in told()] == [True, False, True]
 
 
 def test_without_admins_nothing_is_told_until_there_is_one(settings: Settings) -> None:
     lose()
     admins, settings.ADMIN_USER_IDS, settings.SUPER_ADMIN_IDS = settings.ADMIN_USER_IDS, [], []
-    assert alerts.tell_losses() == 0
+    assert loss_alerts.tell_losses() == 0
     settings.ADMIN_USER_IDS = admins
-    assert alerts.tell_losses() == 2
+    assert loss_alerts.tell_losses() == 2
 
 
 def test_what_could_not_be_owed_is_told_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,36 +138,36 @@ def test_what_could_not_be_owed_is_told_the_next_time(monkeypatch: pytest.Monkey
     with monkeypatch.context() as broken:
         broken.setattr(outbox, "owe", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            alerts.tell_losses()
+            loss_alerts.tell_losses()
     assert told() == []
-    assert alerts.tell_losses() == 2
+    assert loss_alerts.tell_losses() == 2
 
 
 def test_two_at_once_tell_every_loss_once() -> None:
     symbols = [f"COIN{number:02}/USD" for number in range(6)]
     for symbol in symbols:
         lose(symbol)
-    at_once(*[alerts.tell_losses] * 4)
+    at_once(*[loss_alerts.tell_losses] * 4)
     texts = told()
     assert sorted(symbol for symbol in symbols for text in texts if symbol in text) == symbols
 
 
 def test_what_was_over_before_it_was_told_is_told_once() -> None:
     lose(ago_s=600, lasted_s=12)
-    assert [alerts.tell_losses(), alerts.tell_losses()] == [2, 0]
+    assert [loss_alerts.tell_losses(), loss_alerts.tell_losses()] == [2, 0]
 
 
 def test_what_one_is_telling_another_passes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     lose()
     with somebody_telling(monkeypatch):
-        assert alerts.tell_losses() == 0  # neither waits nor tells
+        assert loss_alerts.tell_losses() == 0  # neither waits nor tells
     assert len(told()) == 1
 
 
 def test_a_mirror_that_ends_a_loss_while_it_is_told_leaves_an_end_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     """The teller's clock is ahead: to the mirror the loss is too short to be kept, but it waits for the teller."""
     lose(ago_s=5)
-    monkeypatch.setattr(alerts, "LASTING", dt.timedelta(seconds=4))
+    monkeypatch.setattr(loss_alerts, "LASTING", dt.timedelta(seconds=4))
     write_quotes([replace(quote(), timestamp_ms=clock.now_ms(), received_at_ms=clock.now_ms())])
     with somebody_telling(monkeypatch):
         mirror = in_thread(lambda: marks.mirror_marks(["ETH/USD"]))
@@ -175,7 +175,7 @@ def test_a_mirror_that_ends_a_loss_while_it_is_told_leaves_an_end_to_tell(monkey
     mirror.join(10)
     marks.mirror_marks(["ETH/USD"])
     assert ConsensusLoss.objects.get().ended_at is not None
-    alerts.tell_losses()
+    loss_alerts.tell_losses()
     assert ["has no price" in text for text in told()] == [True, False]
 
 
@@ -190,7 +190,7 @@ def somebody_telling(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         owe(*arguments)
 
     monkeypatch.setattr(outbox, "owe", slowly)
-    teller = in_thread(alerts.tell_losses)
+    teller = in_thread(loss_alerts.tell_losses)
     try:
         assert begun.wait(10)
         yield

@@ -27,6 +27,7 @@ DEFAULTS = {
     "TELEGRAM_API_BASE_URL": "https://api.telegram.org/bot",
     "ADMIN_USER_IDS": [],
     "SUPER_ADMIN_IDS": [],
+    "ALERT_REPEAT_MINUTES": 15,
     "MAX_POSITION_SIZE_USD": "100000",
     "MAX_ACCOUNT_RISK_PCT": "0.10",
     "MAX_LEVERAGE": "500",

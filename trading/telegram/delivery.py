@@ -26,13 +26,11 @@ from trading.outbox import (
     CONNECT_LINK,
     DAY_LOCKED,
     DELEGATE_NEWS,
-    INVARIANT_BROKEN,
     MAINTENANCE_NEWS,
     ORDER_CARD,
     PANIC_CARD,
 )
 from trading.telegram import (
-    breach_words,
     buffer_cards,
     cards,
     chart_cards,
@@ -66,7 +64,6 @@ WRITTEN_WHEN_SENT: dict[str, Callable[[Mapping[str, Any]], cards.Payload]] = {
     DAY_LOCKED: risk_pages.day_locked,
     CONNECT_LINK: wallet_pages.connect_link,
     DELEGATE_NEWS: wallet_pages.news,
-    INVARIANT_BROKEN: breach_words.broken,
     MAINTENANCE_NEWS: stopping_words.maintenance,
 }
 Call = tuple[str, dict[str, Any]]

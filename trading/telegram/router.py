@@ -11,7 +11,7 @@ from trading import outbox
 from trading.models import TelegramUpdate, Trader
 from trading.services import placing
 from trading.services.traders import register_trader
-from trading.telegram import commands, messages, taps
+from trading.telegram import commands, further_taps, messages, taps
 from trading.telegram.admins import is_admin
 from trading.telegram.context import Context
 from trading.telegram.menu import ADMIN_MENU
@@ -158,7 +158,7 @@ def _handle_tap(update: TelegramUpdate, tap: dict[str, Any]) -> str:
         return "tap_forwarded"
     data = tap.get("data")
     verb, _, argument = data.partition(":") if isinstance(data, str) else ("", "", "")
-    handler = taps.HANDLERS.get(verb)
+    handler = taps.HANDLERS.get(verb) or further_taps.HANDLERS.get(verb)
     if handler is None:
         context.toast(OUT_OF_USE)
         return "tap_unknown"
