@@ -1,4 +1,4 @@
-"""Run the dispatcher until told to stop."""
+"""Run the dispatcher, and beside it the watch over everything else, until told to stop."""
 
 import signal
 from typing import Any
@@ -7,10 +7,14 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 
 from trading.dispatcher import Dispatcher
+from vanta.health.watch import Watch
 
 
 class Command(BaseCommand):
-    help = "Find due rows and wake Celery for them; does closes, cancels and stops itself while the broker is away."
+    help = (
+        "Find due rows and wake Celery for them; do closes, cancels and stops while the broker is away; "
+        "tell the admins what is wrong."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         stopping: list[int] = []
@@ -18,4 +22,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda received, _frame: stopping.append(received))
         # A lock held for life needs one session for life.
         connection.settings_dict["CONN_MAX_AGE"] = None
+        watch = Watch()
+        watch.start()
         Dispatcher(lambda: bool(stopping)).run()
+        watch.stop()
