@@ -45,7 +45,10 @@ def test_an_admin_stops_in_one_step(admin: Person, typed: str, state: str, told:
     change = TradingStateChange.objects.get()
     assert (change.state, change.is_maintenance) == (state, typed == "/maintenance")
     assert str(admin.id) in change.actor
-    assert AuditEntry.objects.get().action == "trading_state.change"
+    assert list(AuditEntry.objects.order_by("seq").values_list("action", flat=True)) == [
+        "trading_state.change",
+        "telegram.command",
+    ]
 
 
 @pytest.mark.parametrize("typed", ["/stop", "/halt", "/maintenance"])
