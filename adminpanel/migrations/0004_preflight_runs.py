@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('adminpanel', '0002_admin_accounts'),
+        ('adminpanel', '0003_alerts_of_every_kind'),
     ]
 
     operations = [

@@ -33,7 +33,7 @@ def gained(person: Person) -> Decimal:
 
 
 def test_without_positions_and_bookings_the_day_has_brought_nothing(ada: Person) -> None:
-    assert [(result.total_usd, result.traders, result.in_loss) for result in day_results()] == [(0, 0, 0), (0, 0, 0)]
+    assert [(result.total_usd, result.traders, result.in_loss) for result in day_results()] == [(Decimal(0), 0, 0)] * 2
 
 
 def test_it_is_what_the_daily_loss_is_measured_by(timeline: Timeline, ada: Person, grace: Person, eth: Market) -> None:
