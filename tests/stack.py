@@ -29,6 +29,7 @@ from kombu.exceptions import OperationalError
 
 from feeds.services import refresh_markets
 from feeds.sources import close_sources
+from risk import environment_limits
 from tests.waiting import wait_until
 from vanta.embedded.host import free_port
 from vanta.supervision.child import Program, kill_group, launch
@@ -200,6 +201,8 @@ class Stack:
             "LOG_JSON": "true",
             "PYTHONUNBUFFERED": "1",
             "KEY_ENCRYPTION_KEYS": new_key_encryption_key("test"),
+            # The test's own: a process whose limits are looser than another's opens nothing.
+            **{name.upper(): value for name, value in environment_limits.stated().items()},
             **sandbox_urls(self.sandbox_url),
             **web_addresses(self.port, free_port()),
         }

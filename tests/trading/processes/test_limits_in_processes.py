@@ -18,12 +18,13 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from risk.models import EnvironmentLimits
 from tests.factories import set_limits
 from tests.stack import CHECKOUT
 from tests.trading.interleavings import WIDE
 from tests.trading.ledger_audit import violations
 from tests.trading.processes.outside import assert_books_balance, confirmation, new_trader
-from tests.trading.processes.system import System
+from tests.trading.processes.system import PROCESSES, System
 from tests.waiting import wait_until
 from trading.models import Order
 from trading.models.loading import lock_traders
@@ -74,6 +75,14 @@ def test_of_fifty_confirmed_at_once_ten_are_approved(vanta: System, limit: str) 
     assert Order.objects.filter(pk__in=wanted, state="FILLED").count() == FIT
     assert violations([trader.pk], history) == []
     assert_books_balance()
+
+
+@pytest.mark.processes
+def test_processes_that_start_together_say_once_which_limits_they_have(vanta: System) -> None:
+    assert list(EnvironmentLimits.objects.values_list("kind", flat=True)) == ["baseline"]
+    logs = "".join(vanta.stack.log(name) for name in PROCESSES)
+    assert logs.count("environment_limits_recorded") == 1
+    assert "environment_limits_not_recorded" not in logs
 
 
 class Confirming(subprocess.Popen[str]):
