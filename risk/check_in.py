@@ -85,9 +85,9 @@ def told(looser: tuple[Loosened, ...]) -> str:
     return f"looser in the environment than acknowledged: {', '.join(map(str, looser))}"
 
 
-def _lock() -> None:
+def _lock(number: int = LOCK) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def _record(
@@ -109,6 +109,8 @@ def _record(
 
 def _stop_openings(reason: str) -> None:
     """A halted system stays halted, and maintenance goes on being one."""
+    # Held until the commit: what is refused below gives it back, and somebody could resume before the row is seen.
+    _lock(trading_state.LOCK)
     held = trading_state.last()
     with suppress(WouldLoosen):
         trading_state.change(

@@ -5,13 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
 from risk import check_in, environment_limits, trading_state
 from risk.check_in import NothingToAcknowledge
 from risk.models import EnvironmentLimits, TradingStateChange
 from risk.trading_state import LimitsLoosened, ReasonMissing, TradingState
+from tests.waiting import wait_until
 from vanta import audit
 from vanta.models import AuditEntry
 
@@ -175,3 +176,31 @@ def test_several_that_start_at_once_make_one_change(settings: Settings) -> None:
             pool.submit(check_in.check_in_at_start)
     assert (kinds(), TradingStateChange.objects.count()) == (["baseline", "looser"], 1)
     assert audit.verify().intact
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("state", [HALTED, REDUCING])
+def test_who_resumes_at_the_same_moment_is_refused_too(settings: Settings, state: TradingState) -> None:
+    check_in.check_in()
+    trading_state.change(state, **WHO)
+    settings.MAX_LEVERAGE = Decimal(600)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            check_in.check_in()
+            resumed = pool.submit(resume)
+            wait_until(lambda: resumed.done() or waits_for_a_lock(), 10, "the resuming waits for the check-in")
+        assert isinstance(resumed.exception(), LimitsLoosened)
+    assert trading_state.current() is state
+
+
+def resume() -> None:
+    try:
+        trading_state.change(ACTIVE, **WHO)
+    finally:
+        connection.close()
+
+
+def waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return cursor.fetchone() is not None

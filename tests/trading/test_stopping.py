@@ -1,5 +1,6 @@
 """Stopping from the chat or the shell: one step, in force with its commit, and told to whom it concerns."""
 
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -8,7 +9,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from feeds.models import Market
-from risk import trading_state
+from risk import check_in, trading_state
 from risk.models import TradingStateChange
 from risk.trading_state import TradingState
 from tests.trading.people import Person
@@ -111,6 +112,25 @@ def test_a_halt_during_maintenance_does_not_hide_its_end_from_the_traders(
 def test_an_admin_reads_where_trading_is_resumed(admin: Person, settings: Settings) -> None:
     settings.PUBLIC_BASE_URL = "https://vanta.example/"
     assert f"https://vanta.example{reverse('controls')}" in admin.answer("/stop")
+
+
+def test_nothing_opens_under_a_limit_that_nobody_has_acknowledged(ada: Person, eth: Market, settings: Settings) -> None:
+    check_in.check_in()
+    waiting = approve(ada, "/long ETH 100 10x")
+    settings.MAX_LEVERAGE = Decimal(501)  # of a process that has not said so yet
+    ada.types("/long ETH 100 10x")
+    assert ada.orders[-1].reason == "trading_state"
+    execution.drain()
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.fills.exists()) == ("CANCELED", False)
+
+
+def test_the_shell_does_not_resume_while_looser_limits_wait(settings: Settings) -> None:
+    check_in.check_in()
+    settings.MAX_LEVERAGE = Decimal(501)
+    check_in.check_in()
+    with pytest.raises(CommandError, match="Acknowledge them first: http"):
+        call_command("trading_state", "active", "--reason", "drill is over")
 
 
 def test_the_shell_halts_and_shows() -> None:
