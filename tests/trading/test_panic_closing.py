@@ -138,7 +138,7 @@ def test_in_a_halt_closings_wait_and_leave_as_soon_as_they_may(ada: Person, eth:
     halt()
     panics_and_closes(ada)
     assert (panics.follow(), closings(ada)) == (0, [])
-    assert "trading is halted, nothing is sent" in shown(ada)
+    assert "waits for the end of the halt, and is closed then" in shown(ada)
     halt(TradingState.REDUCING)
     assert panics.follow() == 1
     execution.drain()

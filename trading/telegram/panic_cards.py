@@ -25,7 +25,7 @@ NOT_STOPPED = "Your entries are not stopped. /panic stops them at once."
 _WAITS = {
     Step.DUE: "⏳ about to be closed",
     Step.CLOSING: "⏳ closing",
-    Step.HALTED: "⏸ trading is halted, nothing is sent; closed as soon as closings go out again",
+    Step.HALTED: "⏸ waits for the end of the halt, and is closed then",
 }
 
 
