@@ -37,6 +37,7 @@ class Trader(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
+        db_index=False,  # an index of those who have none would draw the planner away from prices in their order
         help_text="The trader's own stop: no openings; closing stays possible.",
     )
     execution_mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.DRY)
