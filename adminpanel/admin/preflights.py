@@ -57,7 +57,7 @@ def _results(object_id: str) -> dict[str, Any]:
     rows = [
         [
             badge(found["colour"], VERDICT_COLOURS[found["colour"]]),
-            words(found["name"]),
+            figure(found["name"]),
             two_lines(found["saw"], found["do"]) if found["do"] else words(found["saw"]),
             figure(f"{found['took_ms']} ms"),
         ]

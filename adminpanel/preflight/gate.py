@@ -6,7 +6,7 @@ from adminpanel.models import PreflightRun
 from vanta import clock
 
 FRESH = dt.timedelta(hours=1)
-COMMAND = "`manage.py preflight`"
+COMMAND = "run manage.py preflight"
 
 
 def latest_complete_run() -> PreflightRun | None:

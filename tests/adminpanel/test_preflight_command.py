@@ -86,7 +86,7 @@ def test_some_checks_by_name_are_no_whole_run(found: dict[str, Finding]) -> None
 
     assert "redis" not in told
     assert "not a whole run" in told
-    assert live_blockers() == ["Preflight was never run whole: `manage.py preflight`."]
+    assert live_blockers() == ["Preflight was never run whole: run manage.py preflight."]
     with pytest.raises(CommandError, match="There are these checks: clock, redis"):
         preflight("--only", "nonsense")
 
