@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from queue import Empty, Queue
 
 import structlog
-from django.db import connections
+from django.db import OperationalError, connections
 
 from adminpanel.preflight.findings import Finding, Result, red
 from vanta import clock
 from vanta.logging import REDACTED, SECRET_VALUES
+from vanta.redis import RedisDown
 
 log = structlog.get_logger(__name__)
 SHOWN = 200
@@ -70,6 +71,10 @@ def _look(check: Check, answers: "Queue[Result]") -> None:
     started = clock.monotonic()
     try:
         finding = check.look()
+    except OperationalError:
+        finding = red("PostgreSQL does not answer, and this check needs it.", "See postgresql.")
+    except RedisDown:
+        finding = red("Redis does not answer, and this check needs it.", "See redis.")
     except Exception as error:
         log.exception("preflight_check_raised", check=check.name)
         words = SECRET_VALUES.sub(REDACTED, (str(error).splitlines() or [""])[0])[:SHOWN]

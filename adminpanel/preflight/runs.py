@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 import structlog
+from django.db import DatabaseError
 
 from adminpanel.models import PreflightRun
 from adminpanel.preflight.checks import checks
@@ -25,14 +26,14 @@ class UnknownCheck(VantaError):
 
 
 def preflight(*, by: str, only: Collection[str] = (), is_drill_forced: bool = False) -> PreflightRun:
-    """Run the checks, or `only` some by name, and store what they found. Raises UnknownCheck."""
+    """Run the checks, or `only` some by name, and store what they found if possible. Raises UnknownCheck."""
     every = checks(is_drill_forced=is_drill_forced)
     names = [check.name for check in every]
     if unknown := set(only) - set(names):
         raise UnknownCheck(unknown, names)
     started = clock.monotonic()
     results = run([check for check in every if not only or check.name in only])
-    stored = PreflightRun.objects.create(
+    found = PreflightRun(
         by=by,
         is_complete=not only,
         verdict=worst(result.colour for result in results),
@@ -40,5 +41,14 @@ def preflight(*, by: str, only: Collection[str] = (), is_drill_forced: bool = Fa
         took_ms=round((clock.monotonic() - started) * 1000),
     )
     bad = {result.name: result.colour.value for result in results if result.do}
-    log.info("preflight_run", run_id=stored.pk, verdict=stored.verdict, is_complete=stored.is_complete, not_green=bad)
-    return stored
+    _store(found)
+    log.info("preflight_run", run_id=found.pk, verdict=found.verdict, is_complete=found.is_complete, not_green=bad)
+    return found
+
+
+def _store(found: PreflightRun) -> None:
+    """Without a database what was found is still to be seen; it opens nothing."""
+    try:
+        found.save()
+    except DatabaseError as error:
+        log.warning("preflight_not_stored", error=type(error).__name__)

@@ -28,6 +28,7 @@ def lines(run: PreflightRun, *, is_coloured: bool) -> Iterator[str]:
     yield ""
     counts = ", ".join(f"{len(run.of(colour))} {colour}" for colour in CODES if run.of(colour))
     whole = "" if run.is_complete else "; not a whole run, so it opens nothing"
+    whole += "" if run.pk else "; not stored"
     yield f"{painted(run.verdict.upper(), run.verdict, is_coloured)}: {counts}, in {run.took_ms / 1000:.1f} s{whole}."
 
 

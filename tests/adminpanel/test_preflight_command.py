@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -89,6 +90,22 @@ def test_some_checks_by_name_are_no_whole_run(found: dict[str, Finding]) -> None
     assert live_blockers() == ["Preflight was never run whole: run manage.py preflight."]
     with pytest.raises(CommandError, match="There are these checks: clock, redis"):
         preflight("--only", "nonsense")
+
+
+def test_without_a_database_what_was_found_is_still_shown(
+    found: dict[str, Finding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(PreflightRun, "save", away)
+    found["redis"] = RED
+
+    status, told = preflight()
+
+    assert status == 1
+    assert "Start it." in told
+    assert "not stored" in told
 
 
 def test_live_is_blocked_by_red_by_age_and_by_nothing_else(found: dict[str, Finding]) -> None:

@@ -4,6 +4,8 @@ import threading
 from typing import NoReturn
 
 import pytest
+from django.db import OperationalError
+from redis.exceptions import RedisError
 
 from adminpanel.preflight.findings import Colour, Finding, amber, green, red, worst
 from adminpanel.preflight.running import Check, run
@@ -34,6 +36,16 @@ def test_a_check_that_breaks_is_red_without_what_is_secret() -> None:
 
     assert (broken.colour, after.colour) == (Colour.RED, Colour.GREEN)
     assert broken.saw == "RuntimeError: https://api.telegram.org/[redacted]/getMe"
+
+
+@pytest.mark.parametrize(("error", "do"), [(OperationalError, "See postgresql."), (RedisError, "See redis.")])
+def test_a_check_whose_database_is_away_points_at_the_check_that_says_why(error: type[Exception], do: str) -> None:
+    def away() -> NoReturn:
+        raise error("connection to server failed")
+
+    (found,) = run([Check("away", away)])
+
+    assert (found.colour, found.do) == (Colour.RED, do)
 
 
 def test_what_changes_something_waits_for_what_only_looks() -> None:
