@@ -13,6 +13,7 @@ from environ.fileaware_mapping import FileAwareMapping
 
 from adminpanel.access_settings import access_settings
 from adminpanel.look import LOOK
+from adminpanel.preflight.schedule import BEAT_SCHEDULE as PREFLIGHT_SCHEDULE
 from adminpanel.schedule import BEAT_SCHEDULE as ADMINPANEL_SCHEDULE
 from feeds.schedule import BEAT_SCHEDULE as FEEDS_SCHEDULE
 from trading.keys.envelope import BadKeyring, Keyring
@@ -164,7 +165,13 @@ CELERY_BEAT_SCHEDULER = "redbeat.RedBeatScheduler"
 CELERY_REDBEAT_REDIS_URL = REDIS_URL
 CELERY_REDBEAT_LOCK_TIMEOUT = 6
 CELERY_BEAT_MAX_LOOP_INTERVAL = 2
-CELERY_BEAT_SCHEDULE = {**FEEDS_SCHEDULE, **TRADING_SCHEDULE, **ADMINPANEL_SCHEDULE, **VANTA_SCHEDULE}
+CELERY_BEAT_SCHEDULE = {
+    **FEEDS_SCHEDULE,
+    **TRADING_SCHEDULE,
+    **ADMINPANEL_SCHEDULE,
+    **PREFLIGHT_SCHEDULE,
+    **VANTA_SCHEDULE,
+}
 
 # --- Telegram ---------------------------------------------------------------------------------------------------------
 TELEGRAM_BOT_TOKEN = env.str("TELEGRAM_BOT_TOKEN", default="")

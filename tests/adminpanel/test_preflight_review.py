@@ -14,6 +14,7 @@ from adminpanel.tasks import remind_of_reviews
 from tests.trading.markup import assert_shows_well
 from trading.models import OutboxMessage
 from vanta import audit, clock
+from vanta.celery import QUEUE_NAMES, app
 from vanta.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,13 @@ def test_the_exit_status_says_whether_anything_is_due() -> None:
         review.record(name, actor="ada", reason="looked")
     assert told("--review")[0] == 0
     assert '"is_due": false' in told("--review", "--json")[1]
+
+
+def test_beat_reminds_on_mondays() -> None:
+    entry = app.conf.beat_schedule["remind-of-reviews"]
+
+    assert entry["task"] == remind_of_reviews.name
+    assert entry["options"]["queue"] in QUEUE_NAMES
 
 
 def test_super_admins_are_reminded_once_of_all_that_is_due(settings: Settings) -> None:
