@@ -10,6 +10,7 @@ class AdminPanelConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     default = True
     verbose_name = "Admin panel"
+    telegram_taps = {"have_it": "adminpanel.telegram_taps.acknowledge"}  # see trading.telegram.further_taps
 
     def ready(self) -> None:
         """The roles' groups follow the tables."""

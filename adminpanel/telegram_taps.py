@@ -1,12 +1,11 @@
-"""The button of an alert: somebody says that they have it, and it is told no more. Found by the bot's router."""
+"""The button of an alert: somebody says that they have it, and it is told no more. `adminpanel.apps` names it."""
 
 from django.db import transaction
 
 from adminpanel import alert_texts
-from adminpanel.alerts import VERB
 from adminpanel.models import Alert
 from trading import outbox
-from trading.telegram import cards, further_taps
+from trading.telegram import cards
 from trading.telegram.admins import admin_ids, is_admin
 from trading.telegram.context import Context
 from trading.telegram.numbers import parse_order_id
@@ -50,6 +49,3 @@ def _take(alert: Alert, context: Context) -> None:
 
 def _name(context: Context) -> str:
     return context.trader.username or context.trader.first_name or str(context.trader.telegram_id)
-
-
-further_taps.HANDLERS[VERB] = acknowledge

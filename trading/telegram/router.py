@@ -158,7 +158,7 @@ def _handle_tap(update: TelegramUpdate, tap: dict[str, Any]) -> str:
         return "tap_forwarded"
     data = tap.get("data")
     verb, _, argument = data.partition(":") if isinstance(data, str) else ("", "", "")
-    handler = taps.HANDLERS.get(verb) or further_taps.HANDLERS.get(verb)
+    handler = taps.HANDLERS.get(verb) or further_taps.handler_of(verb)
     if handler is None:
         context.toast(OUT_OF_USE)
         return "tap_unknown"
