@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from risk.trading_state import TradingState
 from tests.stack import Stack
 from tests.waiting import wait_until
 from trading.services import stopping
-from trading.services.stopping import TradingState
 from vanta.embedded.host import free_port
 
 CHIEF = 4243
