@@ -39,7 +39,7 @@ def _take(alert: Alert, context: Context) -> None:
     for admin in admin_ids():
         if admin != context.chat_id:
             outbox.owe(admin, "sendMessage", cards.text(alert_texts.is_taken(alert)))
-    audit.append(
+    audit.append_last(
         actor=f"telegram:{context.trader.telegram_id} {_name(context)}",
         action="alert.acknowledge",
         subject=f"alert:{alert.pk}",

@@ -7,7 +7,9 @@ log line of every entry and, as far as Redis is there, in Redis.
 import datetime as dt
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,11 +22,12 @@ from django.db.models import QuerySet
 from vanta import clock, redis
 from vanta.errors import VantaError
 from vanta.models import AuditEntry
-from vanta.tracing import current_trace_id
+from vanta.tracing import bind_trace, current_trace_id
 
 log = structlog.get_logger(__name__)
 LOCK = 0x76616E7461_01  # of pg_advisory_xact_lock, this log's own
 HEAD_KEY = "vanta:audit:head"
+_waiting: ContextVar[list[tuple[str, dict[str, Any]]] | None] = ContextVar("audit_waiting", default=None)
 
 
 class AuditOutsideTransaction(VantaError):
@@ -98,6 +101,31 @@ def append(
     entry.save(force_insert=True)
     transaction.on_commit(partial(_keep_head, Head(entry.seq, entry.hmac), action))
     return entry
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Append what `append_last` is given inside the block at its end, which has to be that of the transaction."""
+    waiting: list[tuple[str, dict[str, Any]]] = []
+    token = _waiting.set(waiting)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    for trace_id, entry in waiting:
+        with bind_trace(trace_id):
+            append(**entry)
+
+
+def append_last(**entry: Any) -> None:
+    """As `append`, where the transaction goes on: within `together` the log's lock is taken at its end, and no other
+    lock is waited for under it.
+    """
+    waiting = _waiting.get()
+    if waiting is None:
+        append(**entry)
+    else:
+        waiting.append((current_trace_id(), entry))
 
 
 def verify(head: Head | None = None) -> AuditReport:

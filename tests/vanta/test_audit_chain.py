@@ -1,5 +1,6 @@
 """No edited, inserted, deleted or cut-off audit entry goes unseen."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -202,3 +203,16 @@ def test_production_data_are_never_flushed(settings: Settings) -> None:
     settings.PRODUCTION = True
     with pytest.raises(CommandError, match="never flushed"):
         call_command("flush", interactive=False)
+
+
+def test_what_is_appended_last_comes_behind_the_rest_with_its_own_trace() -> None:
+    with transaction.atomic(), audit.together():
+        with bind_trace("00ff00ff00ff00ff"):
+            audit.append_last(actor="ada", action="telegram.command", subject="typed first")
+        audit.append(actor="ada", action="note", subject="written first")
+    last = AuditEntry.objects.get(seq=2)
+    assert (last.subject, last.trace_id) == ("typed first", "00ff00ff00ff00ff")
+    with transaction.atomic(), contextlib.suppress(ValueError), audit.together():
+        audit.append_last(actor="ada", action="note", subject="never")
+        raise ValueError
+    assert audit.verify().count == 2

@@ -40,7 +40,7 @@ def for_admins(handler: Handler) -> Handler:
 
 
 def _record(context: Context, action: str, command: str, typed: str = "") -> None:
-    audit.append(
+    audit.append_last(
         actor=_actor(context), action=action, subject=_subject(context), after={"command": command}, reason=typed
     )
 

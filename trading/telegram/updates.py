@@ -16,7 +16,7 @@ from trading.errors import PricesUnreachable
 from trading.models import TelegramUpdate
 from trading.telegram import messages
 from trading.telegram.router import end_overtaken, handle_all
-from vanta import clock, metrics, tracing
+from vanta import audit, clock, metrics, tracing
 
 log = structlog.get_logger(__name__)
 BATCH = 20
@@ -105,7 +105,7 @@ def _end_the_overtaken(handled: Sequence[TelegramUpdate]) -> None:
 
 def _handle_together(updates: Sequence[TelegramUpdate]) -> None:
     started = clock.monotonic()
-    with outbox.together():
+    with audit.together(), outbox.together():
         outcomes = handle_all(updates)
     duration_ms = round((clock.monotonic() - started) * 1000 / max(1, len(updates)), 1)
     ended: dict[str, list[int]] = defaultdict(list)
