@@ -12,7 +12,8 @@ from adminpanel.navigation import FEEDS_PAGE, LIMITS_PAGE
 from trading.telegram import time_words
 
 Kind = Alert.Kind
-SHOWN = 8
+SHOWN = 6
+LONGEST_SUBJECT, LONGEST_SAID = 150, 400  # six of them are below the 4096 characters that Telegram takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,14 @@ def _text(head: str, alert: Alert, subjects: Mapping[str, str]) -> str:
 
 
 def _line(subject: str, said: str) -> str:
+    subject, said = _cut(subject, LONGEST_SUBJECT), _cut(said, LONGEST_SAID)
     if not subject:
         return f"Why: {escape(said)}"
     return f"• {escape(subject)}: {escape(said)}" if said else f"• {escape(subject)}"
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _sign(alert: Alert) -> str:

@@ -89,8 +89,13 @@ def unknown_orders(now: dt.datetime) -> Finding | None:
 def venue_alarms(_now: dt.datetime) -> Finding | None:
     """What is wrong with the venue, until it is lifted."""
     found = VenueAlarm.objects.exclude(kind=VenueAlarm.Kind.UNKNOWN_ORDER).order_by("at", "pk")[:AT_ONCE]
-    subjects = {_name(row): ". ".join([*([row.detail] if row.detail else []), MEANINGS[_kind(row)]]) for row in found}
+    subjects = {_name(row): _said(row) for row in found}
     return Finding(subjects, found[0].at, is_critical=True) if subjects else None
+
+
+def _said(alarm: VenueAlarm) -> str:
+    """What it means stands first: what follows may be cut off."""
+    return " ".join([MEANINGS[_kind(alarm)], *([f"({alarm.detail})"] if alarm.detail else [])])
 
 
 def _kind(alarm: VenueAlarm) -> VenueAlarm.Kind:

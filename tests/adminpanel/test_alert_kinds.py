@@ -82,7 +82,8 @@ def test_every_kind_of_venue_alarm_is_told_once_and_so_is_its_end() -> None:
     for kind in alarms.Kind:
         assert alarms.raise_alarm(kind, f"order <{kind}>", "a & b")
     text = only(tell(Kind.VENUE_ALARM))
-    assert "order &lt;books&gt;, the venue&#x27;s books differ from ours: a &amp; b" in text
+    assert "order &lt;books&gt;, the venue&#x27;s books differ from ours: No LIVE openings" in text
+    assert "(a &amp; b)" in text
     assert "unknown_order" not in text
     assert "unknown_order" in only(tell(Kind.UNKNOWN_ORDER))
     assert tell(Kind.VENUE_ALARM) == tell(Kind.UNKNOWN_ORDER) == []
@@ -245,3 +246,11 @@ def test_a_stop_in_the_past_is_history() -> None:
     change(TradingState.ACTIVE)
     late = clock.now() + trading_watch.STILL_NEWS + dt.timedelta(minutes=1)
     assert trading_watch.stopped(late) is None
+
+
+def test_however_much_is_wrong_the_message_is_one_that_telegram_takes() -> None:
+    for number in range(30):
+        alarms.raise_alarm(alarms.Kind.CHAIN, f"{number} {'s' * 90}", "<d>" * 100)
+    text = only(tell(Kind.VENUE_ALARM))
+    assert len(text.replace("&lt;", "<").replace("&gt;", ">")) < 4096
+    assert "… and 24 more" in text
