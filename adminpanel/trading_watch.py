@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection
+from functools import partial
 
 from django.db.models import Max, Q
 from django.db.models.functions import Coalesce
@@ -18,7 +19,8 @@ from trading.telegram.admins import admin_ids
 
 STILL_NEWS = dt.timedelta(hours=1)  # a stop that was over for longer before anybody could tell of it is history
 UNKNOWN_FOR = dt.timedelta(minutes=2)
-AT_ONCE = 50
+AT_ONCE = 500  # more of one kind say no more
+OF_ORDERS = Q(kind=VenueAlarm.Kind.UNKNOWN_ORDER)
 RULES = {invariant.code: invariant.rule for invariant in INVARIANTS}
 MEANINGS = {
     VenueAlarm.Kind.DISPUTED_FILL: "The venue tells of a fill that is not what was ordered. It was not booked.",
@@ -80,7 +82,7 @@ def unknown_orders(now: dt.datetime) -> Finding | None:
     became = Max("events__at", filter=Q(events__to_state=OrderState.UNKNOWN))
     orders = Order.objects.filter(state=OrderState.UNKNOWN).annotate(since=Coalesce(became, "decided_at", "created_at"))
     lasting = orders.filter(since__lte=now - UNKNOWN_FOR).order_by("pk")[:AT_ONCE]
-    alarms = VenueAlarm.objects.filter(kind=VenueAlarm.Kind.UNKNOWN_ORDER).order_by("pk")[:AT_ONCE]
+    alarms = VenueAlarm.objects.filter(OF_ORDERS).order_by("pk")[:AT_ONCE]
     subjects = {f"order {order.pk}": order.mode for order in lasting} | {row.subject: row.detail for row in alarms}
     since = [*(order.since for order in lasting), *(row.at for row in alarms)]
     return Finding(subjects, min(since), is_critical=True) if subjects else None
@@ -88,7 +90,7 @@ def unknown_orders(now: dt.datetime) -> Finding | None:
 
 def venue_alarms(_now: dt.datetime) -> Finding | None:
     """What is wrong with the venue, until it is lifted."""
-    found = VenueAlarm.objects.exclude(kind=VenueAlarm.Kind.UNKNOWN_ORDER).order_by("at", "pk")[:AT_ONCE]
+    found = VenueAlarm.objects.filter(~OF_ORDERS).order_by("at", "pk")[:AT_ONCE]
     subjects = {_name(row): _said(row) for row in found}
     return Finding(subjects, found[0].at, is_critical=True) if subjects else None
 
@@ -106,13 +108,14 @@ def _name(alarm: VenueAlarm) -> str:
     return f"{alarm.subject}, {_kind(alarm).label}"
 
 
-def _mark_told(_subjects: Collection[str], now: dt.datetime) -> None:
-    VenueAlarm.objects.filter(told_at=None, at__lte=now).update(told_at=now)
+def _mark_told(which: Q, _subjects: Collection[str], now: dt.datetime) -> None:
+    """For the alarms' own page; what decides is what the alert knows of."""
+    VenueAlarm.objects.filter(which, told_at=None, at__lte=now).update(told_at=now)
 
 
 CONDITIONS = (
     Condition(Alert.Kind.TRADING_STOPPED, stopped, over=_how_it_goes_on),
     Condition(Alert.Kind.INVARIANT_BROKEN, breaches),
-    Condition(Alert.Kind.UNKNOWN_ORDER, unknown_orders, told=_mark_told),
-    Condition(Alert.Kind.VENUE_ALARM, venue_alarms, told=_mark_told),
+    Condition(Alert.Kind.UNKNOWN_ORDER, unknown_orders, told=partial(_mark_told, OF_ORDERS)),
+    Condition(Alert.Kind.VENUE_ALARM, venue_alarms, told=partial(_mark_told, ~OF_ORDERS)),
 )
