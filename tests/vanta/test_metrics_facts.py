@@ -24,7 +24,7 @@ from tests.factories import make_market, make_order, make_position, make_trader
 from tests.feeds.quotes import as_of_now, quote
 from tests.vanta.test_metrics import scrape, value
 from trading.models import Delegate, InvariantBreach, InvariantLook, OrderEvent, VenueAlarm
-from vanta import clock
+from vanta import audit, audit_watch, clock, redis
 from vanta.embedded.host import free_port
 from vanta.health import views
 from vanta.health.families import Rarely
@@ -114,6 +114,19 @@ def test_what_somebody_has_to_look_at_is_counted_by_kind(client: Client) -> None
     assert 70 <= (value(text, "vanta_invariant_look_age_seconds") or 0) < 90
     assert 2.9 < (value(text, "vanta_delegate_next_expiry_seconds") or 0) / 86_400 < 3
     assert value(text, 'vanta_ledger_difference_usd{mode="DRY"}') == 0  # although a trader was given money
+
+
+def test_a_broken_audit_log_is_a_gauge_and_so_is_the_look_at_it(client: Client) -> None:
+    assert value(scrape(client), "vanta_audit_broken") is None
+    audit_watch.look()
+    assert value(scrape(client), "vanta_audit_broken") == 0
+    redis.client().set(audit.HEAD_KEY, "7:00")  # entries that are there no more
+
+    audit_watch.look()
+
+    text = scrape(client)
+    assert value(text, "vanta_audit_broken") == 1
+    assert (value(text, "vanta_audit_look_age_seconds") or 0) < 10
 
 
 def test_prices_have_an_age_by_source_and_class_of_market(client: Client) -> None:

@@ -23,7 +23,7 @@ from tests.vanta.test_metrics import scrape
 from trading import outbox
 from trading.books import INVARIANTS
 from trading.models import Delegate, InvariantLook, VenueAlarm
-from vanta import clock, heartbeat, metrics
+from vanta import audit_watch, clock, heartbeat, metrics
 from vanta.embedded.host import free_port
 from vanta.health.surroundings import SUPERVISOR_FILE
 
@@ -65,6 +65,7 @@ def told(transactional_db: None, client: Client, settings: Settings, tmp_path: P
         trader=make_trader(), wallet_address="0x1", status="active", expires_at=clock.now() + dt.timedelta(days=3)
     )
     InvariantLook.objects.create(is_whole=True, is_clean=True)
+    audit_watch.look()
     return scrape(client)
 
 

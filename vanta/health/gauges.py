@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from vanta import clock, heartbeat, queues
+from vanta import audit_watch, clock, heartbeat, queues
 from vanta.health import book_gauges, feed_gauges, machine_gauges, trading_gauges
-from vanta.health.families import Probe, Rarely, of_database
+from vanta.health.families import Probe, Rarely, gauge, of_database
 from vanta.health.slots import Slots
 
 TIMEOUT_S = 1.5
@@ -84,10 +84,22 @@ def _heartbeats() -> list[Metric]:
     return [age]
 
 
+def _audit() -> list[Metric]:
+    """What the standing look at the audit log's chain found; nothing before the first look."""
+    watch = audit_watch.last_look()
+    if watch is None:
+        return []
+    return [
+        gauge("vanta_audit_broken", "1 where the audit log's chain is broken.", [], {(): int(bool(watch.problem))}),
+        gauge("vanta_audit_look_age_seconds", "Since somebody looked at the audit log's chain.", [], {(): watch.age_s}),
+    ]
+
+
 _sums = Rarely(of_database(book_gauges.sums), SUMS_KEPT_S)
 PROBES: dict[str, Probe] = {
     "queues": _queue_depths,
     "heartbeats": _heartbeats,
+    "audit": _audit,
     "controls": of_database(trading_gauges.controls),
     "orders": of_database(trading_gauges.orders),
     "messages": of_database(trading_gauges.messages),
