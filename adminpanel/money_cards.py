@@ -79,6 +79,7 @@ def _today(result: DayResult) -> dict[str, Any]:
         "in_loss": result.in_loss,
         "loss_bar": _share(Decimal(result.in_loss), Decimal(result.traders)),
         "unopened": result.unopened,
+        "unpriced": result.unpriced,
     }
 
 

@@ -5,7 +5,7 @@ equity now less that of midnight and what was paid in, as the daily loss has it.
 """
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -31,7 +31,7 @@ class DayResult:
     """Of all accounts of one mode since 00:00 UTC, USDC. `unrealised_usd` is a change.
 
     `unopened` accounts held positions at midnight that nobody has written down yet: their change is all of their
-    unrealised PnL.
+    unrealised PnL. `unpriced` positions are in markets that never had a price, and count as at their entry.
     """
 
     mode: str
@@ -40,6 +40,7 @@ class DayResult:
     traders: int
     in_loss: int
     unopened: int
+    unpriced: int
 
     @property
     def total_usd(self) -> Decimal:
@@ -52,18 +53,20 @@ def day_results() -> list[DayResult]:
     begin = now.replace(hour=0, minute=0, second=0, microsecond=0)
     openings = DayOpening.objects.filter(day=now.date()).values_list("trader_id", "mode", "unrealised_usd")
     opened = {(trader_id, mode): unrealised for trader_id, mode, unrealised in openings}
-    held, carried = _unrealised(begin)
+    held, carried, unpriced = _unrealised(begin)
     realised = _realised(begin)
     moved = {key for key, unrealised in opened.items() if unrealised} | held.keys() | realised.keys()
     unrealised = {key: held.get(key, ZERO) - opened.get(key, ZERO) for key in moved}
-    return [_of_mode(mode, realised, unrealised, carried - opened.keys()) for mode in Mode.values]
+    unopened = Counter(mode for _, mode in carried - opened.keys())
+    return [_of_mode(mode, realised, unrealised, unopened[mode], unpriced[mode]) for mode in Mode.values]
 
 
 def _of_mode(
     mode: str,
     realised: Mapping[AccountKey, Decimal],
     unrealised: Mapping[AccountKey, Decimal],
-    unopened: set[AccountKey],
+    unopened: int,
+    unpriced: int,
 ) -> DayResult:
     keys = [key for key in unrealised if key[1] == mode]
     return DayResult(
@@ -72,7 +75,8 @@ def _of_mode(
         unrealised_usd=quantize_usdc(sum((unrealised[key] for key in keys), ZERO)),
         traders=len(keys),
         in_loss=sum(realised.get(key, ZERO) + unrealised[key] < ZERO for key in keys),
-        unopened=sum(key[1] == mode for key in unopened),
+        unopened=unopened,
+        unpriced=unpriced,
     )
 
 
@@ -83,16 +87,17 @@ def _realised(begin: dt.datetime) -> dict[AccountKey, Decimal]:
     return {(trader_id, mode): -received for trader_id, mode, received in sums}
 
 
-def _unrealised(begin: dt.datetime) -> tuple[dict[AccountKey, Decimal], set[AccountKey]]:
-    """Of every account with open positions, and which of them held some at `begin`. At the entry without any price."""
+def _unrealised(begin: dt.datetime) -> tuple[dict[AccountKey, Decimal], set[AccountKey], Counter[str]]:
+    """Of every account with open positions; which of them held some at `begin`; how many have no price, by mode."""
     by_account: dict[AccountKey, Decimal] = defaultdict(Decimal)
-    carried = set()
+    carried, unpriced = set(), Counter[str]()
     is_open = Position.objects.filter(status=Position.Status.OPEN)
     symbols = sorted(is_open.order_by().values_list("market__symbol", flat=True).distinct())
     prices = valuation.known_prices(feeds.mark_prices(symbols), symbols) if symbols else {}
     for position in with_market(is_open).iterator(chunk_size=CHUNK):
         key = (position.trader_id, position.mode)
         by_account[key] += valuation.position_pnl(position, prices.get(position.market.symbol, position.entry_price))
+        unpriced[position.mode] += position.market.symbol not in prices
         if position.opened_at < begin:
             carried.add(key)
-    return by_account, carried
+    return by_account, carried, unpriced

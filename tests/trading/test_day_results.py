@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from feeds.models import Market
-from tests.factories import make_day_opening, make_position, make_trader
+from tests.factories import make_day_opening, make_market, make_position, make_trader
 from tests.trading.people import Person
 from tests.trading.pipeline import close, open_position
 from tests.trading.timeline import HOUR, MIDNIGHT, MINUTE, NOON, SECOND, Timeline, minute, timeline
@@ -88,3 +88,10 @@ def test_an_account_that_nobody_wrote_down_at_midnight_is_said_to_be_missing(tim
 
     make_day_opening(trader=trader)
     assert of_mode("DRY").unopened == 0
+
+
+def test_positions_without_any_price_count_as_at_their_entry_and_are_counted(eth: Market) -> None:
+    make_position(market=eth)
+    make_position(market=make_market("SOL/USD"), mode="LIVE")
+
+    assert (of_mode("DRY").unpriced, of_mode("LIVE").unpriced) == (0, 1)
