@@ -99,9 +99,9 @@ class AdminAccount(models.Model):
         default_permissions = ()
         permissions = [
             ("view_dashboard", "Can see the dashboard"),
-            ("stop_trading", "Can stop and halt trading, and switch to DRY"),
+            ("stop_trading", "Can stop and halt trading"),
             ("start_trading", "Can let trading go on"),
-            ("change_execution_mode", "Can switch to LIVE"),
+            ("change_execution_mode", "Can switch to LIVE, and back to DRY"),
             ("disable_trader", "Can disable a trader"),
             ("enable_trader", "Can enable a trader"),
             ("tighten_limits", "Can tighten limits"),

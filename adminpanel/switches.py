@@ -1,4 +1,4 @@
-"""What the Controls page switches, each in one transaction with its audit entry and the news of it to the admins.
+"""What the Controls page switches, each in one transaction with its audit entry and what the admins have to be told.
 
 Whether somebody may is the forms' to check.
 """
@@ -16,20 +16,14 @@ from trading.telegram import stopping_words
 from trading.telegram.admins import admin_ids
 from vanta.money import format_usd
 
-RESUMED = {
-    TradingState.ACTIVE: "🟢 <b>Trading goes on.</b> Openings are accepted again.",
-    TradingState.REDUCING: "🟠 <b>Not halted any more: winding down.</b> Closings leave again, nothing opens.",
-}
 LIVE = "🟢 <b>LIVE.</b> Who is LIVE too opens with real money from now on."
 DRY = "🟡 <b>DRY.</b> Nothing more opens with real money; open LIVE positions stay LIVE."
 ACKNOWLEDGED = "🟠 <b>Looser limits acknowledged.</b> They hold once trading is resumed."
 
 
-@transaction.atomic
 def resume(state: TradingState, *, actor: str, reason: str, seen: int) -> None:
-    """Let more through than before. Raises ChangedMeanwhile and LimitsLoosened."""
+    """Let more through than before; the alert of the stop tells the admins. Raises ChangedMeanwhile, LimitsLoosened."""
     stopping.change_state(state, actor=actor, reason=reason, seen=seen)
-    _tell(RESUMED[state], actor, reason)
 
 
 @transaction.atomic

@@ -43,6 +43,11 @@ ELSEWHERE = {  # what takes a venue, a wallet or a chain: its own test demands t
     "delegate.activate": "tests/trading/test_delegation.py",
     "delegate.end": "tests/trading/test_wallet_commands.py",
     "policy.create": "tests/risk/test_policies.py",
+    "canary_cap.change": "tests/adminpanel/test_control_forms.py",
+    "trader.panic": "tests/trading/test_panic.py",
+    "trader.panic_close": "tests/trading/test_panic.py",
+    "trader.resume": "tests/trading/test_panic.py",
+    "audit.restart_watch": "tests/vanta/test_audit_watch.py",
 }
 
 
